@@ -1,0 +1,25 @@
+# dojo_add_plugin(NAME SOURCES…): a plugin for dojo-host, <NAME>.so in the build's plugins/ folder.
+#
+# What it takes care of, so that a plugin can be replaced while the host runs:
+#   -fno-gnu-unique and a version script: only `dojo_plugin_entry` is visible, and dlclose() really unloads
+#   -z defs, -z now: a missing symbol is found when it is built, or when it is loaded, never in the middle of a request
+function(dojo_add_plugin name)
+  set(exports ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/plugin.map)
+  add_library(${name} MODULE ${ARGN})
+  target_link_libraries(${name} PRIVATE dojo::sdk)
+  set_target_properties(${name} PROPERTIES
+    PREFIX ""
+    CXX_VISIBILITY_PRESET hidden
+    C_VISIBILITY_PRESET hidden
+    VISIBILITY_INLINES_HIDDEN ON
+    LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/plugins
+    LINK_DEPENDS ${exports})
+  target_compile_features(${name} PRIVATE cxx_std_20)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    target_compile_options(${name} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-fno-gnu-unique>)
+  endif()
+  target_link_options(${name} PRIVATE LINKER:--version-script=${exports} LINKER:-z,now)
+  if(NOT DOJO_SANITIZE)  # the sanitizers' runtime is the program's, and undefined in a shared object
+    target_link_options(${name} PRIVATE LINKER:-z,defs)
+  endif()
+endfunction()

@@ -1,0 +1,74 @@
+// The texts that are signed, by dialect: how a request proves who sent it. docs/wire.md describes
+// them.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <dojo/result.hpp>
+#include <dojo/wire/ss58.hpp>
+
+namespace dojo::wire {
+
+/// Header names, lower case.
+inline constexpr std::string_view kHotkeyHeader = "x-hotkey";
+inline constexpr std::string_view kMessageHeader = "x-message";
+inline constexpr std::string_view kSignatureHeader = "x-signature";
+inline constexpr std::string_view kCodeHeader = "x-dojo-code";
+inline constexpr std::string_view kRequestIdHeader = "x-request-id";
+
+enum class Dialect : std::uint8_t {
+  legacy,  ///< what the Python client signs: any text, bound to nothing
+  dojo1,   ///< "dojo/1": bound to method, path, receiver, time, nonce and body
+};
+
+/// "legacy" or "dojo/1".
+std::string_view to_string(Dialect dialect);
+std::optional<Dialect> parse_dialect(std::string_view name);
+
+/// The dialect that an `x-message` is written in: dojo/1 if it begins with `dojo/1 `, else legacy.
+/// A message that begins so and does not parse is malformed dojo/1, never legacy.
+Dialect dialect_of(std::string_view message);
+
+/// The Python client's default text: `I solemnly swear that I am up to some good. Hotkey:
+/// <hotkey>`.
+std::string legacy_message(std::string_view hotkey);
+
+/// The hotkey that a text of that very form names (not checked to be an address), or nothing for
+/// any other text.
+std::optional<std::string_view> parse_legacy_message(std::string_view message);
+
+using Nonce = std::array<std::uint8_t, 16>;
+using BodyHash = std::array<std::uint8_t, 32>;
+
+/// BLAKE2b-256 (RFC 7693) of the body's bytes as they are sent: after compression, the empty body
+/// included.
+BodyHash hash_body(std::string_view body);
+
+/// A nonce from the operating system's randomness.
+Nonce make_nonce();
+
+/// What a dojo/1 message states:
+/// `dojo/1 <METHOD> <path> to=<receiver SS58 or *> ts=<unix ms> nonce=<32 hex> body=<64 hex>`
+struct DojoMessage {
+  std::string method;           ///< upper case, `POST` or `HEAD`
+  std::string path;             ///< as in the request line, no query: `/Echo`
+  std::optional<PublicKey> to;  ///< the receiver's hotkey; nothing is written `*`: any receiver
+  std::chrono::sys_time<std::chrono::milliseconds> time;
+  Nonce nonce{};
+  BodyHash body{};
+};
+
+/// Writes the text to be signed. `path` must not hold white space; it is written as it is.
+std::string format_dojo_message(const DojoMessage& message);
+
+/// Reads it back. One form only: single spaces, fields in this order, lower-case hex, decimal time
+/// without sign or leading zero, so that equal statements are equal texts.
+/// @return an error (Code::malformed) that names the first field that is wrong.
+Result<DojoMessage> parse_dojo_message(std::string_view text);
+
+}  // namespace dojo::wire

@@ -1,0 +1,145 @@
+#include <algorithm>
+#include <charconv>
+
+#include <fmt/format.h>
+#include <sodium.h>
+
+#include <dojo/wire/dialect.hpp>
+
+#include "hex.hpp"
+#include "secret.hpp"
+
+namespace dojo::wire {
+namespace {
+
+constexpr std::string_view kDojo1 = "dojo/1";
+constexpr std::string_view kDojo1Begin = "dojo/1 ";
+constexpr std::string_view kLegacyBegin = "I solemnly swear that I am up to some good. Hotkey: ";
+
+tl::unexpected<Error> malformed(std::string_view field, std::string_view expected) {
+  return fail(fmt::format("the dojo/1 message's {} is wrong: it has to be {}", field, expected),
+              Code::malformed);
+}
+
+/// Takes the text up to the next space off the front, and the space too.
+std::string_view take_field(std::string_view& text) {
+  const auto end = std::min(text.find(' '), text.size());
+  const auto field = text.substr(0, end);
+  text.remove_prefix(std::min(end + 1, text.size()));
+  return field;
+}
+
+/// What stands behind `name`; empty, which no field may be, if the text begins otherwise.
+std::string_view value_of(std::string_view text, std::string_view name) {
+  return text.starts_with(name) ? text.substr(name.size()) : std::string_view{};
+}
+
+bool is_path(std::string_view text) {
+  return text.starts_with('/') && std::ranges::all_of(text, [](char c) {
+           return c > ' ' && c <= '~' && c != '?' && c != '#';
+         });
+}
+
+bool decode_lower_hex(std::string_view digits, std::span<std::uint8_t> out) {
+  const bool upper = std::ranges::any_of(digits, [](char c) { return c >= 'A' && c <= 'F'; });
+  return !upper && decode_hex(digits, out);
+}
+
+/// `*` is an empty optional inside; nothing at all is an error.
+std::optional<std::optional<PublicKey>> parse_receiver(std::string_view text) {
+  if (text == "*") return std::optional<PublicKey>{};
+  const auto address = decode_ss58(text);
+  if (!address || address->prefix != kBittensorPrefix) return std::nullopt;
+  return address->key;
+}
+
+/// Decimal digits without a leading zero. 15 digits reach the year 33658, and keep sums far from
+/// overflow.
+std::optional<std::chrono::milliseconds> parse_time(std::string_view digits) {
+  constexpr std::size_t kMaxDigits = 15;
+  if (digits.empty() || digits.size() > kMaxDigits) return std::nullopt;
+  if (digits.size() > 1 && digits.front() == '0') return std::nullopt;
+  if (!std::ranges::all_of(digits, [](char c) { return c >= '0' && c <= '9'; }))
+    return std::nullopt;
+  std::int64_t count = 0;
+  std::from_chars(digits.data(), digits.data() + digits.size(), count);
+  return std::chrono::milliseconds(count);
+}
+
+}  // namespace
+
+std::string_view to_string(Dialect dialect) {
+  return dialect == Dialect::dojo1 ? kDojo1 : "legacy";
+}
+
+std::optional<Dialect> parse_dialect(std::string_view name) {
+  if (name == kDojo1) return Dialect::dojo1;
+  if (name == "legacy") return Dialect::legacy;
+  return std::nullopt;
+}
+
+Dialect dialect_of(std::string_view message) {
+  return message.starts_with(kDojo1Begin) ? Dialect::dojo1 : Dialect::legacy;
+}
+
+std::string legacy_message(std::string_view hotkey) {
+  return fmt::format("{}{}", kLegacyBegin, hotkey);
+}
+
+std::optional<std::string_view> parse_legacy_message(std::string_view message) {
+  const auto hotkey = value_of(message, kLegacyBegin);
+  if (hotkey.empty()) return std::nullopt;
+  return hotkey;
+}
+
+BodyHash hash_body(std::string_view body) {
+  BodyHash hash{};
+  crypto_generichash(hash.data(), hash.size(), reinterpret_cast<const unsigned char*>(body.data()),
+                     body.size(), nullptr, 0);
+  return hash;
+}
+
+Nonce make_nonce() {
+  require_sodium();
+  Nonce nonce{};
+  randombytes_buf(nonce.data(), nonce.size());
+  return nonce;
+}
+
+std::string format_dojo_message(const DojoMessage& message) {
+  return fmt::format("{}{} {} to={} ts={} nonce={} body={}", kDojo1Begin, message.method,
+                     message.path, message.to ? encode_ss58(*message.to) : "*",
+                     message.time.time_since_epoch().count(), encode_hex(message.nonce),
+                     encode_hex(message.body));
+}
+
+Result<DojoMessage> parse_dojo_message(std::string_view text) {
+  if (dialect_of(text) != Dialect::dojo1) return malformed("beginning", "'dojo/1 '");
+  text.remove_prefix(kDojo1Begin.size());
+
+  DojoMessage message;
+  message.method = take_field(text);
+  if (message.method != "POST" && message.method != "HEAD") {
+    return malformed("method", "POST or HEAD");
+  }
+  message.path = take_field(text);
+  if (!is_path(message.path)) {
+    return malformed("path", "printable ASCII that begins with / and has no query");
+  }
+  const auto to = parse_receiver(value_of(take_field(text), "to="));
+  if (!to) return malformed("receiver", "to=<SS58 address of prefix 42, or *>");
+  message.to = *to;
+  const auto time = parse_time(value_of(take_field(text), "ts="));
+  if (!time) return malformed("time", "ts=<unix time in milliseconds, no leading zero>");
+  message.time = std::chrono::sys_time<std::chrono::milliseconds>(*time);
+  if (!decode_lower_hex(value_of(take_field(text), "nonce="), message.nonce)) {
+    return malformed("nonce", "nonce=<32 lower-case hex digits>");
+  }
+  // The rest, not a field: whatever follows the hash is an error of the hash's.
+  if (!decode_lower_hex(value_of(text, "body="), message.body)) {
+    return malformed("body hash", "body=<64 lower-case hex digits>, and nothing behind it");
+  }
+  return message;
+}
+
+}  // namespace dojo::wire

@@ -1,0 +1,77 @@
+#include <dojo/wire/envelope.hpp>
+
+namespace dojo::wire {
+namespace {
+
+constexpr std::string_view kEmptyObject = "{}";
+
+// An error text comes from anywhere and must arrive all the same: what is no UTF-8 becomes U+FFFD.
+void append_string(std::string& out, std::string_view text) {
+  static constexpr char kHex[] = "0123456789abcdef";
+  out += '"';
+  for (std::size_t i = 0; i < text.size();) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    if (byte < 0x80) {
+      if (byte == '"' || byte == '\\') {
+        out += '\\';
+        out += static_cast<char>(byte);
+      } else if (byte < 0x20) {
+        out += "\\u00";
+        out += kHex[byte >> 4];
+        out += kHex[byte & 15];
+      } else {
+        out += static_cast<char>(byte);
+      }
+      ++i;
+      continue;
+    }
+    const std::size_t length = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2;
+    const auto sequence = text.substr(i, length);
+    if (sequence.size() == length && simdjson::validate_utf8(sequence)) {
+      out += sequence;
+      i += length;
+    } else {
+      out += "\xef\xbf\xbd";
+      ++i;
+    }
+  }
+  out += '"';
+}
+
+bool is_object(const RawJson& json) {
+  return json.text.starts_with('{');
+}
+
+}  // namespace
+
+std::string format_envelope(std::string_view body, std::optional<std::string_view> error,
+                            std::string_view metadata) {
+  if (body.empty()) body = kEmptyObject;
+  if (metadata.empty()) metadata = kEmptyObject;
+  std::string out;
+  out.reserve(body.size() + metadata.size() + (error ? error->size() : 0) + 64);
+  out += R"({"body":)";
+  out += body;
+  out += R"(,"error":)";
+  if (error) {
+    append_string(out, *error);
+  } else {
+    out += "null";
+  }
+  out += R"(,"metadata":)";
+  out += metadata;
+  out += '}';
+  return out;
+}
+
+Result<Envelope> parse_envelope(std::string_view json) {
+  auto envelope = from_json<Envelope>(json);
+  if (!envelope) return envelope;
+  if (envelope->body.text == "null") envelope->body.text = kEmptyObject;
+  if (envelope->metadata.text == "null") envelope->metadata.text = kEmptyObject;
+  if (!is_object(envelope->body)) return fail("body: expected object", Code::invalid_body);
+  if (!is_object(envelope->metadata)) return fail("metadata: expected object", Code::invalid_body);
+  return envelope;
+}
+
+}  // namespace dojo::wire

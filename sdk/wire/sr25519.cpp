@@ -1,0 +1,125 @@
+#include "sr25519.hpp"
+
+#include <cstring>
+
+#include <sodium.h>
+
+#include "secret.hpp"
+#include "transcript.hpp"
+
+namespace dojo::wire::sr25519 {
+namespace {
+
+using Scalar = std::array<std::uint8_t, 32>;
+using Point = std::array<std::uint8_t, 32>;
+
+constexpr std::uint8_t kMarker =
+    0x80;  ///< of the signature's last byte: tells sr25519 from ed25519
+
+/// The transcript up to and with the key: all that signer and verifier know before R.
+Transcript begin_transcript(const PublicKey& key, std::span<const std::string_view> message) {
+  static const Transcript kContext = [] {
+    Transcript transcript("SigningContext");
+    transcript.append("", "substrate");
+    return transcript;
+  }();
+  Transcript transcript = kContext;
+  transcript.append("sign-bytes", message);
+  transcript.append("proto-name", "Schnorr-sig");
+  transcript.append("sign:pk", key);
+  return transcript;
+}
+
+Scalar challenge_scalar(Transcript& transcript, std::span<const std::uint8_t> commitment) {
+  transcript.append("sign:R", commitment);
+  std::array<std::uint8_t, 64> wide;
+  transcript.challenge("sign:c", wide);
+  Scalar scalar;
+  crypto_core_ristretto255_scalar_reduce(scalar.data(), wide.data());
+  return scalar;
+}
+
+}  // namespace
+
+bool is_canonical(std::span<const std::uint8_t, 32> scalar) {
+  // 2^252 + 27742317777372353535851937790883648493, little-endian.
+  constexpr Scalar kOrder = {0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7,
+                             0xa2, 0xde, 0xf9, 0xde, 0x14, 0,    0,    0,    0,    0,    0,
+                             0,    0,    0,    0,    0,    0,    0,    0,    0,    0x10};
+  // The borrow of scalar − order: no branch tells of a secret.
+  unsigned borrow = 0;
+  for (std::size_t i = 0; i < kOrder.size(); ++i) {
+    borrow = ((unsigned{scalar[i]} - kOrder[i] - borrow) >> 8) & 1U;
+  }
+  return borrow == 1;
+}
+
+void expand_seed(std::span<const std::uint8_t, 32> seed, SecretKey& secret) {
+  Wiped<crypto_hash_sha512_BYTES> hash;
+  crypto_hash_sha512(hash.data(), seed.data(), seed.size());
+  std::uint8_t* const scalar = hash.data();
+  scalar[0] &= 0xf8;
+  scalar[31] = static_cast<std::uint8_t>((scalar[31] & 0x3f) | 0x40);
+  // Ed25519's scalar is a multiple of the cofactor 8; ristretto255 has no cofactor, and schnorrkel
+  // divides it out.
+  for (std::size_t i = 0; i < 32; ++i) {
+    const unsigned above = i + 1 < 32 ? scalar[i + 1] : 0U;
+    secret.scalar[i] = static_cast<std::uint8_t>((scalar[i] >> 3) | ((above << 5) & 0xe0U));
+  }
+  std::memcpy(secret.nonce.data(), hash.data() + 32, 32);
+}
+
+PublicKey public_key_of(const SecretKey& secret) {
+  PublicKey key{};
+  // Fails for a scalar of zero alone, which no seed expands to: bit 251 is always set.
+  (void)crypto_scalarmult_ristretto255_base(key.data(), secret.scalar.data());
+  return key;
+}
+
+SignatureBytes sign(const SecretKey& secret, const PublicKey& key, std::string_view message) {
+  Transcript transcript = begin_transcript(key, {&message, 1});
+  Wiped<64> wide;
+  Wiped<32> witness;
+  SignatureBytes signature{};
+  do {
+    transcript.witness("signing", secret.nonce, wide.span());
+    crypto_core_ristretto255_scalar_reduce(witness.data(), wide.data());
+  } while (crypto_scalarmult_ristretto255_base(signature.data(), witness.data()) != 0);
+
+  const std::span commitment = std::span(signature).first<32>();
+  const Scalar challenge = challenge_scalar(transcript, commitment);
+  Wiped<32> product;
+  crypto_core_ristretto255_scalar_mul(product.data(), challenge.data(), secret.scalar.data());
+  crypto_core_ristretto255_scalar_add(signature.data() + 32, product.data(), witness.data());
+  signature[63] |= kMarker;
+  return signature;
+}
+
+bool verify(const PublicKey& key, std::span<const std::string_view> parts,
+            const SignatureBytes& signature) {
+  if ((signature[63] & kMarker) == 0) return false;
+  // libsodium 1.0.18 overlooks this bit, which no canonical encoding has: a banned key could come
+  // back as another.
+  if ((key[31] & 0x80) != 0) return false;
+  Scalar s;
+  std::memcpy(s.data(), signature.data() + 32, s.size());
+  s[31] &= static_cast<std::uint8_t>(~kMarker);
+  if (!is_canonical(s)) return false;
+
+  Transcript transcript = begin_transcript(key, parts);
+  const std::span commitment = std::span(signature).first<32>();
+  const Scalar challenge = challenge_scalar(transcript, commitment);
+
+  // R = sB − kA. R itself is never decoded: encodings that libsodium writes are canonical, so equal
+  // bytes are equal points, and a non-canonical R equals none. A that does not decode, or is the
+  // identity, fails in the product kA.
+  Point key_part;
+  Point base_part;
+  Point expected;
+  return crypto_scalarmult_ristretto255(key_part.data(), challenge.data(), key.data()) == 0 &&
+         crypto_scalarmult_ristretto255_base(base_part.data(), s.data()) == 0 &&
+         crypto_core_ristretto255_sub(expected.data(), base_part.data(), key_part.data()) == 0 &&
+         std::memcmp(expected.data(), commitment.data(), expected.size()) == 0;
+}
+
+}  // namespace dojo::wire::sr25519
