@@ -1,0 +1,53 @@
+// IP addresses and blocks of them.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <netinet/in.h>
+
+namespace dojo::net {
+
+/// An IP address. IPv4 is held as ::ffff:a.b.c.d (RFC 4291, 2.5.5.2), so that an address means the
+/// same whichever kind of socket it was seen on.
+class IpAddress {
+ public:
+  using Bytes = std::array<std::uint8_t, 16>;
+
+  IpAddress() = default;
+  explicit IpAddress(const Bytes& bytes) : bytes_(bytes) {}
+  /// @param text dotted IPv4, or IPv6 with or without brackets
+  static std::optional<IpAddress> parse(std::string_view text);
+  static IpAddress of_v4(const std::uint8_t* four_bytes);
+  static IpAddress of(const sockaddr_storage& address);
+
+  [[nodiscard]] bool is_v4() const;
+  [[nodiscard]] const Bytes& bytes() const { return bytes_; }
+  /// As people write it; IPv4 dotted.
+  [[nodiscard]] std::string text() const;
+  /// Whom to count it as: an IPv4 address itself, an IPv6 one as its /64, which is what one host is
+  /// usually given.
+  [[nodiscard]] Bytes owner() const;
+  /// As the system wants it: AF_INET for IPv4, AF_INET6 otherwise. @return the size in use
+  socklen_t to_sockaddr(std::uint16_t port, sockaddr_storage& out) const;
+
+ private:
+  Bytes bytes_{};
+};
+
+/// A block of addresses.
+class Network {
+ public:
+  /// @param text an address, or one with `/` and the length of its prefix in bits
+  static std::optional<Network> parse(std::string_view text);
+  [[nodiscard]] bool contains(const IpAddress& address) const;
+
+ private:
+  IpAddress base_;
+  unsigned prefix_ = 128;  // bits of the 128
+};
+
+}  // namespace dojo::net

@@ -1,0 +1,464 @@
+#include "net/connection.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <exception>
+#include <utility>
+
+#include <linux/sockios.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include "net/response_head.hpp"
+
+namespace dojo::net {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr int kReadsPerTurn = 4;      // of the workbench's 64 KiB each
+constexpr int kRequestsPerTurn = 32;  // pipelined ones, answered at once
+constexpr std::uint64_t kDiscard =
+    64 << 10;  // bytes of a refused body that are read rather than hung up on
+constexpr auto kProbeDelay =
+    500ms;  // from a waiting peer's FIN to the question whether it still reads
+constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+
+bool would_block(int error) {
+  return error == EAGAIN || error == EWOULDBLOCK;
+}
+
+}  // namespace
+
+Connection::Connection(int fd, std::size_t peer, const IpAddress& address, bool proxied,
+                       Workbench& bench)
+    : bench_(bench),
+      ticket_{fd, peer, 0},
+      address_(address),
+      framer_(bench.shared.limits),
+      request_bytes_(bench.shared.counters.request_bytes) {
+  if (!proxied) return;
+  state_ = State::proxy_header;
+  proxy_.emplace();
+}
+
+void Connection::begin() {
+  if (state_ == State::proxy_header) {
+    deadline_ = Clock::now() + bench_.shared.limits.head_timeout;
+  } else {
+    become_idle();
+    identify(address_);
+  }
+}
+
+Connection::~Connection() {
+  if (exchange_) exchange_->abandoned.store(true, std::memory_order_relaxed);
+  if (counted_) bench_.shared.callers.remove(address_.owner());
+}
+
+void Connection::identify(const IpAddress& address) {
+  address_ = address;
+  address_text_ = address.text();
+  counted_ = true;
+  if (!bench_.shared.callers.add(address_.owner(), bench_.shared.limits.max_connections_per_ip)) {
+    turn_away("too many connections from this address");
+  }
+}
+
+Connection::Interest Connection::interest() const {
+  switch (state_) {
+    case State::proxy_header:
+    case State::lingering:
+      return Interest::read;
+    case State::reading:
+      return more_ ? Interest::nothing : Interest::read;
+    case State::waiting:
+      if (half_closed_) return Interest::nothing;
+      // Most are answered before anything comes: only then is it worth a system call to stop
+      // reading.
+      return disturbed_ ? Interest::hangup : Interest::read;
+    case State::writing:
+      return Interest::write;
+    case State::gone:
+      break;
+  }
+  return Interest::nothing;
+}
+
+void Connection::on_event() {
+  switch (state_) {
+    case State::proxy_header:
+    case State::reading:
+      more_ ? resume() : read_some();
+      break;
+    case State::waiting:
+      look_for_hangup();
+      break;
+    case State::writing:
+      flush();
+      break;
+    case State::lingering:
+      discard_input();
+      break;
+    case State::gone:
+      break;
+  }
+}
+
+// ---- reading
+
+void Connection::read_some() {
+  auto& input = bench_.input;
+  for (int i = 0; i < kReadsPerTurn; ++i) {
+    const ssize_t count = ::recv(ticket_.fd, input.data(), input.size(), 0);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0 && would_block(errno)) return;
+    if (count <= 0) {
+      state_ = State::gone;
+      return;
+    }
+    take_in({input.data(), static_cast<std::size_t>(count)});
+    const bool reading = state_ == State::reading || state_ == State::proxy_header;
+    if (!reading || more_ || static_cast<std::size_t>(count) < input.size()) return;
+  }
+}
+
+void Connection::take_in(std::string_view bytes) {
+  if (state_ == State::proxy_header) read_proxy_header(bytes);
+  if (state_ == State::reading) advance(bytes);
+}
+
+void Connection::read_proxy_header(std::string_view& bytes) {
+  switch (proxy_->feed(bytes)) {
+    case ProxyHeader::State::need_more:
+      return;
+    case ProxyHeader::State::malformed:
+      ++bench_.shared.counters.malformed;
+      state_ = State::gone;
+      return;
+    case ProxyHeader::State::done:
+      break;
+  }
+  const IpAddress caller = proxy_->source().value_or(address_);
+  proxy_.reset();
+  become_idle();
+  identify(caller);
+}
+
+void Connection::resume() {
+  more_ = false;
+  if (state_ == State::reading) advance({});
+}
+
+void Connection::advance(std::string_view bytes) {
+  for (int served = 0; state_ == State::reading;) {
+    switch (framer_.next(bytes)) {
+      case Framer::Event::need_more:
+        on_need_more();
+        return;
+      case Framer::Event::head:
+        on_head(!bytes.empty() || framer_.has_input());
+        break;
+      case Framer::Event::request:
+        on_request();
+        more_ = ++served >= kRequestsPerTurn && (!bytes.empty() || framer_.has_input());
+        break;
+      case Framer::Event::refused:
+        ++bench_.shared.counters.malformed;
+        refuse(framer_.status(), framer_.why());
+        return;
+    }
+    if (more_) break;
+  }
+  const bool closing = state_ == State::lingering || state_ == State::gone || !keep_;
+  if (!closing) framer_.keep(bytes);
+}
+
+void Connection::on_need_more() {
+  const auto& limits = bench_.shared.limits;
+  if (!request_bytes_.resize(framer_.held(), limits.max_request_bytes)) {
+    refuse(503, "too many requests under way");
+    return;
+  }
+  if (framer_.in_body()) {
+    if (!std::exchange(body_under_way_, true)) began_ = Clock::now();
+    deadline_ = by_rate(began_, limits.body_grace, framer_.body_received());
+  } else if (framer_.started() && !std::exchange(under_way_, true)) {
+    deadline_ = Clock::now() + limits.head_timeout;
+  }
+}
+
+void Connection::on_head(bool body_is_here) {
+  auto& shared = bench_.shared;
+  framing_ = framer_.framing();
+  keep_ = framing_.keep_alive;
+  auto& request = framer_.request();
+  head_only_ = request.method == "HEAD";
+  request.peer = address_text_;
+  if (auto response = shared.handler.on_head(request)) {
+    if (framing_.expects_continue || framing_.chunked || framing_.content_length > kDiscard) {
+      keep_ = false;
+      answer(std::move(*response), Charge{});
+      return;
+    }
+    framer_.discard_body();
+    early_ = std::move(response);
+    return;
+  }
+  if (shared.counters.request_bytes.load(std::memory_order_relaxed) + framing_.content_length >
+      shared.limits.max_request_bytes) {
+    refuse(503, "too many requests under way");
+  } else if (framing_.expects_continue && !body_is_here && !send_interim()) {
+    state_ = State::gone;
+  }
+}
+
+void Connection::on_request() {
+  under_way_ = body_under_way_ = false;
+  if (!early_) {
+    dispatch();
+    return;
+  }
+  static_cast<void>(framer_.take_request());
+  answer(std::move(*std::exchange(early_, std::nullopt)), Charge{});
+}
+
+void Connection::dispatch() {
+  auto& shared = bench_.shared;
+  Request request = framer_.take_request();
+  request_bytes_.resize(request.body.empty() ? 0 : request.body.capacity(),
+                        0);  // what came was within the limit
+  ++shared.counters.requests;
+  ++ticket_.sequence;
+  state_ = State::waiting;
+  deadline_ = kNever;
+  half_closed_ = probed_ = disturbed_ = false;
+  exchange_ = std::make_shared<Responder::Exchange>(
+      bench_.mailbox, ticket_,
+      std::exchange(request_bytes_, Charge(shared.counters.request_bytes)));
+  try {
+    shared.handler.on_request(std::move(request), Responder(exchange_));
+  } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch)
+    // Against the contract; its Responder has answered 500 on the way out.
+  }
+  if (auto given = bench_.mailbox->take_inline(ticket_)) on_answer(std::move(*given));
+}
+
+// ---- answering
+
+void Connection::refuse(int status, std::string_view why) {
+  keep_ = false;
+  request_bytes_.release();
+  answer(refusal(status, why), Charge{});
+}
+
+void Connection::turn_away(std::string_view why) {
+  if (state_ != State::reading && state_ != State::proxy_header) return;
+  ++bench_.shared.counters.refused;
+  refuse(503, why);
+}
+
+Response Connection::refusal(int status, std::string_view why) {
+  Response response = bench_.shared.handler.on_refusal(status, why);
+  if (status == 503) response.headers.emplace_back("Retry-After", "1");
+  return response;
+}
+
+void Connection::on_answer(Answer given) {
+  if (state_ != State::waiting || given.ticket != ticket_) {
+    ++bench_.shared.counters.answers_dropped;
+    return;
+  }
+  exchange_.reset();
+  if (given.over_budget) {
+    refuse(503, "too many answers under way");
+  } else {
+    answer(std::move(given.response), std::move(given.charge));
+  }
+  if (state_ == State::reading && framer_.has_input()) more_ = true;
+}
+
+void Connection::answer(Response response, Charge charge) {
+  if (!is_sendable(response)) {
+    response = Response{};
+    response.status = 500;
+    charge.release();
+  }
+  keep_ = keep_ && bench_.shared.phase() == Shared::Phase::serving;
+  bench_.head.clear();
+  append_head(response, {framing_.http11, keep_, bench_.date}, bench_.head);
+  if (head_only_ || !may_have_body(response.status)) response.body.clear();
+  began_ = Clock::now();
+  sent_ = 0;
+  if (write_out(bench_.head, response.body)) {
+    on_sent();
+  } else if (state_ != State::gone) {
+    state_ = State::writing;
+    out_head_.assign(bench_.head);
+    out_body_ = std::move(response.body);
+    response_bytes_ = std::move(charge);
+    deadline_ = by_rate(began_, bench_.shared.limits.write_grace, sent_);
+  }
+}
+
+void Connection::flush() {
+  if (write_out(out_head_, out_body_)) {
+    on_sent();
+    if (state_ == State::reading && framer_.has_input()) more_ = true;
+  } else {
+    deadline_ = by_rate(began_, bench_.shared.limits.write_grace, sent_);
+  }
+}
+
+/// Sends from sent_ on, without waiting. @return true if all is sent; otherwise the peer is slow,
+/// or gone
+bool Connection::write_out(std::string_view head, std::string_view body) {
+  const std::size_t total = head.size() + body.size();
+  while (sent_ < total) {
+    const std::string_view rest_of_head = head.substr(std::min(sent_, head.size()));
+    const std::string_view rest_of_body = body.substr(sent_ - std::min(sent_, head.size()));
+    std::array<iovec, 2> parts{{{const_cast<char*>(rest_of_head.data()), rest_of_head.size()},
+                                {const_cast<char*>(rest_of_body.data()), rest_of_body.size()}}};
+    msghdr message{};
+    message.msg_iov = parts.data() + (rest_of_head.empty() ? 1 : 0);
+    message.msg_iovlen = static_cast<std::size_t>(!rest_of_head.empty()) +
+                         static_cast<std::size_t>(!rest_of_body.empty());
+    const ssize_t count = ::sendmsg(ticket_.fd, &message, MSG_NOSIGNAL);
+    if (count >= 0) {
+      sent_ += static_cast<std::size_t>(count);
+    } else if (errno != EINTR) {
+      if (!would_block(errno)) {
+        ++bench_.shared.counters.answers_dropped;
+        state_ = State::gone;
+      }
+      return false;
+    }
+  }
+  return true;
+}
+
+void Connection::on_sent() {
+  std::string().swap(out_head_);
+  std::string().swap(out_body_);
+  response_bytes_.release();
+  if (keep_) {
+    become_idle();
+  } else {
+    linger();
+  }
+}
+
+/// 100 Continue. @return false if the peer is gone
+bool Connection::send_interim() {
+  return ::send(ticket_.fd, kContinue.data(), kContinue.size(), MSG_NOSIGNAL) ==
+         static_cast<ssize_t>(kContinue.size());
+}
+
+// ---- waiting and ending
+
+void Connection::become_idle() {
+  state_ = State::reading;
+  deadline_ = Clock::now() + bench_.shared.limits.idle_timeout;
+  under_way_ = head_only_ = false;
+  framing_ = Framing{};
+}
+
+/// A waiting peer's FIN may mean that it went, or that it has nothing more to say and reads on. An
+/// answer is owed in the second case, so the question is put to it: data to a socket that was
+/// closed comes back as a reset.
+void Connection::look_for_hangup() {
+  disturbed_ = true;
+  pollfd poll_fd{ticket_.fd, POLLRDHUP, 0};
+  if (::poll(&poll_fd, 1, 0) <= 0) return;
+  if ((poll_fd.revents & (POLLERR | POLLHUP)) != 0) {
+    state_ = State::gone;
+  } else if ((poll_fd.revents & POLLRDHUP) != 0 && !std::exchange(half_closed_, true) &&
+             framing_.http11) {
+    deadline_ = Clock::now() + kProbeDelay;
+  }
+}
+
+void Connection::linger() {
+  ::shutdown(ticket_.fd, SHUT_WR);
+  state_ = State::lingering;
+  began_ = Clock::now();
+  deadline_ = began_ + bench_.shared.limits.linger;
+  framer_ = Framer(bench_.shared.limits);
+  request_bytes_.release();
+}
+
+void Connection::discard_input() {
+  auto& input = bench_.input;
+  for (int i = 0; i < kReadsPerTurn; ++i) {
+    const ssize_t count = ::recv(ticket_.fd, input.data(), input.size(), 0);
+    if (count < 0 && (errno == EINTR || would_block(errno))) return;
+    if (count <= 0) {
+      state_ = State::gone;
+      return;
+    }
+  }
+}
+
+void Connection::drain() {
+  if (state_ == State::reading && !more_) read_some();
+  const bool idle = state_ == State::reading && !more_ && !framer_.started();
+  if (idle || state_ == State::proxy_header) state_ = State::gone;
+}
+
+void Connection::on_deadline() {
+  auto& counters = bench_.shared.counters;
+  switch (state_) {
+    case State::reading:
+      if (!framer_.started()) {
+        give_up();
+      } else if (early_) {
+        keep_ = false;
+        answer(std::move(*std::exchange(early_, std::nullopt)), Charge{});
+      } else {
+        ++counters.timeouts;
+        refuse(408, "request too slow");
+      }
+      break;
+    case State::waiting:
+      deadline_ = kNever;
+      if (half_closed_ && !std::exchange(probed_, true) && !send_interim()) state_ = State::gone;
+      break;
+    case State::lingering:
+      deadline_ = Clock::now() + bench_.shared.limits.linger;
+      if (!has_unsent_bytes() || Clock::now() > began_ + bench_.shared.limits.write_grace)
+        give_up();
+      break;
+    case State::proxy_header:
+    case State::writing:
+      ++counters.timeouts;
+      give_up();
+      break;
+    case State::gone:
+      break;
+  }
+}
+
+/// Bytes that the peer never takes would otherwise stay in the kernel's memory for minutes after
+/// the close.
+void Connection::give_up() {
+  if (state_ == State::writing || has_unsent_bytes()) {
+    const struct linger reset{1, 0};
+    ::setsockopt(ticket_.fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+  }
+  state_ = State::gone;
+}
+
+bool Connection::has_unsent_bytes() const {
+  int unsent = 0;
+  return ::ioctl(ticket_.fd, SIOCOUTQ, &unsent) == 0 && unsent > 0;
+}
+
+/// When a peer that has done so many bytes since `begin` falls behind the lowest rate.
+Clock::time_point Connection::by_rate(Clock::time_point begin, std::chrono::milliseconds grace,
+                                      std::uint64_t done) const {
+  return begin + grace + std::chrono::milliseconds(1'000 * done / bench_.shared.limits.min_rate);
+}
+
+}  // namespace dojo::net

@@ -1,0 +1,143 @@
+// One peer's connection: its state, its deadlines, its requests and answers. Knows sockets, but no
+// reactor: after each call the reactor reads from it what to wait for next.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "net/address.hpp"
+#include "net/framing.hpp"
+#include "net/mailbox.hpp"
+#include "net/proxy_protocol.hpp"
+#include "net/server.hpp"
+#include "net/shared.hpp"
+
+namespace dojo::net {
+
+using Clock = std::chrono::steady_clock;
+
+/// What the connections of one reactor share. The reactor's thread alone uses it.
+struct Workbench {
+  explicit Workbench(const std::shared_ptr<Mailbox>& its_mailbox)
+      : mailbox(its_mailbox), shared(its_mailbox->shared()) {}
+
+  const std::shared_ptr<Mailbox> mailbox;
+  Shared& shared;
+  std::array<char, 64 << 10> input{};  ///< what recv() has just given; empty between calls
+  std::string head;                    ///< the head of the answer that is being sent
+  std::string date;                    ///< for the Date header, refreshed every sweep
+};
+
+/// All calls come on the reactor's thread. The reactor closes the descriptor, once gone().
+class Connection {
+ public:
+  enum class Interest {
+    nothing,  ///< errors alone
+    hangup,   ///< the peer's FIN too
+    read,
+    write,
+  };
+  static constexpr Clock::time_point kNever = Clock::time_point::max();
+
+  /// @param peer a number that no other connection of the process has
+  /// @param proxied true if a PROXY header must come first
+  Connection(int fd, std::size_t peer, const IpAddress& address, bool proxied, Workbench& bench);
+  ~Connection();
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  /// Once, before anything else.
+  void begin();
+  /// The descriptor is ready for something, or may be.
+  void on_event();
+  void on_answer(Answer answer);
+  void on_deadline();
+  /// Goes on with requests that were left for a later turn.
+  void resume();
+  /// Answers 503 and closes.
+  void turn_away(std::string_view why);
+  /// Reads what has come, then closes if there is no request under way.
+  void drain();
+
+  [[nodiscard]] bool gone() const { return state_ == State::gone; }
+  [[nodiscard]] Interest interest() const;
+  [[nodiscard]] Clock::time_point deadline() const { return deadline_; }
+  [[nodiscard]] bool wants_turn() const { return state_ == State::reading && more_; }
+  [[nodiscard]] std::size_t peer() const { return ticket_.peer; }
+
+ private:
+  enum class State {
+    proxy_header,  // the PROXY header is not whole
+    reading,       // waits for a request, or reads one
+    waiting,       // a request is with the handler
+    writing,       // an answer is not yet sent
+    lingering,     // the last answer is sent; reads on, so that no reset overtakes it
+    gone,
+  };
+
+  void read_some();
+  void take_in(std::string_view bytes);
+  void read_proxy_header(std::string_view& bytes);
+  void identify(const IpAddress& address);
+  void advance(std::string_view bytes);
+  void on_need_more();
+  void on_head(bool body_is_here);
+  void on_request();
+  void dispatch();
+  void refuse(int status, std::string_view why);
+
+  void answer(Response response, Charge charge);
+  Response refusal(int status, std::string_view why);
+  void send_answer(const Response& response);
+  void flush();
+  bool write_out(std::string_view head, std::string_view body);
+  void on_sent();
+  bool send_interim();
+
+  void look_for_hangup();
+  void discard_input();
+  void linger();
+  void become_idle();
+  void give_up();
+  [[nodiscard]] bool has_unsent_bytes() const;
+  [[nodiscard]] Clock::time_point by_rate(Clock::time_point begin, std::chrono::milliseconds grace,
+                                          std::uint64_t done) const;
+
+  Workbench& bench_;
+  Ticket ticket_;
+  State state_ = State::reading;
+  Clock::time_point deadline_ = kNever;
+  std::optional<ProxyHeader> proxy_;
+  IpAddress address_;
+  std::string address_text_;
+  bool counted_ = false;  // in CallerCounts
+
+  Framer framer_;
+  Charge request_bytes_;
+  Clock::time_point began_{};  // when the head, the body, the answer or the lingering did
+  bool under_way_ = false;     // a request has begun
+  bool body_under_way_ = false;
+  bool more_ = false;              // kept input awaits a later turn
+  std::optional<Response> early_;  // on_head()'s answer, while a small body is read and thrown away
+
+  std::shared_ptr<Responder::Exchange> exchange_;  // of the request that waits
+  Framing framing_;                                // of the last request
+  bool head_only_ = false;                         // it is a HEAD
+  bool keep_ = true;                               // the connection outlives its answer
+  bool half_closed_ = false;                       // the peer's FIN was seen while it waits
+  bool probed_ = false;
+  bool disturbed_ = false;  // something came from the peer while it waits
+
+  std::string out_head_;  // what flush() still has to send, from sent_ on
+  std::string out_body_;
+  std::size_t sent_ = 0;
+  Charge response_bytes_;
+};
+
+}  // namespace dojo::net

@@ -1,0 +1,161 @@
+// HTTP/1.1 on Pistache's reactor: accept, framing, time limits, budgets, answers. Knows nothing of
+// dojo. Why Pistache's own HTTP path is not used, and what is: docs/decisions/pistache.md.
+#pragma once
+
+#include <any>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <boost/beast/http/fields.hpp>
+
+#include <dojo/result.hpp>
+
+namespace dojo::net {
+
+/// What a peer may use. Every limit is on by default; deadlines are kept to 0.1 s. A peer that must
+/// keep to `min_rate` is given up as soon as it has fallen behind it by the grace: what counts is
+/// what has come or gone so far, not what was announced.
+struct Limits {
+  std::size_t max_connections = 20'000;
+  /// Per IPv4 address or IPv6 /64, as seen or as a trusted proxy says.
+  std::size_t max_connections_per_ip = 1'000;
+  std::size_t max_head = 32 << 10;               ///< bytes of all headers; 60 KiB at most
+  std::size_t max_target = 8 << 10;              ///< bytes
+  std::size_t max_headers = 100;                 ///< fields
+  std::size_t max_body = std::size_t{16} << 20;  ///< bytes of one body as sent
+  /// Bytes of all unfinished requests, and of bodies whose answer is due.
+  std::size_t max_request_bytes = std::size_t{512} << 20;
+  /// Bytes of all answers' bodies that are not yet sent.
+  std::size_t max_response_bytes = std::size_t{512} << 20;
+  std::chrono::milliseconds head_timeout{5'000};   ///< from a head's first byte to its last
+  std::chrono::milliseconds idle_timeout{30'000};  ///< between requests, and before the first
+  std::chrono::milliseconds body_grace{10'000};    ///< how far a body may lag
+  std::chrono::milliseconds write_grace{10'000};   ///< how far the reading of an answer may lag
+  std::chrono::milliseconds linger{1'000};         ///< reading on after an answer that closes
+  std::size_t min_rate = 32 << 10;                 ///< bytes per second
+};
+
+struct Options {
+  /// IPv4, or IPv6 in brackets or bare; `::` serves both families.
+  std::string address = "127.0.0.1";
+  std::uint16_t port = 0;  ///< 0: any free one, see Server::port()
+  unsigned threads = 0;    ///< reactor threads; 0: one per core
+  int backlog = 4'096;
+  /// Addresses or CIDR blocks whose connections begin with a PROXY protocol v2 header, which is
+  /// believed. Without one they are closed.
+  std::vector<std::string> proxies;
+  Limits limits;
+};
+
+/// One request. The target is in origin form with its query, if any (absolute form has been reduced
+/// to it, and its host made the Host), or `*` for OPTIONS. Trailers are not kept.
+struct Request {
+  std::string method;
+  std::string target;
+  boost::beast::http::fields headers;  ///< names compared without case
+  std::string body;                    ///< as sent, chunks joined; empty while on_head() runs
+  std::string peer;  ///< the caller's address without port; an IPv4 one never as ::ffff:…
+  std::any context;  ///< what on_head() wants on_request() to have
+};
+
+/// A status that is not 200 to 599, or a header with a control character in it, becomes a 500.
+struct Response {
+  int status = 200;
+  /// Without Content-Length, Transfer-Encoding, Connection and Date: the server writes its own.
+  std::vector<std::pair<std::string, std::string>> headers;
+  std::string body;  ///< not sent for HEAD, but counted in Content-Length
+};
+
+/// The way back to one waiting request. Move-only. Safe to use from any thread, also after the peer
+/// has gone or the server has stopped: the answer is then dropped, and never reaches another peer.
+class Responder {
+ public:
+  struct Exchange;  // private to the server
+  explicit Responder(std::shared_ptr<Exchange> exchange);
+  Responder(Responder&&) noexcept = default;
+  Responder& operator=(Responder&&) noexcept;
+  Responder(const Responder&) = delete;
+  Responder& operator=(const Responder&) = delete;
+  /// A Responder that goes without an answer answers 500, so that no peer waits for ever.
+  ~Responder();
+
+  /// Answers. The first answer counts, a later one is dropped.
+  void send(Response response);
+  /// True once it is certain that nobody will read the answer: the connection was reset, or has
+  /// ended with the server. A FIN alone is no proof, since a peer may end its sending and wait (`nc
+  /// -N`), and is owed its answer. So half a second after it an HTTP/1.1 peer is sent `100
+  /// Continue`, which clients must pass over (RFC 9110, 15.2): a socket that was closed resets, one
+  /// that was half closed does not. Of HTTP/1.0 peers, which know no such answers, only a reset
+  /// tells.
+  [[nodiscard]] bool abandoned() const;
+
+ private:
+  std::shared_ptr<Exchange> exchange_;
+};
+
+/// What the server calls, on reactor threads, several at once. The calls must neither block nor
+/// throw, nor drain, stop or destroy the server.
+class Handler {
+ public:
+  virtual ~Handler() = default;
+  /// The head is whole; nothing of the body has been kept yet. An answer here refuses the request
+  /// before its body costs memory. A body of up to 64 KiB is read and thrown away then; if it is
+  /// longer, chunked or waits for 100 Continue, the connection closes after the answer.
+  virtual std::optional<Response> on_head(Request& request) = 0;
+  /// The request is whole. Answer through `responder`, now or later, from any thread.
+  virtual void on_request(Request request, Responder responder) = 0;
+  /// The answer for what never becomes a request. To a 503 the server adds Retry-After.
+  /// @param status 400, 408, 413, 414, 417, 431, 501, 503 or 505
+  /// @param why a short fixed text
+  virtual Response on_refusal(int status, std::string_view why) = 0;
+};
+
+/// Counts since the start, and some of the present; read from any thread.
+struct Counters {
+  std::atomic<std::uint64_t> accepted{0};         ///< connections
+  std::atomic<std::uint64_t> refused{0};          ///< connections turned away by a limit
+  std::atomic<std::uint64_t> open{0};             ///< connections now
+  std::atomic<std::uint64_t> requests{0};         ///< whole requests handed on
+  std::atomic<std::uint64_t> malformed{0};        ///< framing errors answered; bad PROXY headers
+  std::atomic<std::uint64_t> timeouts{0};         ///< peers given up on: too slow
+  std::atomic<std::uint64_t> answers_dropped{0};  ///< answers whose peer was gone, or went
+  std::atomic<std::uint64_t> request_bytes{0};    ///< now, of Limits::max_request_bytes
+  std::atomic<std::uint64_t> response_bytes{0};   ///< now, of Limits::max_response_bytes
+};
+
+class Server {
+ public:
+  /// Binds and listens; nothing is served before start(). @return an error that names address and
+  /// reason if it cannot. `handler` must outlive the server.
+  static Result<std::unique_ptr<Server>> create(const Options& options, Handler& handler);
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  [[nodiscard]] std::uint16_t port() const;
+  [[nodiscard]] const Counters& counters() const;
+
+  /// Starts the reactor threads.
+  void start();
+  /// Stops accepting, closes idle connections, answers what is under way with `Connection: close`;
+  /// returns when no connection is left or after `limit`. What has reached this machine by then is
+  /// answered, accepted or not. May be called again. @return true if none was left
+  bool drain(std::chrono::milliseconds limit);
+  /// Closes everything at once and joins the threads. Called by the destructor too.
+  void stop();
+
+ private:
+  class Impl;
+  explicit Server(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace dojo::net

@@ -1,0 +1,42 @@
+#include "net/shared.hpp"
+
+namespace dojo::net {
+
+bool CallerCounts::add(const IpAddress::Bytes& owner, std::size_t limit) {
+  const std::lock_guard lock(mutex_);
+  return ++counts_[owner] <= limit;
+}
+
+void CallerCounts::remove(const IpAddress::Bytes& owner) {
+  const std::lock_guard lock(mutex_);
+  const auto entry = counts_.find(owner);
+  if (entry != counts_.end() && --entry->second == 0) counts_.erase(entry);
+}
+
+void Shared::advance_to(Phase phase) {
+  Phase current = phase_.load();
+  while (current < phase && !phase_.compare_exchange_weak(current, phase)) {
+  }
+}
+
+void Shared::connection_closed() {
+  if (counters.open.fetch_sub(1) == 1 && phase() != Phase::serving) {
+    const std::lock_guard lock(mutex_);  // so that the waiter is not between its look and its sleep
+    empty_.notify_all();
+  }
+}
+
+void Shared::phase_followed() {
+  const std::lock_guard lock(mutex_);
+  ++following_;
+  empty_.notify_all();
+}
+
+bool Shared::wait_until_empty(std::chrono::steady_clock::time_point deadline,
+                              std::size_t reactors) {
+  std::unique_lock lock(mutex_);
+  return empty_.wait_until(lock, deadline,
+                           [&] { return following_ >= reactors && counters.open.load() == 0; });
+}
+
+}  // namespace dojo::net

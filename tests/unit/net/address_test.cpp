@@ -1,0 +1,64 @@
+#include "net/address.hpp"
+
+#include <cstring>
+#include <string>
+
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+
+namespace dojo::net {
+namespace {
+
+TEST(IpAddress, IsWrittenAsPeopleDo) {
+  EXPECT_EQ(IpAddress::parse("192.0.2.7")->text(), "192.0.2.7");
+  EXPECT_EQ(IpAddress::parse("2001:DB8:0:0::1")->text(), "2001:db8::1");
+  EXPECT_EQ(IpAddress::parse("[::1]")->text(), "::1");
+}
+
+TEST(IpAddress, ShowsAMappedIpv4AddressAsIpv4) {
+  sockaddr_storage storage{};
+  sockaddr_in6 v6{};
+  v6.sin6_family = AF_INET6;
+  inet_pton(AF_INET6, "::ffff:192.0.2.7", &v6.sin6_addr);
+  std::memcpy(&storage, &v6, sizeof v6);
+  EXPECT_EQ(IpAddress::of(storage).text(), "192.0.2.7");
+}
+
+TEST(IpAddress, IsNotReadFromNames) {
+  for (const char* text : {"", "localhost", "1.2.3", "1.2.3.4.5", "::g", "[::1", "1.2.3.4:80"}) {
+    EXPECT_FALSE(IpAddress::parse(text)) << text;
+  }
+}
+
+TEST(IpAddress, CountsIpv6BySixtyFourBitsAndIpv4Whole) {
+  EXPECT_EQ(IpAddress::parse("2001:db8::1")->owner(), IpAddress::parse("2001:db8::ffff")->owner());
+  EXPECT_NE(IpAddress::parse("2001:db8::1")->owner(), IpAddress::parse("2001:db8:0:1::1")->owner());
+  EXPECT_NE(IpAddress::parse("192.0.2.1")->owner(), IpAddress::parse("192.0.2.2")->owner());
+}
+
+bool contains(const char* block, const char* address) {
+  return Network::parse(block)->contains(*IpAddress::parse(address));
+}
+
+TEST(Network, HoldsItsAddressesAndNoOthers) {
+  EXPECT_TRUE(contains("10.0.0.0/8", "10.255.0.1"));
+  EXPECT_FALSE(contains("10.0.0.0/8", "11.0.0.1"));
+  EXPECT_TRUE(contains("192.0.2.4/30", "192.0.2.7"));
+  EXPECT_FALSE(contains("192.0.2.4/30", "192.0.2.8"));
+  EXPECT_TRUE(contains("192.0.2.4", "192.0.2.4"));
+  EXPECT_FALSE(contains("192.0.2.4", "192.0.2.5"));
+  EXPECT_TRUE(contains("2001:db8::/33", "2001:db8:7fff::1"));
+  EXPECT_FALSE(contains("2001:db8::/33", "2001:db8:8000::1"));
+  EXPECT_TRUE(contains("0.0.0.0/0", "192.0.2.1"));
+  EXPECT_FALSE(contains("0.0.0.0/0", "2001:db8::1"));
+}
+
+TEST(Network, IsNotReadFromNonsense) {
+  for (const char* text :
+       {"", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/-1", "::/129", "10.0.0.0/8x", "name/8"}) {
+    EXPECT_FALSE(Network::parse(text)) << text;
+  }
+}
+
+}  // namespace
+}  // namespace dojo::net

@@ -1,0 +1,161 @@
+// A server on a free port with a handler that tests can steer.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <fstream>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "client.hpp"
+#include "net/server.hpp"
+
+namespace dojo::net {
+
+using namespace std::chrono_literals;
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kSanitized = true;  // memory is not what it is otherwise
+#else
+constexpr bool kSanitized = false;
+#endif
+
+/// Waits for a condition instead of for a time. @return false if it does not come
+inline bool eventually(const std::function<bool()>& holds,
+                       std::chrono::milliseconds patience = 10s) {
+  const auto end = std::chrono::steady_clock::now() + patience;
+  while (!holds()) {
+    if (std::chrono::steady_clock::now() > end) return false;
+    std::this_thread::sleep_for(1ms);
+  }
+  return true;
+}
+
+/// What share of one core the whole process takes in that time: near zero unless something spins.
+/// A spinning thread gets more than a tenth even on a machine with ten others.
+inline double cpu_share(std::chrono::milliseconds time) {
+  const auto used = [] {
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    const auto seconds = [](const timeval& t) {
+      return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6;
+    };
+    return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+  };
+  const double before = used();
+  std::this_thread::sleep_for(time);
+  return (used() - before) / std::chrono::duration<double>(time).count();
+}
+
+/// Of the whole process.
+inline std::size_t resident_bytes() {
+  std::ifstream statm("/proc/self/statm");
+  std::size_t total = 0;
+  std::size_t resident = 0;
+  statm >> total >> resident;
+  return resident * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+}
+
+/// Requests that wait until the test answers them.
+class Waiting {
+ public:
+  void add(Request request, Responder responder) {
+    const std::lock_guard lock(mutex_);
+    held_.emplace_back(std::move(request), std::move(responder));
+    come_.notify_all();
+  }
+  /// The one that has waited longest.
+  std::pair<Request, Responder> take() {
+    std::unique_lock lock(mutex_);
+    if (!come_.wait_for(lock, 10s, [&] { return !held_.empty(); })) {
+      ADD_FAILURE() << "no request came";
+      return {Request{}, Responder(nullptr)};
+    }
+    auto first = std::move(held_.front());
+    held_.pop_front();
+    return first;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable come_;
+  std::deque<std::pair<Request, Responder>> held_;
+};
+
+inline Response text(std::string body, int status = 200) {
+  Response response;
+  response.status = status;
+  response.body = std::move(body);
+  return response;
+}
+
+/// Answers at once with `METHOD target peer {body}`; /wait goes to `waiting`, /big?N is N bytes.
+class TestHandler : public Handler {
+ public:
+  std::optional<Response> on_head(Request& request) override {
+    ++heads;
+    return head_hook ? head_hook(request) : std::nullopt;
+  }
+  void on_request(Request request, Responder responder) override {
+    ++requests;
+    if (request_hook) {
+      request_hook(std::move(request), std::move(responder));
+    } else if (request.target.starts_with("/wait")) {
+      waiting.add(std::move(request), std::move(responder));
+    } else if (request.target.starts_with("/big?")) {
+      responder.send(text(std::string(std::stoul(request.target.substr(5)), 'x')));
+    } else {
+      responder.send(text(request.method + ' ' + request.target + ' ' + request.peer + " {" +
+                          request.body + "}"));
+    }
+  }
+  Response on_refusal(int status, std::string_view why) override {
+    return text(std::string(why), status);
+  }
+
+  std::function<std::optional<Response>(Request&)> head_hook;  // set before start()
+  std::function<void(Request, Responder)> request_hook;        // set before start()
+  std::atomic<int> heads{0};
+  std::atomic<int> requests{0};
+  Waiting waiting;
+};
+
+class ServerTest : public testing::Test {
+ protected:
+  /// Starts the server with `options`, which a test changes before it.
+  Server& start() {
+    auto made = Server::create(options, handler);
+    if (!made) throw std::runtime_error(made.error().message);
+    server = std::move(*made);
+    server->start();
+    return *server;
+  }
+  Client connect() { return Client::to(server->port()); }
+  [[nodiscard]] const Counters& counters() const { return server->counters(); }
+  [[nodiscard]] bool still_serves() {
+    Client client = connect();
+    client.send(request("/alive"));
+    const auto reply = client.read_reply();
+    return reply && reply->status == 200;
+  }
+
+  ServerTest() { options.threads = 2; }
+
+  Options options;
+  TestHandler handler;
+  std::unique_ptr<Server> server;
+};
+
+}  // namespace dojo::net

@@ -1,0 +1,352 @@
+// What each limit does, and that honest callers are served meanwhile.
+#include <algorithm>
+#include <array>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "fixture.hpp"
+
+namespace dojo::net {
+namespace {
+
+using std::string;
+
+class TheLimit : public ServerTest {};
+
+string head_with(const string& headers) {
+  return "POST /echo HTTP/1.1\r\nHost: a\r\n" + headers + "\r\n";
+}
+
+TEST_F(TheLimit, OnHeadTimeEndsAHeadThatDripsIn) {
+  options.limits.head_timeout = 300ms;
+  options.limits.idle_timeout = 10s;
+  start();
+  Client slow = connect();
+  slow.send("GET / HTTP/1.1\r\n");
+  const auto begin = std::chrono::steady_clock::now();
+  while (!slow.readable_within(20ms) && std::chrono::steady_clock::now() < begin + 5s)
+    slow.send("X: 1\r\n");
+  EXPECT_EQ(slow.read_reply()->status, 408);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, 2s);
+  EXPECT_EQ(counters().timeouts, 1U);
+  EXPECT_TRUE(still_serves());
+}
+
+TEST_F(TheLimit, OnIdleTimeClosesWithoutAWord) {
+  options.limits.idle_timeout = 200ms;
+  start();
+  Client fresh = connect();
+  Client used = connect();
+  used.send(request("/a"));
+  EXPECT_EQ(used.read_reply()->status, 200);
+  EXPECT_TRUE(fresh.at_end(3s));
+  EXPECT_TRUE(used.at_end(3s));
+  EXPECT_EQ(counters().timeouts, 0U);
+}
+
+TEST_F(TheLimit, OnIdleTimeIsNotPutOffByEmptyLines) {
+  options.limits.idle_timeout = 300ms;
+  start();
+  Client client = connect();
+  for (int i = 0; i < 6 && !client.readable_within(60ms); ++i) client.send("\r\n");
+  EXPECT_TRUE(client.at_end(1s));
+}
+
+TEST_F(TheLimit, OnBodyTimeEndsABodyBelowTheLowestRate) {
+  options.limits.body_grace = 200ms;
+  options.limits.head_timeout = 10s;
+  options.limits.min_rate = 100'000;
+  start();
+  Client slow = connect();
+  slow.send(head_with("Content-Length: 10000000\r\n"));
+  Client drip = connect();
+  drip.send(head_with("Transfer-Encoding: chunked\r\n"));
+  const auto begin = std::chrono::steady_clock::now();
+  while (!drip.readable_within(10ms) && std::chrono::steady_clock::now() < begin + 5s)
+    drip.send("1;padding=padding\r\nx\r\n");
+  EXPECT_EQ(drip.read_reply()->status, 408);
+  EXPECT_EQ(slow.read_reply()->status, 408) << "although 10 MB at that rate would take 100 s";
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, 2s);
+}
+
+TEST_F(TheLimit, OnBodyTimeLetsASteadyBodyPass) {
+  options.limits.body_grace = 1s;
+  options.limits.min_rate = 50'000;
+  start();
+  Client steady = connect();
+  steady.send(head_with("Content-Length: 300000\r\n"));
+  for (int i = 0; i < 30; ++i) {
+    steady.send(string(10'000, 'x'));
+    std::this_thread::sleep_for(50ms);  // the rate itself is what is tested
+  }
+  EXPECT_EQ(steady.read_reply()->status, 200);
+}
+
+TEST_F(TheLimit, OnWriteTimeResetsAPeerThatDoesNotRead) {
+  options.limits.write_grace = 300ms;
+  options.limits.min_rate = 100'000'000;
+  start();
+  Client slow;
+  slow.shrink_receive_buffer(4'096);
+  ASSERT_TRUE(slow.connect(server->port()));
+  slow.send(request("/big?20000000"));
+  EXPECT_TRUE(eventually([&] { return counters().timeouts == 1 && counters().open == 0; }));
+  EXPECT_EQ(counters().response_bytes, 0U);
+  EXPECT_FALSE(slow.ends_orderly()) << "reset, not left to the kernel to send";
+}
+
+TEST_F(TheLimit, OnTheHeadIsToldApartByStatus) {
+  start();
+  const auto status = [&](const string& bytes) {
+    Client client = connect();
+    client.send(bytes);
+    const auto reply = client.read_reply();
+    return reply ? reply->status : 0;
+  };
+  EXPECT_EQ(status(request("/a", "X: " + string(1 << 20, 'x') + "\r\n")), 431) << "1 MB of header";
+  EXPECT_EQ(status(request("/" + string(9'000, 'a'))), 414);
+  EXPECT_EQ(status("GET /" + string(1 << 20, 'a')), 414);
+  string many;
+  for (int i = 0; i < 200; ++i) many += "X: 1\r\n";
+  EXPECT_EQ(status(request("/a", many)), 431);
+  EXPECT_EQ(status(head_with("Content-Length: 99000000\r\n")), 413);
+  EXPECT_EQ(status(head_with("Transfer-Encoding: chunked\r\n") + "5f5e100\r\n"), 413);
+  EXPECT_EQ(status(head_with("Expect: magic\r\n")), 417);
+  EXPECT_EQ(counters().request_bytes, 0U);
+}
+
+TEST_F(TheLimit, OnTheHeadLetsItsAnswerBeRead) {
+  start();
+  Client client = connect();
+  EXPECT_TRUE(client.send(request("/a", "X: " + string(4 << 20, 'x') + "\r\n")))
+      << "a close with bytes unread would be a reset, which can overtake the answer";
+  EXPECT_EQ(client.read_reply()->status, 431);
+  EXPECT_TRUE(client.ends_orderly());
+}
+
+TEST_F(TheLimit, OnBodiesAtOnceAnswers503) {
+  options.limits.max_request_bytes = 1'000'000;
+  start();
+  Client large = connect();
+  large.send(head_with("Content-Length: 900000\r\n") + string(500'000, 'x'));
+  ASSERT_TRUE(eventually([&] { return counters().request_bytes >= 500'000; }));
+  Client announces = connect();
+  announces.send(head_with("Content-Length: 600000\r\n"));
+  const auto reply = announces.read_reply();
+  EXPECT_EQ(reply->status, 503);
+  EXPECT_TRUE(reply->has("Retry-After: 1"));
+  Client chunks = connect();
+  chunks.send(head_with("Transfer-Encoding: chunked\r\n") + "b71b0\r\n" + string(600'000, 'x'));
+  EXPECT_EQ(chunks.read_reply()->status, 503);
+  EXPECT_TRUE(still_serves());
+  large.send(string(400'000, 'x'));
+  EXPECT_EQ(large.read_reply()->status, 200);
+  EXPECT_TRUE(eventually([&] { return counters().request_bytes == 0; }));
+}
+
+TEST_F(TheLimit, OnBodiesCountsThoseThatTheHandlerHas) {
+  options.limits.max_request_bytes = 1'000'000;
+  start();
+  Client first = connect();
+  first.send(post("/wait", string(800'000, 'x')));
+  auto [held, responder] = handler.waiting.take();
+  Client second = connect();
+  second.send(post("/echo", string(800'000, 'x')));
+  EXPECT_EQ(second.read_reply()->status, 503);
+  responder.send(text("done"));
+  EXPECT_EQ(first.read_reply()->status, 200);
+  Client third = connect();
+  third.send(post("/echo", string(800'000, 'x')));
+  EXPECT_EQ(third.read_reply()->status, 200);
+}
+
+TEST_F(TheLimit, OnAnswersHoldsWithSlowReaders) {
+  constexpr std::size_t kAnswer = 8'000'000;
+  options.limits.max_response_bytes = 50'000'000;
+  start();
+  std::vector<Client> slow(30);
+  for (auto& client : slow) {
+    client.shrink_receive_buffer(4'096);
+    ASSERT_TRUE(client.connect(server->port()));
+    client.send(request("/big?" + std::to_string(kAnswer)));
+  }
+  ASSERT_TRUE(eventually([&] { return counters().requests == slow.size(); }));
+  EXPECT_LE(counters().response_bytes, options.limits.max_response_bytes);
+  int refused = 0;
+  for (auto& client : slow) {
+    client.readable_within(10s);
+    std::array<char, 12> start_line{};
+    if (::recv(client.fd(), start_line.data(), start_line.size(), MSG_PEEK) == 12) {
+      refused += string(start_line.data(), 12).ends_with("503") ? 1 : 0;
+    }
+  }
+  EXPECT_GE(refused, 24);
+  EXPECT_LT(refused, 30);
+  slow.clear();
+  EXPECT_TRUE(eventually([&] { return counters().response_bytes == 0; }));
+  EXPECT_TRUE(still_serves());
+}
+
+TEST_F(TheLimit, OnConnectionsOfOneCallerTurnsTheNextAway) {
+  options.limits.max_connections_per_ip = 5;
+  start();
+  std::vector<Client> clients;
+  for (int i = 0; i < 5; ++i) {
+    clients.push_back(connect());
+    clients.back().send(request("/a"));
+    EXPECT_EQ(clients.back().read_reply()->status, 200);
+  }
+  Client sixth = connect();
+  sixth.send(request("/a"));
+  const auto reply = sixth.read_reply();
+  EXPECT_EQ(reply->status, 503);
+  EXPECT_TRUE(reply->has("Retry-After: 1"));
+  EXPECT_EQ(counters().refused, 1U);
+  sixth.close();
+  clients.clear();
+  EXPECT_TRUE(eventually([&] { return counters().open == 0; }));
+  EXPECT_TRUE(still_serves());
+}
+
+TEST_F(TheLimit, OnAllConnectionsTurnsTheNextAway) {
+  options.limits.max_connections = 3;
+  start();
+  std::vector<Client> clients;
+  clients.reserve(3);
+  for (int i = 0; i < 3; ++i) clients.push_back(connect());
+  ASSERT_TRUE(eventually([&] { return counters().open == 3; }));
+  Client fourth = connect();
+  fourth.send(request("/a"));
+  EXPECT_EQ(fourth.read_reply()->status, 503);
+  EXPECT_EQ(handler.requests, 0);
+  fourth.close();
+  clients.clear();
+  EXPECT_TRUE(eventually([&] { return counters().open == 0; }));
+  EXPECT_TRUE(still_serves());
+}
+
+TEST_F(TheLimit, OnATurnLetsOthersInBetween) {
+  options.threads = 1;
+  options.limits.max_body = std::size_t{1} << 30;
+  options.limits.max_request_bytes = std::size_t{4} << 30;
+  start();
+  std::atomic<bool> over{false};
+  std::thread flood([&] {
+    Client client = connect();
+    client.send(head_with("Content-Length: 300000000\r\n"));
+    const string part(1 << 20, 'x');
+    for (int i = 0; i < 200 && !over; ++i) client.send(part);
+  });
+  std::thread pipeline([&] {
+    Client client = connect();
+    string many;
+    for (int i = 0; i < 500; ++i) many += request("/p");
+    while (!over && client.send(many)) {
+      for (int i = 0; i < 500 && client.read_reply(); ++i) {
+      }
+    }
+  });
+  for (int i = 0; i < 50; ++i) {
+    const auto begin = std::chrono::steady_clock::now();
+    EXPECT_TRUE(still_serves());
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, 2s);
+  }
+  over = true;
+  flood.join();
+  pipeline.join();
+}
+
+/// Another process that holds idle connections, so that each process needs one descriptor for each.
+class IdleCrowd {
+ public:
+  explicit IdleCrowd(int size) {
+    std::array<int, 2> to{};
+    std::array<int, 2> from{};
+    if (::pipe(to.data()) != 0 || ::pipe(from.data()) != 0) throw std::runtime_error("pipe");
+    child_ = ::fork();
+    if (child_ == 0) {
+      ::close(to[1]);
+      live(size, to[0], from[1]);
+    }
+    ::close(to[0]);
+    ::close(from[1]);
+    order_ = Descriptor(to[1]);
+    report_ = Descriptor(from[0]);
+  }
+  ~IdleCrowd() {
+    order_.reset();
+    ::waitpid(child_, nullptr, 0);
+  }
+  IdleCrowd(const IdleCrowd&) = delete;
+  IdleCrowd& operator=(const IdleCrowd&) = delete;
+
+  /// @return how many are connected
+  int connect(std::uint16_t port) {
+    int connected = 0;
+    if (::write(order_.get(), &port, sizeof port) != sizeof port) return 0;
+    if (::read(report_.get(), &connected, sizeof connected) != sizeof connected) return 0;
+    return connected;
+  }
+
+ private:
+  [[noreturn]] static void live(int size, int orders, int reports) {
+    std::uint16_t port = 0;
+    if (::read(orders, &port, sizeof port) == sizeof port) {
+      std::vector<Client> clients;
+      while (static_cast<int>(clients.size()) < size) {
+        clients.emplace_back();
+        if (!clients.back().connect(port)) {
+          clients.pop_back();
+          break;
+        }
+      }
+      const int connected = static_cast<int>(clients.size());
+      if (::write(reports, &connected, sizeof connected) == sizeof connected) {
+        [[maybe_unused]] const auto end =
+            ::read(orders, &port, sizeof port);  // until the parent hangs up
+      }
+    }
+    ::_exit(0);
+  }
+
+  pid_t child_ = -1;
+  Descriptor order_;
+  Descriptor report_;
+};
+
+TEST_F(TheLimit, OnConnectionsHasRoomForTenThousandIdleOnes) {
+  constexpr int kCrowd = 10'000;
+  rlimit files{};
+  getrlimit(RLIMIT_NOFILE, &files);
+  files.rlim_cur = std::max<rlim_t>(files.rlim_cur, std::min<rlim_t>(files.rlim_max, kCrowd + 500));
+  setrlimit(RLIMIT_NOFILE, &files);
+  if (files.rlim_cur < kCrowd + 100)
+    GTEST_SKIP() << "the hard limit on descriptors is " << files.rlim_max;
+  IdleCrowd crowd(kCrowd);  // before there are threads
+  options.limits.max_connections_per_ip = 20'000;
+  options.limits.idle_timeout = 60s;
+  start();
+  EXPECT_TRUE(still_serves());
+  const std::size_t before = resident_bytes();
+  ASSERT_EQ(crowd.connect(server->port()), kCrowd);
+  ASSERT_TRUE(eventually([&] { return counters().open >= kCrowd; }));
+  const std::size_t each = (resident_bytes() - before) / kCrowd;
+  EXPECT_LT(each, kSanitized ? 32'768U : 4'096U) << "bytes of memory for an idle connection";
+  const double idle_cpu = cpu_share(1s);
+  EXPECT_LT(idle_cpu, 0.1);
+  RecordProperty("bytes_each", static_cast<int>(each));
+  RecordProperty("idle_cpu_microseconds", static_cast<int>(idle_cpu * 1e6));
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_TRUE(still_serves());
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, 2s);
+}
+
+}  // namespace
+}  // namespace dojo::net

@@ -1,0 +1,447 @@
+#include "net/server.hpp"
+
+#include <future>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "fixture.hpp"
+#include "proxy_header.hpp"
+
+namespace dojo::net {
+namespace {
+
+using std::string;
+
+class TheServer : public ServerTest {};
+
+TEST_F(TheServer, AnswersAndKeepsTheConnection) {
+  start();
+  Client client = connect();
+  for (int i = 0; i < 3; ++i) {
+    client.send(post("/echo", "hello"));
+    const auto reply = client.read_reply();
+    ASSERT_TRUE(reply);
+    EXPECT_EQ(reply->status, 200);
+    EXPECT_EQ(reply->body, "POST /echo 127.0.0.1 {hello}");
+    EXPECT_EQ(reply->head.find("Connection:"), string::npos);
+    EXPECT_NE(reply->head.find("Date: "), string::npos);
+  }
+  EXPECT_EQ(counters().accepted, 1U);
+  EXPECT_EQ(counters().requests, 3U);
+}
+
+TEST_F(TheServer, AnswersPipelinedRequestsInOrder) {
+  start();
+  Client client = connect();
+  client.send(request("/1") + post("/wait", "a") + request("/3") + request("/4"));
+  EXPECT_EQ(client.read_reply()->body, "GET /1 127.0.0.1 {}");
+  auto [held, responder] = handler.waiting.take();
+  EXPECT_EQ(handler.requests, 2) << "the third must wait for the second's answer";
+  responder.send(text("second"));
+  EXPECT_EQ(client.read_reply()->body, "second");
+  EXPECT_EQ(client.read_reply()->body, "GET /3 127.0.0.1 {}");
+  EXPECT_EQ(client.read_reply()->body, "GET /4 127.0.0.1 {}");
+}
+
+TEST_F(TheServer, AnswersAThousandPipelinedRequests) {
+  start();
+  Client client = connect();
+  string all;
+  for (int i = 0; i < 1'000; ++i) all += request("/" + std::to_string(i));
+  std::thread sender([&] { client.send(all); });
+  for (int i = 0; i < 1'000; ++i) {
+    const auto reply = client.read_reply();
+    ASSERT_TRUE(reply) << i;
+    ASSERT_EQ(reply->body, "GET /" + std::to_string(i) + " 127.0.0.1 {}");
+  }
+  sender.join();
+}
+
+TEST_F(TheServer, SendsNoBodyToHeadButItsLength) {
+  start();
+  Client client = connect();
+  client.send(request("/big?1000", "", "", "HEAD") + request("/next"));
+  const auto reply = client.read_reply(true);
+  EXPECT_TRUE(reply->has("Content-Length: 1000"));
+  EXPECT_EQ(client.read_reply()->body, "GET /next 127.0.0.1 {}");
+}
+
+TEST_F(TheServer, ClosesAfterHttp10UnlessAskedToKeep) {
+  start();
+  Client client = connect();
+  client.send("GET /a HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+  EXPECT_TRUE(client.read_reply()->has("Connection: keep-alive"));
+  client.send("GET /b HTTP/1.0\r\n\r\n");
+  EXPECT_TRUE(client.read_reply()->has("Connection: close"));
+  EXPECT_TRUE(client.at_end());
+}
+
+TEST_F(TheServer, ClosesWhenAskedToAndReadsNothingAfterIt) {
+  start();
+  Client client = connect();
+  client.send(request("/a", "Connection: close\r\n") + request("/b"));
+  EXPECT_TRUE(client.read_reply()->has("Connection: close"));
+  EXPECT_TRUE(client.at_end());
+  EXPECT_EQ(handler.requests, 1);
+}
+
+TEST_F(TheServer, SaysContinueOnlyAfterTheHeadWasAccepted) {
+  handler.head_hook = [](Request& head) -> std::optional<Response> {
+    if (head.target == "/refused") return text("no", 403);
+    return std::nullopt;
+  };
+  start();
+  Client client = connect();
+  client.send(request("/a", "Expect: 100-continue\r\nContent-Length: 5\r\n", "", "POST"));
+  EXPECT_EQ(client.read_reply()->status, 100);
+  client.send("hello");
+  EXPECT_EQ(client.read_reply()->body, "POST /a 127.0.0.1 {hello}");
+  client.send(request("/refused", "Expect: 100-continue\r\nContent-Length: 5\r\n", "", "POST"));
+  const auto reply = client.read_reply();
+  EXPECT_EQ(reply->status, 403);
+  EXPECT_TRUE(reply->has("Connection: close"));
+  EXPECT_TRUE(client.at_end());
+}
+
+TEST_F(TheServer, DoesNotSayContinueToABodyThatHasCome) {
+  start();
+  Client client = connect();
+  client.send(request("/a", "Expect: 100-continue\r\nContent-Length: 5\r\n", "hello", "POST"));
+  EXPECT_EQ(client.read_reply()->status, 200);
+}
+
+TEST_F(TheServer, ReadsASmallBodyThatTheHeadRefused) {
+  handler.head_hook = [](Request& head) -> std::optional<Response> {
+    if (head.method == "POST") return text("no", 403);
+    return std::nullopt;
+  };
+  start();
+  Client client = connect();
+  client.send(post("/a", string(60'000, 'x')) + request("/next"));
+  EXPECT_EQ(client.read_reply()->status, 403);
+  EXPECT_EQ(client.read_reply()->body, "GET /next 127.0.0.1 {}");
+  client.send(request("/b", "Content-Length: 10000000\r\n", "", "POST"));
+  EXPECT_TRUE(client.read_reply()->has("Connection: close")) << "a large one is not waited for";
+  EXPECT_EQ(handler.requests, 1);
+}
+
+TEST_F(TheServer, HandsOnWhatTheHeadLeftBehind) {
+  handler.head_hook = [](Request& head) -> std::optional<Response> {
+    EXPECT_TRUE(head.body.empty());
+    EXPECT_EQ(head.peer, "127.0.0.1");
+    head.context = string("from the head");
+    return std::nullopt;
+  };
+  handler.request_hook = [](Request whole, Responder responder) {
+    responder.send(text(std::any_cast<string>(whole.context)));
+  };
+  start();
+  Client client = connect();
+  client.send(post("/a", "hello"));
+  EXPECT_EQ(client.read_reply()->body, "from the head");
+}
+
+TEST_F(TheServer, AnswersFiveHundredForAResponderThatIsDropped) {
+  handler.request_hook = [](const Request& /*request*/, const Responder& /*dropped*/) {};
+  start();
+  Client client = connect();
+  client.send(request("/a"));
+  EXPECT_EQ(client.read_reply()->status, 500);
+  EXPECT_TRUE(client.send(request("/b")));
+  EXPECT_EQ(client.read_reply()->status, 500);
+}
+
+TEST_F(TheServer, AnswersFiveHundredForAHandlerThatThrows) {
+  handler.request_hook = [](const Request& /*request*/, const Responder& /*dropped*/) {
+    throw std::runtime_error("oops");
+  };
+  start();
+  Client client = connect();
+  client.send(request("/a"));
+  EXPECT_EQ(client.read_reply()->status, 500);
+}
+
+TEST_F(TheServer, CountsTheFirstAnswerOnly) {
+  handler.request_hook = [](const Request& /*request*/, Responder responder) {
+    responder.send(text("first"));
+    responder.send(text("second"));
+  };
+  start();
+  Client client = connect();
+  client.send(request("/a"));
+  EXPECT_EQ(client.read_reply()->body, "first");
+  client.send(request("/b"));
+  EXPECT_EQ(client.read_reply()->body, "first");
+}
+
+TEST_F(TheServer, NeverLetsAHeaderEndTheHead) {
+  handler.request_hook = [](const Request& asked, Responder responder) {
+    Response response = text("body");
+    const string what = asked.target.substr(1);
+    if (what == "value") response.headers.emplace_back("X-A", "1\r\nX-Evil: 1");
+    if (what == "nul") response.headers.emplace_back("X-A", string("1\0", 2));
+    if (what == "name") response.headers.emplace_back("X-Evil: 1\r\nX", "1");
+    if (what == "status") response.status = 99;
+    responder.send(std::move(response));
+  };
+  start();
+  Client client = connect();
+  for (const char* what : {"value", "nul", "name", "status"}) {
+    client.send(request(string("/") + what));
+    const auto reply = client.read_reply();
+    ASSERT_TRUE(reply) << what;
+    EXPECT_EQ(reply->status, 500) << what;
+    EXPECT_EQ(reply->head.find("Evil"), string::npos) << what;
+  }
+}
+
+TEST_F(TheServer, DecidesItselfWhereAnAnswerEnds) {
+  handler.request_hook = [](const Request& asked, Responder responder) {
+    Response response = text("body");
+    response.headers = {{"content-length", "1"}, {"Transfer-Encoding", "chunked"}, {"X-A", "1"}};
+    if (asked.target == "/none") response.status = 204;
+    responder.send(std::move(response));
+  };
+  start();
+  Client client = connect();
+  client.send(request("/some") + request("/none") + request("/some"));
+  const auto reply = client.read_reply();
+  EXPECT_EQ(reply->body, "body");
+  EXPECT_EQ(reply->head.find("content-length"), string::npos);
+  EXPECT_EQ(reply->head.find("Transfer"), string::npos);
+  EXPECT_TRUE(reply->has("X-A: 1"));
+  EXPECT_EQ(client.read_reply()->head.find("Content-Length"), string::npos) << "204 has none";
+  EXPECT_EQ(client.read_reply()->body, "body");
+}
+
+TEST_F(TheServer, AnswersWhoHasClosedItsSendingSide) {
+  start();
+  Client quick = connect();
+  quick.send(post("/echo", "hello"));
+  quick.half_close();
+  EXPECT_EQ(quick.read_reply()->body, "POST /echo 127.0.0.1 {hello}");
+  EXPECT_TRUE(quick.at_end());
+
+  Client patient = connect();
+  patient.send(request("/wait") + request("/after"));
+  patient.half_close();
+  auto [held, responder] = handler.waiting.take();
+  EXPECT_FALSE(responder.abandoned());
+  // Asked whether it still reads, with an interim answer, and does not mind.
+  EXPECT_EQ(patient.read_reply()->status, 100);
+  EXPECT_FALSE(responder.abandoned());
+  responder.send(text("late"));
+  EXPECT_EQ(patient.read_reply()->body, "late");
+  EXPECT_EQ(patient.read_reply()->body, "GET /after 127.0.0.1 {}");
+  EXPECT_TRUE(patient.at_end());
+}
+
+TEST_F(TheServer, SendsNoInterimAnswerToHttp10) {
+  start();
+  Client client = connect();
+  client.send("GET /wait HTTP/1.0\r\n\r\n");
+  client.half_close();
+  auto [held, responder] = handler.waiting.take();
+  EXPECT_FALSE(client.readable_within(900ms));
+  responder.send(text("late"));
+  EXPECT_EQ(client.read_reply()->body, "late");
+}
+
+TEST_F(TheServer, TellsWhenTheCallerIsGone) {
+  start();
+  for (const bool hard : {false, true}) {
+    Client client = connect();
+    client.send(request("/wait"));
+    auto [held, responder] = handler.waiting.take();
+    EXPECT_FALSE(responder.abandoned());
+    if (hard) {
+      client.reset();
+    } else {
+      client.close();
+    }
+    EXPECT_TRUE(eventually([&r = responder] { return r.abandoned(); })) << "hard " << hard;
+    EXPECT_TRUE(eventually([&] { return counters().open == 0; }));
+    const auto dropped = counters().answers_dropped.load();
+    responder.send(text("for nobody"));
+    EXPECT_TRUE(eventually([&] { return counters().answers_dropped == dropped + 1; }));
+  }
+}
+
+TEST_F(TheServer, TellsWhenACallerWhoPipelinedIsGone) {
+  start();
+  Client client = connect();
+  client.send(request("/wait") + request("/after"));
+  auto [held, responder] = handler.waiting.take();
+  client.send(request("/more"));
+  EXPECT_LT(cpu_share(200ms), 0.1) << "unread bytes must not spin";
+  client.close();
+  EXPECT_TRUE(eventually([&r = responder] { return r.abandoned(); }));
+}
+
+TEST_F(TheServer, ServesBothFamiliesOnOneSocket) {
+  options.address = "::";
+  start();
+  Client v4 = connect();
+  v4.send(request("/a"));
+  EXPECT_EQ(v4.read_reply()->body, "GET /a 127.0.0.1 {}") << "never as ::ffff:127.0.0.1";
+  Client v6 = Client::to_v6(server->port());
+  v6.send(request("/a"));
+  EXPECT_EQ(v6.read_reply()->body, "GET /a ::1 {}");
+}
+
+TEST_F(TheServer, RefusesAPortThatIsTakenAndSaysSo) {
+  start();
+  Options second = options;
+  second.port = server->port();
+  const auto made = Server::create(second, handler);
+  ASSERT_FALSE(made);
+  EXPECT_NE(made.error().message.find("127.0.0.1 port " + std::to_string(second.port)),
+            string::npos)
+      << made.error().message;
+}
+
+TEST_F(TheServer, RefusesOptionsThatMakeNoSense) {
+  Options name = options;
+  name.address = "localhost";
+  Options block = options;
+  block.proxies = {"10.0.0.0/99"};
+  Options head = options;
+  head.limits.max_head = 1 << 20;
+  Options rate = options;
+  rate.limits.min_rate = 0;
+  for (const auto& bad : {name, block, head, rate}) EXPECT_FALSE(Server::create(bad, handler));
+}
+
+TEST_F(TheServer, BindsTheSamePortAgainAfterAStop) {
+  start();
+  options.port = server->port();
+  EXPECT_TRUE(still_serves());
+  server.reset();
+  start();
+  EXPECT_TRUE(still_serves());
+}
+
+TEST_F(TheServer, StopsWithRequestsUnderWayAndWithoutHavingStarted) {
+  const auto never_started = Server::create(options, handler);
+  ASSERT_TRUE(never_started);
+  EXPECT_TRUE((*never_started)->drain(1s));
+  start();
+  Client client = connect();
+  client.send(request("/wait"));
+  auto [held, responder] = handler.waiting.take();
+  server->stop();
+  EXPECT_TRUE(responder.abandoned());
+  EXPECT_TRUE(client.at_end());
+  EXPECT_EQ(counters().open, 0U);
+  const auto dropped = counters().answers_dropped.load();
+  responder.send(text("late"));
+  EXPECT_EQ(counters().answers_dropped, dropped + 1);
+  server.reset();
+  Responder moved = std::move(responder);
+  EXPECT_TRUE(moved.abandoned());
+}
+
+TEST_F(TheServer, DrainsWithRequestsUnderWay) {
+  start();
+  Client idle = connect();
+  idle.send(request("/a"));
+  EXPECT_EQ(idle.read_reply()->status, 200);
+  Client busy = connect();
+  busy.send(request("/wait"));
+  auto [held, responder] = handler.waiting.take();
+  Client half = connect();
+  half.send("POST /half HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhe");
+  ASSERT_TRUE(eventually([&] { return handler.heads == 3; }));
+
+  EXPECT_FALSE(server->drain(50ms)) << "two are under way";
+  EXPECT_TRUE(idle.at_end());
+  EXPECT_FALSE(Client().connect(server->port()));
+  responder.send(text("done"));
+  half.send("llo");
+  for (Client* client : {&busy, &half}) {
+    const auto reply = client->read_reply();
+    ASSERT_TRUE(reply);
+    EXPECT_EQ(reply->status, 200);
+    EXPECT_TRUE(reply->has("Connection: close"));
+    EXPECT_TRUE(client->at_end());
+    client->close();
+  }
+  EXPECT_TRUE(server->drain(5s));
+  EXPECT_EQ(counters().open, 0U);
+}
+
+TEST_F(TheServer, AnswersWhatHadArrivedWhenDrainingBegan) {
+  options.threads = 1;
+  std::promise<void> go_on;
+  handler.request_hook = [&, blocked = go_on.get_future().share()](const Request& asked,
+                                                                   Responder responder) {
+    if (asked.target == "/block") blocked.wait();  // as no handler should
+    responder.send(text(asked.target));
+  };
+  start();
+  Client blocking = connect();
+  blocking.send(request("/block"));
+  ASSERT_TRUE(eventually([&] { return handler.requests == 1; }));
+  Client unaccepted = connect();
+  unaccepted.send(request("/arrived"));
+  EXPECT_FALSE(server->drain(1ms));
+  go_on.set_value();
+  EXPECT_EQ(unaccepted.read_reply()->body, "/arrived");
+}
+
+TEST_F(TheServer, BelievesAProxyThatTheOperatorNamed) {
+  options.proxies = {"127.0.0.0/8"};
+  start();
+  Client client = connect();
+  const string header = proxy_v2(0x21, 0x11, v4_addresses() + "tlv");
+  client.send(header.substr(0, 7));
+  client.send(header.substr(7) + request("/a"));
+  EXPECT_EQ(client.read_reply()->body, "GET /a 203.0.113.9 {}");
+  client.send(request("/b"));
+  EXPECT_EQ(client.read_reply()->body, "GET /b 203.0.113.9 {}");
+  Client v6 = connect();
+  v6.send(proxy_v2(0x21, 0x21, v6_addresses()) + request("/a"));
+  EXPECT_EQ(v6.read_reply()->body, "GET /a 2001:db8::9 {}");
+  Client local = connect();
+  local.send(proxy_v2(0x20, 0, "") + request("/a"));
+  EXPECT_EQ(local.read_reply()->body, "GET /a 127.0.0.1 {}");
+}
+
+TEST_F(TheServer, ClosesOnAProxyWithoutAHeader) {
+  options.proxies = {"127.0.0.1"};
+  start();
+  Client client = connect();
+  client.send(request("/a"));
+  EXPECT_TRUE(client.at_end());
+  EXPECT_EQ(handler.heads, 0);
+}
+
+TEST_F(TheServer, BelievesNobodyElsesProxyHeader) {
+  options.proxies = {"192.0.2.1"};
+  start();
+  Client client = connect();
+  client.send(proxy_v2(0x21, 0x11, v4_addresses()) + request("/a"));
+  EXPECT_EQ(client.read_reply()->status, 400);
+  EXPECT_EQ(handler.heads, 0);
+}
+
+TEST_F(TheServer, CountsCallersBehindAProxyByTheirOwnAddress) {
+  options.proxies = {"127.0.0.1"};
+  options.limits.max_connections_per_ip = 1;
+  start();
+  Client v4 = connect();
+  v4.send(proxy_v2(0x21, 0x11, v4_addresses()) + request("/a"));
+  EXPECT_EQ(v4.read_reply()->status, 200);
+  Client v6 = connect();
+  v6.send(proxy_v2(0x21, 0x21, v6_addresses()) + request("/a"));
+  EXPECT_EQ(v6.read_reply()->status, 200);
+  Client again = connect();
+  again.send(proxy_v2(0x21, 0x11, v4_addresses()) + request("/a"));
+  EXPECT_EQ(again.read_reply()->status, 503);
+}
+
+}  // namespace
+}  // namespace dojo::net
