@@ -1,0 +1,63 @@
+// The host's configuration: defaults, then the TOML file, then the command line. etc/dojo-host.toml
+// describes every key.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <dojo/result.hpp>
+
+#include "log.hpp"
+#include "net/server.hpp"
+#include "pipeline/authenticate.hpp"
+#include "pipeline/dispatch.hpp"
+
+namespace dojo::host {
+
+/// A plugin's own table, [plugins.<name>].
+struct PluginConfig {
+  std::string json = "{}";
+  std::string where;  ///< "file:line" of the table, for error messages
+};
+
+struct Config {
+  std::filesystem::path plugins_dir;  ///< where the plugins' .so files are
+  std::filesystem::path state_dir;    ///< where the host keeps what outlives it
+  std::filesystem::path wallet;  ///< a hotkey file; empty: an identity of the state folder's own
+  net::Options http;             ///< address and port included
+  pipeline::AuthOptions auth;
+  pipeline::DispatchOptions dispatch;
+  std::chrono::milliseconds drain{
+      30'000};  ///< how long requests may take to end when the host goes down
+  int compression_level = 3;
+  std::string log_level = "info";
+  LogFormat log_format = LogFormat::text;
+  std::map<std::string, PluginConfig, std::less<>> plugins;
+};
+
+/// What counts without a file: loopback, port 8091, the plugins beside the program, the user's
+/// state folder.
+Config default_config();
+
+/// Reads a file over the defaults. Relative paths in it are relative to its folder; `~/` is the
+/// home folder.
+/// @return the configuration, or all that is wrong with the file, a line each: `FILE:LINE: what,
+/// and what would be right`.
+Result<Config> load_config(const std::filesystem::path& file);
+
+/// The same for a text; `name` stands for the file in errors, `folder` for its folder.
+Result<Config> parse_config(std::string_view text, const std::string& name,
+                            const std::filesystem::path& folder);
+
+/// Reads "ADDRESS:PORT", "[V6]:PORT" or ":PORT" (all addresses) into `http`.
+Status set_listen(net::Options& http, std::string_view text);
+
+/// A path with a leading `~/` resolved.
+std::filesystem::path expand_home(std::string_view path);
+
+}  // namespace dojo::host

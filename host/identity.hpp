@@ -1,0 +1,17 @@
+// The hotkey that a host answers to.
+#pragma once
+
+#include <dojo/result.hpp>
+#include <dojo/wire/keypair.hpp>
+
+#include "config.hpp"
+#include "log.hpp"
+
+namespace dojo::host {
+
+/// The configured wallet; without one, the identity kept in the state folder, made on first use.
+/// Makes the state folder, mode 0700. What is unwise about the files is logged. @return an error
+/// that names the file.
+Result<wire::Keypair> load_identity(const Config& config, const Log& log);
+
+}  // namespace dojo::host

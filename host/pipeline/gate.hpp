@@ -1,0 +1,19 @@
+// A route's own limit on requests handled at once.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+
+#include <dojo/plugin.h>
+
+namespace dojo::pipeline {
+
+/// State of the executor's, which alone touches it, under its lock.
+struct Gate {
+  explicit Gate(std::uint32_t most) : limit(most) {}
+  const std::uint32_t limit;
+  std::uint32_t admitted = 0;          ///< running, or in the queue with leave to run
+  std::deque<dojo_request_id> parked;  ///< waiting for one of those to end
+};
+
+}  // namespace dojo::pipeline

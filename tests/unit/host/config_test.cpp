@@ -1,0 +1,291 @@
+#include "config.hpp"
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <rapidjson/document.h>
+
+#include <dojo/model.hpp>
+#include <dojo/wire/keypair.hpp>
+
+namespace dojo::host {
+namespace {
+
+using testing::HasSubstr;
+
+Result<Config> parse(std::string_view text) {
+  return parse_config(text, "dojo.toml", "/folder");
+}
+std::string wrong(std::string_view text) {
+  const auto config = parse(text);
+  return config ? "" : config.error().message;
+}
+
+/// Every setting of a configuration, to compare two.
+std::string all_of(const Config& config) {
+  const auto& http = config.http;
+  const auto& limits = http.limits;
+  const auto& auth = config.auth;
+  const auto& dispatch = config.dispatch;
+  std::string text = fmt::format("{} {} {} {} {} {} {} {}\n", config.plugins_dir.string(),
+                                 config.state_dir.string(), config.wallet.string(),
+                                 config.drain.count(), config.compression_level, config.log_level,
+                                 static_cast<int>(config.log_format), config.plugins.size());
+  text += fmt::format("{} {} {} {} {}\n", http.address, http.port, http.threads, http.backlog,
+                      fmt::join(http.proxies, ","));
+  text += fmt::format("{} {} {} {} {} {} {} {} {} {} {} {} {} {}\n", limits.max_connections,
+                      limits.max_connections_per_ip, limits.max_head, limits.max_target,
+                      limits.max_headers, limits.max_body, limits.max_request_bytes,
+                      limits.max_response_bytes, limits.head_timeout.count(),
+                      limits.idle_timeout.count(), limits.body_grace.count(),
+                      limits.write_grace.count(), limits.linger.count(), limits.min_rate);
+  text += fmt::format("{} {} {} {} {} {} {} {}\n", auth.accept_legacy, auth.accept_dojo1,
+                      auth.any_receiver, auth.window.count(), auth.replay_entries,
+                      auth.legacy_memory.count(), auth.legacy_entries, auth.deny.size());
+  text +=
+      fmt::format("{} {} {} {} {} {} {}\n", dispatch.workers, dispatch.queue, dispatch.in_flight,
+                  dispatch.deadline.count(), dispatch.decompression.max_output,
+                  dispatch.decompression.max_window_log, dispatch.decompressed);
+  return text;
+}
+
+TEST(Config, WithoutAFileServesLoopbackOnPort8091) {
+  const auto config = default_config();
+  EXPECT_EQ(config.http.address, "127.0.0.1");
+  EXPECT_EQ(config.http.port, 8091);
+  EXPECT_TRUE(config.wallet.empty());
+  EXPECT_TRUE(config.plugins_dir.is_absolute());
+}
+
+TEST(Config, OfAnEmptyTextIsTheDefault) {
+  EXPECT_EQ(all_of(*parse("")), all_of(default_config()));
+  EXPECT_EQ(all_of(*parse("[http]\n[auth]\n[access]\n[dispatch]\n[compression]\n[log]\n[plugins]")),
+            all_of(default_config()));
+}
+
+TEST(Config, OfTheExampleFileIsTheDefault) {
+  const auto config = load_config(DOJO_EXAMPLE_CONFIG);
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(all_of(*config), all_of(default_config()));
+}
+
+TEST(Config, TakesEveryKey) {
+  const auto key = wire::Keypair::generate();
+  const auto config = parse(R"(
+listen = "[::1]:9000"
+plugins_dir = "p"
+state_dir = "/s"
+wallet = "w/key"
+[http]
+threads = 3
+backlog = 5
+proxies = ["10.0.0.0/8", "::1"]
+max_connections = 1
+max_connections_per_ip = 2
+max_head_bytes = 600
+max_target_bytes = 70
+max_headers = 9
+max_body_bytes = 4
+max_request_bytes = 5
+max_response_bytes = 6
+head_timeout_ms = 7
+idle_timeout_ms = 8
+body_grace_ms = 9
+write_grace_ms = 10
+linger_ms = 0
+min_rate_bytes_per_s = 12
+[auth]
+dialects = ["dojo/1"]
+any_receiver = true
+window_ms = 100
+replay_entries = 16
+legacy_memory_h = 2
+legacy_entries = 17
+[access]
+deny = [")" + key.address() +
+                            R"("]
+[dispatch]
+workers = 1
+queue = 2
+in_flight = 3
+deadline_ms = 4
+drain_ms = 0
+[compression]
+level = 22
+max_body_bytes = 2
+max_window_log = 10
+max_request_bytes = 3
+[log]
+level = "debug"
+format = "json"
+[plugins.one]
+)");
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(all_of(*config),
+            "/folder/p /s /folder/w/key 0 22 debug 1 1\n"
+            "::1 9000 3 5 10.0.0.0/8,::1\n"
+            "1 2 600 70 9 4 5 6 7 8 9 10 0 12\n"
+            "false true true 100 16 2 17 1\n"
+            "1 2 3 4 2 10 3\n");
+  EXPECT_TRUE(config->auth.deny.contains(key.public_key()));
+}
+
+TEST(Config, NamesFileAndLineOfEachMistake) {
+  EXPECT_EQ(wrong("\nlisten = 5"), "dojo.toml:2: listen must be a string");
+  EXPECT_EQ(wrong("[http]\nthreads = \"x\""),
+            "dojo.toml:2: http.threads must be an integer from 0 to 1024");
+  EXPECT_EQ(wrong("[http]\nthreads = 1.0"),
+            "dojo.toml:2: http.threads must be an integer from 0 to 1024");
+  EXPECT_EQ(wrong("[http]\nmax_connections = 0"),
+            "dojo.toml:2: http.max_connections must be an integer of 1 or more");
+  EXPECT_EQ(wrong("[auth]\nany_receiver = 1"),
+            "dojo.toml:2: auth.any_receiver must be true or false");
+  EXPECT_EQ(wrong("[http]\nproxies = \"10.0.0.1\""),
+            "dojo.toml:2: http.proxies must be a list of strings");
+  EXPECT_EQ(wrong("[http]\nproxies = [\n\"a\",\n5]"),
+            "dojo.toml:4: http.proxies[1] must be a string");
+  EXPECT_EQ(wrong("http = 5"), "dojo.toml:1: http must be a table: [http]");
+  EXPECT_EQ(wrong("[[http]]"), "dojo.toml:1: http must be a table: [http]");
+  EXPECT_EQ(wrong("plugins_dir = \"\""),
+            "dojo.toml:1: plugins_dir: an empty path; leave the key out for the default");
+  EXPECT_EQ(wrong("[plugins]\nscore = 5"),
+            "dojo.toml:2: plugins.score must be a table: [plugins.score]");
+}
+
+TEST(Config, RefusesNumbersOutOfRange) {
+  for (const char* text :
+       {"[http]\nthreads = -1", "[http]\nthreads = 1025", "[http]\nbacklog = 65536",
+        "[http]\nmax_head_bytes = 511", "[http]\nhead_timeout_ms = 0", "[http]\nlinger_ms = -1",
+        "[http]\nidle_timeout_ms = 1000000001", "[auth]\nwindow_ms = 99",
+        "[auth]\nwindow_ms = 600001", "[auth]\nlegacy_memory_h = 8761",
+        "[auth]\nreplay_entries = 15", "[dispatch]\nworkers = 4097",
+        "[dispatch]\nin_flight = 16777217", "[dispatch]\nqueue = 0", "[compression]\nlevel = 23",
+        "[compression]\nlevel = 0", "[compression]\nmax_window_log = 28",
+        "[http]\nmax_body_bytes = -9223372036854775808"}) {
+    EXPECT_THAT(wrong(text), testing::StartsWith("dojo.toml:2: ")) << text;
+  }
+}
+
+TEST(Config, NamesTheKeysThereAre) {
+  EXPECT_THAT(wrong("[log]\nlvl = \"info\""),
+              HasSubstr("dojo.toml:2: there is no key log.lvl; keys here are: format, level"));
+  EXPECT_THAT(wrong("x = 1"), HasSubstr("there is no key x; keys here are: access, auth"));
+  EXPECT_THAT(wrong("[metrics]\n"), HasSubstr("dojo.toml:1: there is no key metrics"));
+}
+
+TEST(Config, SaysWhatIsRightForTextsToo) {
+  EXPECT_EQ(wrong("[log]\nformat = \"xml\""),
+            "dojo.toml:2: log.format: must be \"text\" or \"json\"");
+  EXPECT_THAT(wrong("[log]\nlevel = \"loud\""),
+              HasSubstr("dojo.toml:2: log.level: log level \"loud\" is none of"));
+  EXPECT_THAT(wrong("[auth]\ndialects = [\"legacy\", \"x\"]"),
+              HasSubstr("dojo.toml:2: auth.dialects[1]: there is no dialect \"x\""));
+  EXPECT_THAT(wrong("[access]\ndeny = [\"5Bad\"]"),
+              HasSubstr("dojo.toml:2: access.deny[0]: no hotkey: "));
+  EXPECT_THAT(wrong("listen = \"x\""), HasSubstr("dojo.toml:1: listen: \"x\" is not ADDRESS:PORT"));
+}
+
+TEST(Config, TellsAllMistakesAtOnceInOrder) {
+  EXPECT_EQ(wrong("listen = 1\n[log]\nformat = 2\n[http]\nbacklog = 0\n"),
+            "dojo.toml:1: listen must be a string\n"
+            "dojo.toml:3: log.format must be a string\n"
+            "dojo.toml:5: http.backlog must be an integer from 1 to 65535");
+}
+
+TEST(Config, SaysWhereItIsNoToml) {
+  EXPECT_THAT(wrong("a = 1\nb = ="), HasSubstr("dojo.toml:2: "));
+  EXPECT_THAT(wrong("[log]\nlevel = \"info\"\nlevel = \"info\""), HasSubstr("dojo.toml:3: "));
+  EXPECT_NE(wrong("a = \"\xff\""), "");
+  EXPECT_NE(wrong(std::string(100'000, '[')), "");
+}
+
+TEST(Config, DoesNotTakeAnEmptyListForAllDialects) {
+  EXPECT_EQ(wrong("[auth]\ndialects = []"), "dojo.toml:2: auth.dialects must not be empty");
+}
+
+TEST(PluginConfig, IsJsonThatItsPluginCanRead) {
+  const auto config = parse(R"(
+[plugins.score]
+text = "q\"\\\n\té\u0001"
+"odd \"key\"\n" = 1
+hex = 0xff
+big = 9223372036854775807
+real = 1e300
+flag = true
+list = [1, [2.5, "x"], {a = 1}]
+when = 1979-05-27T07:32:00Z
+[plugins.score.inner.deep]
+x = 1
+[plugins.empty]
+)");
+  ASSERT_TRUE(config) << config.error().message;
+  const auto& plugin = config->plugins.at("score");
+  EXPECT_EQ(plugin.where, "dojo.toml:2");
+  ASSERT_TRUE(check_json(plugin.json)) << plugin.json << check_json(plugin.json).error().message;
+  rapidjson::Document json;
+  json.Parse(plugin.json.data(), plugin.json.size());
+  EXPECT_STREQ(json["text"].GetString(), "q\"\\\n\t\xc3\xa9\x01");
+  EXPECT_EQ(json["odd \"key\"\n"].GetInt(), 1);
+  EXPECT_EQ(json["hex"].GetInt(), 255);
+  EXPECT_EQ(json["big"].GetInt64(), INT64_MAX);
+  EXPECT_EQ(json["real"].GetDouble(), 1e300);
+  EXPECT_EQ(json["list"][1][0].GetDouble(), 2.5);
+  EXPECT_EQ(json["inner"]["deep"]["x"].GetInt(), 1);
+  EXPECT_STREQ(json["when"].GetString(), "1979-05-27T07:32:00Z");
+  EXPECT_EQ(config->plugins.at("empty").json, "{}");
+}
+
+TEST(Listen, IsAddressAndPort) {
+  net::Options http;
+  for (const auto& [text, address, port] : {std::tuple{"127.0.0.1:8091", "127.0.0.1", 8091},
+                                            {"[::]:0", "::", 0},
+                                            {"[::1]:65535", "::1", 65535},
+                                            {":80", "::", 80},
+                                            {"0.0.0.0:1", "0.0.0.0", 1}}) {
+    ASSERT_TRUE(set_listen(http, text)) << text;
+    EXPECT_EQ(http.address, address);
+    EXPECT_EQ(http.port, port);
+  }
+  for (const char* text :
+       {"", "8091", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:-1", "127.0.0.1:+1",
+        "127.0.0.1:80x", "::1:80", "127.0.0.1: 80", "[::1]", "127.0.0.1:99999999999999999999"}) {
+    EXPECT_FALSE(set_listen(http, text)) << text;
+  }
+}
+
+TEST(ConfigFile, ThatIsNoneIsNamed) {
+  for (const auto& file : {std::string("/no/such.toml"), testing::TempDir()}) {
+    const auto config = load_config(file);
+    ASSERT_FALSE(config) << file;
+    EXPECT_THAT(config.error().message, HasSubstr(file + ": cannot be read: "));
+  }
+}
+
+TEST(ConfigFile, HasItsPathsBesideIt) {
+  const auto folder = std::filesystem::path(testing::TempDir()) / "config_test";
+  std::filesystem::create_directories(folder);
+  std::ofstream(folder / "dojo.toml") << "plugins_dir = \"../plugins\"\nwallet = \"~/key\"\n";
+  const auto config = load_config(folder / "dojo.toml");
+  ASSERT_TRUE(config);
+  EXPECT_EQ(config->plugins_dir, folder / "../plugins");
+  EXPECT_EQ(config->wallet, std::filesystem::path(std::getenv("HOME")) / "key");
+  std::ofstream(folder / "dojo.toml") << "";
+  EXPECT_TRUE(load_config(folder / "dojo.toml"));
+  std::filesystem::remove_all(folder);
+}
+
+TEST(ExpandHome, KnowsItsOwnHomeAlone) {
+  const std::filesystem::path home = std::getenv("HOME");
+  EXPECT_EQ(expand_home("~"), home);
+  EXPECT_EQ(expand_home("~/a"), home / "a");
+  EXPECT_EQ(expand_home("~other/a"), "~other/a");
+  EXPECT_EQ(expand_home("/a/~/b"), "/a/~/b");
+}
+
+}  // namespace
+}  // namespace dojo::host

@@ -1,0 +1,429 @@
+// The dispatcher with plugins that misbehave in every way they can.
+#include "pipeline/dispatch.hpp"
+
+#include <numeric>
+#include <thread>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <dojo/wire/compression.hpp>
+#include <dojo/wire/envelope.hpp>
+
+#include "host/support.hpp"
+
+namespace dojo::pipeline {
+namespace {
+
+using namespace std::chrono_literals;
+using test::eventually;
+using test::header_of;
+using test::Inbox;
+using testing::HasSubstr;
+using testing::Not;
+
+class DispatcherTest : public testing::Test {
+ protected:
+  Dispatcher& start(const std::string& config = "{}") {
+    dispatcher = std::make_unique<Dispatcher>(options, lines.log(), counts);
+    const auto added = routes.add(test::load("test_behaviours", *dispatcher, config));
+    if (!added) throw std::runtime_error(added.error().message);
+    return *dispatcher;
+  }
+  void stop() {
+    if (dispatcher) dispatcher->stop([this] { routes.clear(); });
+  }
+  ~DispatcherTest() override {
+    stop();
+    dispatcher.reset();
+  }
+
+  std::unique_ptr<Call> call(const std::string& route, Inbox& inbox, std::string body = "{}") {
+    auto made = std::make_unique<Call>();
+    made->terms.request_id = "trace-1";
+    made->caller.hotkey = "5Hotkey";
+    made->caller.dialect = wire::Dialect::dojo1;
+    made->route = routes.find("/" + route).value();
+    made->peer = "127.0.0.1";
+    made->body = std::move(body);
+    made->times.received = made->times.admitted = std::chrono::steady_clock::now();
+    made->waiting = inbox.end();
+    return made;
+  }
+  void submit(const std::string& route, Inbox& inbox, std::string body = "{}") {
+    dispatcher->submit(call(route, inbox, std::move(body)));
+  }
+  Answer ask(const std::string& route, std::string body = "{}") {
+    Inbox inbox;
+    submit(route, inbox, std::move(body));
+    auto answer = inbox.answer();
+    EXPECT_EQ(inbox.answers(), 1);
+    return answer;
+  }
+  std::uint64_t counted(Code code) { return counts[static_cast<std::size_t>(code)]; }
+  static std::string error_of(const Answer& answer) {
+    const auto envelope = wire::parse_envelope(answer.body);
+    EXPECT_TRUE(envelope) << answer.body;
+    return envelope && envelope->error ? *envelope->error : "";
+  }
+
+  DispatchOptions options = [] {
+    DispatchOptions made;
+    made.workers = 4;
+    made.deadline = 60s;
+    return made;
+  }();
+  test::Lines lines;
+  CodeCounts counts{};
+  RouteTable routes;
+  std::unique_ptr<Dispatcher> dispatcher;
+};
+
+// ---- answers
+
+TEST_F(DispatcherTest, AnswersWithWhatThePluginAnswers) {
+  start();
+  const auto answer = ask("Answers", R"({"a":1})");
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_EQ(answer.code, Code::ok);
+  EXPECT_EQ(answer.body, R"({"body":{"a":1},"error":null,"metadata":{"k":"v"}})");
+  EXPECT_EQ(counted(Code::ok), 1u);
+  EXPECT_TRUE(eventually([&] { return dispatcher->in_flight() == 0; }));
+}
+
+TEST_F(DispatcherTest, ShowsThePluginItsRequestAndConfig) {
+  start(R"({"x":1})");
+  const auto answer = ask("Describes");
+  EXPECT_THAT(
+      answer.body,
+      HasSubstr(R"("hotkey":"5Hotkey","dialect":"dojo/1","peer":"127.0.0.1","trace":"trace-1")"));
+  EXPECT_THAT(answer.body, HasSubstr(R"("config":{"x":1})"));
+}
+
+TEST_F(DispatcherTest, AnswersLaterFromThePluginsThread) {
+  start();
+  EXPECT_THAT(ask("Thread").body, HasSubstr(R"("later":true)"));
+}
+
+TEST_F(DispatcherTest, AnswersWithMegabytes) {
+  start();
+  EXPECT_GT(ask("Large").body.size(), std::size_t{8} << 20);
+}
+
+TEST_F(DispatcherTest, GivesABufferBackToItsPlugin) {
+  start();
+  EXPECT_THAT(ask("Releaser").body,
+              HasSubstr(R"({"mine":true})"));  // else the leak sanitizer speaks
+}
+
+TEST_F(DispatcherTest, WritesThePluginsLinesUnderItsName) {
+  start();
+  EXPECT_THAT(ask("Logs").body, HasSubstr(R"("body":{})"));
+  EXPECT_TRUE(lines.has("a line\\x0aand another plugin=behaviours request=trace-1"))
+      << lines.text();
+}
+
+// ---- failures
+
+TEST_F(DispatcherTest, TellsTheCallerNoReasonOfAFailure) {
+  start();
+  const auto answer = ask("Fails");
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_EQ(answer.code, Code::internal);
+  EXPECT_EQ(error_of(answer), "Internal server error (request trace-1)");
+  EXPECT_TRUE(lines.has("the secret reason"));
+  EXPECT_EQ(counted(Code::internal), 1u);
+}
+
+TEST_F(DispatcherTest, TellsTheCallerAnErrorThatIsMeantForHim) {
+  start();
+  const auto answer = ask("Refuses");
+  EXPECT_EQ(answer.status, 422);
+  EXPECT_EQ(answer.code, Code::handler);
+  EXPECT_EQ(answer.body, R"({"body":{},"error":"not like this","metadata":{"hint":1}})");
+}
+
+TEST_F(DispatcherTest, TellsTheCallerWhatIsWrongWithHisBody) {
+  start();
+  const auto answer = ask("InvalidBody");
+  EXPECT_EQ(answer.status, 400);
+  EXPECT_EQ(answer.code, Code::invalid_body);
+  EXPECT_EQ(error_of(answer), "field: wrong");
+}
+
+TEST_F(DispatcherTest, AnswersForAPluginThatBreaksTheRules) {
+  start();
+  for (const auto& [route, reason] : {std::pair{"ReturnsError", "handle returned 1"},
+                                      {"Throws", "handle returned 1"},
+                                      {"BadJson", "the body it answered with is not valid JSON"},
+                                      {"BadStatus", "it answered with status 302"},
+                                      {"BadMetadata", "is no JSON object"},
+                                      {"NoResponse", "it answered with status"}}) {
+    const auto answer = ask(route);
+    EXPECT_EQ(answer.code, Code::internal) << route;
+    EXPECT_EQ(answer.status, 200) << route;
+    EXPECT_THAT(error_of(answer), HasSubstr("Internal server error")) << route;
+    EXPECT_TRUE(lines.has(reason)) << lines.text();
+  }
+  EXPECT_TRUE(eventually([&] { return dispatcher->in_flight() == 0; }));
+}
+
+TEST_F(DispatcherTest, TakesTheFirstOfTwoAnswers) {
+  start();
+  Inbox inbox;
+  submit("Twice", inbox);
+  EXPECT_THAT(inbox.answer().body, HasSubstr(R"("n":1)"));
+  ASSERT_TRUE(eventually([&] { return lines.has("again 2"); }));  // DOJO_STALE
+  EXPECT_EQ(inbox.answers(), 1);
+}
+
+TEST_F(DispatcherTest, LetsAPluginAnswerOnlyWhatItWasGiven) {
+  options.workers = 1;  // so that all others are still the host's
+  start();
+  std::vector<Inbox> inboxes(64);
+  for (auto& inbox : inboxes) submit("Guesses", inbox);
+  for (auto& inbox : inboxes) EXPECT_THAT(inbox.answer().body, HasSubstr(R"("guessed":false)"));
+}
+
+// ---- body
+
+TEST_F(DispatcherTest, DecompressesTheBody) {
+  start();
+  Inbox inbox;
+  auto made = call("Answers", inbox, *wire::compress(R"({"z":1})"));
+  made->compressed = true;
+  dispatcher->submit(std::move(made));
+  EXPECT_THAT(inbox.answer().body, HasSubstr(R"("body":{"z":1})"));
+}
+
+TEST_F(DispatcherTest, RefusesABodyThatIsNoZstdOrTooLarge) {
+  options.decompression.max_output = 1000;
+  start();
+  for (const auto& [body, code, status] :
+       {std::tuple{std::string("no zstd"), Code::invalid_body, 400},
+        {*wire::compress(std::string(1001, ' ')), Code::too_large, 413}}) {
+    Inbox inbox;
+    auto made = call("Answers", inbox, body);
+    made->compressed = true;
+    dispatcher->submit(std::move(made));
+    const auto answer = inbox.answer();
+    EXPECT_EQ(answer.code, code);
+    EXPECT_EQ(answer.status, status);
+  }
+}
+
+TEST_F(DispatcherTest, BoundsWhatAllDecompressedBodiesTake) {
+  options.decompressed = 2'500'000;
+  start();
+  const auto frame = *wire::compress("{\"x\":\"" + std::string(1'000'000, ' ') + "\"}");
+  std::vector<Inbox> inboxes(8);
+  for (auto& inbox : inboxes) {
+    auto made = call("KeepsLong", inbox, frame);
+    made->compressed = true;
+    dispatcher->submit(std::move(made));
+  }
+  ASSERT_TRUE(eventually([&] { return counted(Code::overloaded) == 6; }));
+  EXPECT_EQ(dispatcher->in_flight(), 2u);
+  EXPECT_THAT(ask("Releases").body, HasSubstr("[0,0]"));
+  ASSERT_TRUE(eventually([&] { return dispatcher->in_flight() == 0; }));
+  Inbox inbox;  // and it is given back
+  auto made = call("Answers", inbox, frame);
+  made->compressed = true;
+  dispatcher->submit(std::move(made));
+  EXPECT_EQ(inbox.answer().code, Code::ok);
+}
+
+// ---- deadlines
+
+TEST_F(DispatcherTest, AnswersForAPluginThatNeverDoes) {
+  start();
+  const auto answer = ask("Keeps");
+  EXPECT_EQ(answer.status, 504);
+  EXPECT_EQ(answer.code, Code::deadline);
+  EXPECT_EQ(error_of(answer), "Gateway Timeout: no answer in time");
+  EXPECT_EQ(dispatcher->in_flight(), 1u) << "its spans must stay";
+  EXPECT_TRUE(lines.has("stage=handler"));
+}
+
+TEST_F(DispatcherTest, DropsAnAnswerThatComesTooLate) {
+  start();
+  Inbox inbox;
+  submit("Keeps", inbox);
+  EXPECT_EQ(inbox.answer().code, Code::deadline);
+  EXPECT_THAT(ask("Releases").body, HasSubstr(R"({"codes":[2]})"));  // DOJO_STALE
+  EXPECT_TRUE(eventually([&] { return dispatcher->in_flight() == 0; }));
+  EXPECT_EQ(inbox.answers(), 1);
+  EXPECT_EQ(counted(Code::deadline), 1u);
+}
+
+TEST_F(DispatcherTest, TellsAPluginWhenNobodyWaitsAnyMore) {
+  start();
+  EXPECT_EQ(ask("Waits").code, Code::deadline);
+  EXPECT_TRUE(eventually([&] { return dispatcher->in_flight() == 0; }));
+  Inbox inbox;
+  options.deadline = 1h;
+  submit("Waits", inbox);
+  inbox.abandon();
+  EXPECT_TRUE(eventually([&] { return dispatcher->in_flight() == 0; }));
+}
+
+TEST_F(DispatcherTest, AnswersForWhatWaitsInTheQueueTooLong) {
+  options.workers = 1;
+  options.deadline = 100ms;
+  start();
+  Inbox blocked;
+  Inbox queued;
+  submit("Blocks", blocked);
+  submit("Answers", queued);
+  const auto answer = queued.answer();
+  EXPECT_EQ(answer.code, Code::deadline);
+  EXPECT_TRUE(lines.has("stage=queue"));
+  EXPECT_EQ(blocked.answer().code, Code::deadline);
+  stop();
+  EXPECT_EQ(blocked.answers(), 1);
+}
+
+TEST_F(DispatcherTest, DoesNotTroubleAPluginForACallerWhoHasGone) {
+  options.workers = 1;
+  start();
+  Inbox blocked;
+  Inbox gone;
+  submit("Blocks", blocked);
+  submit("Fails", gone);
+  gone.abandon();
+  submit("Opens", gone);
+  ASSERT_TRUE(eventually([&] { return dispatcher->queued() == 2; }));
+  stop();
+  EXPECT_EQ(counted(Code::internal), 0u);
+  EXPECT_THAT(lines.text(), Not(HasSubstr("the secret reason")));
+}
+
+// ---- bounds
+
+TEST_F(DispatcherTest, RefusesWhatItsQueueCannotHold) {
+  options.workers = 1;
+  options.queue = 2;
+  start();
+  std::vector<Inbox> inboxes(8);
+  submit("Blocks", inboxes[0]);
+  ASSERT_TRUE(eventually([&] { return dispatcher->queued() == 0; }));
+  for (std::size_t i = 1; i < inboxes.size(); ++i) submit("Answers", inboxes[i]);
+  for (std::size_t i = 3; i < inboxes.size(); ++i) {
+    const auto answer = inboxes[i].answer();
+    EXPECT_EQ(answer.code, Code::overloaded);
+    EXPECT_EQ(answer.status, 503);
+    EXPECT_EQ(header_of(answer, "retry-after"), "1");
+  }
+  EXPECT_FALSE(inboxes[1].answered());
+  EXPECT_EQ(dispatcher->in_flight(), 3u);
+}
+
+TEST_F(DispatcherTest, RefusesWhatItCannotKeepInFlight) {
+  options.in_flight = 3;
+  start();
+  std::vector<Inbox> inboxes(5);
+  for (auto& inbox : inboxes) submit("KeepsLong", inbox);
+  EXPECT_EQ(inboxes[3].answer().code, Code::overloaded);
+  EXPECT_EQ(inboxes[4].answer().code, Code::overloaded);
+}
+
+TEST_F(DispatcherTest, LimitsARouteToItsConcurrency) {
+  start();
+  std::vector<Inbox> inboxes(3);
+  for (auto& inbox : inboxes) submit("KeepsOne", inbox);
+  ASSERT_TRUE(eventually([&] { return dispatcher->queued() == 2; }));
+  EXPECT_THAT(ask("Releases").body, HasSubstr("[0]"));
+  EXPECT_THAT(inboxes[0].answer().body, HasSubstr("late"));
+  ASSERT_TRUE(eventually([&] { return dispatcher->queued() == 1; }));
+}
+
+TEST_F(DispatcherTest, KeepsServingOthersWhenOneRouteIsStuckForGood) {
+  options.queue = 8;
+  start();
+  std::vector<Inbox> stuck(40);
+  for (auto& inbox : stuck)
+    submit("KeepsOne", inbox);  // one is kept for ever, the others wait for it
+  for (auto& inbox : stuck)
+    EXPECT_THAT(inbox.answer().code, testing::AnyOf(Code::deadline, Code::overloaded));
+  EXPECT_EQ(ask("Answers").code, Code::ok);
+}
+
+TEST_F(DispatcherTest, DoesNotLogEveryRefusalOfAFlood) {
+  start();
+  for (int i = 0; i < 1'000; ++i) ask("InvalidBody");
+  EXPECT_EQ(counted(Code::invalid_body), 1'000u);
+  EXPECT_LT(lines.count("refused"), 900u);
+}
+
+// ---- the end
+
+TEST_F(DispatcherTest, RefusesNewCallsWhileItDrains) {
+  start();
+  Inbox kept;
+  submit("KeepsLong", kept);
+  EXPECT_FALSE(dispatcher->drain(1ms));
+  const auto answer = ask("Answers");
+  EXPECT_EQ(answer.code, Code::draining);
+  EXPECT_EQ(answer.status, 503);
+}
+
+TEST_F(DispatcherTest, DrainsWhatIsUnderWay) {
+  start();
+  std::vector<Inbox> inboxes(20);
+  for (auto& inbox : inboxes) submit("Thread", inbox);
+  EXPECT_TRUE(dispatcher->drain(20s));
+  for (auto& inbox : inboxes) EXPECT_EQ(inbox.answer().code, Code::ok);
+}
+
+TEST_F(DispatcherTest, AnswersWhatIsLeftWhenItStops) {
+  options.workers = 2;
+  start();
+  std::vector<Inbox> inboxes(10);
+  submit("KeepsLong", inboxes[0]);
+  for (std::size_t i = 1; i < inboxes.size(); ++i) submit("KeepsOne", inboxes[i]);
+  ASSERT_TRUE(eventually([&] { return dispatcher->queued() == 8; }));
+  stop();
+  for (auto& inbox : inboxes) EXPECT_EQ(inbox.answer().code, Code::draining);
+  EXPECT_EQ(counted(Code::draining), 10u);
+}
+
+TEST_F(DispatcherTest, StopsInTheMiddleOfEverything) {
+  // Completions on the plugin's own threads must not end the plugin that runs them, nor find the
+  // dispatcher gone.
+  for (int round = 0; round < 20; ++round) {
+    start();
+    std::vector<Inbox> inboxes(60);
+    for (std::size_t i = 0; i < inboxes.size(); ++i) {
+      constexpr const char* kRoutes[] = {"LargeThread", "Thread", "Keeps", "Answers", "KeepsOne"};
+      submit(kRoutes[i % 5], inboxes[i]);
+    }
+    inboxes[static_cast<std::size_t>(round) % 5].answer();
+    stop();
+    dispatcher.reset();
+    for (auto& inbox : inboxes) EXPECT_EQ(inbox.answers(), 1);
+  }
+}
+
+TEST_F(DispatcherTest, AnswersEachOnceUnderLoadFromManyThreads) {
+  options.queue = 16;
+  options.deadline = 30ms;
+  start();
+  constexpr const char* kRoutes[] = {"Answers", "Thread", "Keeps",   "KeepsOne",
+                                     "Fails",   "Twice",  "BadJson", "Releases"};
+  std::vector<Inbox> inboxes(1'600);
+  std::vector<std::thread> threads;
+  for (std::size_t t = 0; t < 4; ++t) {
+    threads.emplace_back([&, t] {
+      for (std::size_t i = t; i < inboxes.size(); i += 4) submit(kRoutes[i / 4 % 8], inboxes[i]);
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  for (auto& inbox : inboxes) inbox.answer();
+  stop();
+  for (auto& inbox : inboxes) EXPECT_EQ(inbox.answers(), 1);
+  EXPECT_EQ(std::accumulate(counts.begin(), counts.end(), std::uint64_t{0}), inboxes.size());
+}
+
+}  // namespace
+}  // namespace dojo::pipeline

@@ -1,0 +1,116 @@
+#include "log.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <rapidjson/document.h>
+
+#include "host/support.hpp"
+
+namespace dojo::host {
+namespace {
+
+using test::Lines;
+using testing::EndsWith;
+using testing::HasSubstr;
+using testing::Not;
+
+std::string text_of(std::string_view value) {
+  const Lines lines;
+  lines.log().info("said", {{"value", value}});
+  return lines.text();
+}
+
+TEST(TextLog, IsALineWithFields) {
+  const Lines lines;
+  lines.log().warning("something is odd", {{"a", "1"}, {"b", "two words"}, {"empty", ""}});
+  EXPECT_THAT(lines.text(), EndsWith("warning something is odd a=1 b=\"two words\" empty=\"\"\n"));
+}
+
+TEST(TextLog, LetsNobodyForgeALine) {
+  const auto text = text_of("x\n2026-01-01 error forged\r\n");
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 1);
+  EXPECT_THAT(text, HasSubstr(R"(value="x\x0a2026-01-01 error forged\x0d\x0a")"));
+}
+
+TEST(TextLog, LetsNobodyForgeAField) {
+  EXPECT_THAT(text_of("a code=ok"), EndsWith("value=\"a code=ok\"\n"));
+  EXPECT_THAT(text_of("a\" code=\"ok"), EndsWith(R"(value="a\" code=\"ok")"
+                                                 "\n"));
+  EXPECT_THAT(text_of("a\\"), EndsWith(R"(value="a\\")"
+                                       "\n"));
+}
+
+TEST(TextLog, LetsNobodyMoveTheCursor) {
+  // ESC, DEL, and the C1 control CSI as a byte and as UTF-8.
+  EXPECT_THAT(text_of("\x1b[2J\x7f"), EndsWith("value=\\x1b[2J\\x7f\n"));
+  EXPECT_THAT(text_of("\x9b\x32J"), EndsWith("value=\\x9b2J\n"));
+  EXPECT_THAT(text_of("\xc2\x9b\x32J"), EndsWith("value=\\xc2\\x9b2J\n"));
+  // RIGHT-TO-LEFT OVERRIDE, LINE SEPARATOR, isolates.
+  EXPECT_THAT(text_of("\xe2\x80\xae"), EndsWith("value=\\xe2\\x80\\xae\n"));
+  EXPECT_THAT(text_of("\xe2\x80\xa8"), EndsWith("value=\\xe2\\x80\\xa8\n"));
+  EXPECT_THAT(text_of("\xe2\x81\xa6"), EndsWith("value=\\xe2\\x81\\xa6\n"));
+}
+
+TEST(TextLog, ShowsWhatOtherLanguagesWrite) {
+  const std::string_view text = "\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\xe2\x80\x93";
+  EXPECT_THAT(text_of(text), EndsWith("value=" + std::string(text) + "\n"));
+}
+
+TEST(TextLog, EscapesWhatIsNoUtf8) {
+  EXPECT_THAT(text_of("a\xff\xc3"), EndsWith("value=a\\xff\\xc3\n"));
+  EXPECT_THAT(text_of("\xf0\x9f"), EndsWith("value=\\xf0\\x9f\n"));
+}
+
+TEST(TextLog, EscapesTheMessageToo) {
+  const Lines lines;
+  lines.log().info("two\nlines");
+  EXPECT_THAT(lines.text(), EndsWith("two\\x0alines\n"));
+}
+
+TEST(Log, CutsWhatHasNoEnd) {
+  EXPECT_LT(text_of(std::string(1 << 20, 'x')).size(), 5'000u);
+  const Lines lines(LogFormat::json);
+  lines.log().info(std::string(1 << 20, 'x'), {{"value", std::string(1 << 20, 'y')}});
+  EXPECT_LT(lines.text().size(), 10'000u);
+}
+
+TEST(JsonLog, IsOneObjectALine) {
+  for (const std::string_view value : {"plain", "two\nlines", "\"quoted\"\\", "\x1b[2J", "\xff\xfe",
+                                       "\xf0\x9f", "\xe2\x82\xac", ""}) {
+    const Lines lines(LogFormat::json);
+    lines.log().error("said", {{"value", value}});
+    const auto text = lines.text();
+    EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 1);
+    rapidjson::Document line;
+    line.Parse(text.data(), text.size());
+    ASSERT_FALSE(line.HasParseError()) << text;
+    EXPECT_STREQ(line["level"].GetString(), "error");
+    EXPECT_STREQ(line["message"].GetString(), "said");
+    EXPECT_TRUE(check_json(text)) << text;
+    if (simdjson::validate_utf8(value.data(), value.size())) {
+      EXPECT_EQ(std::string(line["value"].GetString()), std::string(value));
+    }
+  }
+}
+
+TEST(JsonLog, StatesTheTimeAsIso8601) {
+  const Lines lines(LogFormat::json);
+  lines.log().info("now");
+  EXPECT_THAT(
+      lines.text(),
+      testing::ContainsRegex(
+          R"("time":"20[0-9][0-9]-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9]\.[0-9][0-9][0-9]Z")"));
+}
+
+TEST(Log, KnowsItsLevels) {
+  for (const char* level : {"debug", "info", "warning", "error", "off"}) {
+    EXPECT_TRUE(Log::open(level, LogFormat::text)) << level;
+  }
+  EXPECT_THAT(Log::open("loud", LogFormat::text).error().message,
+              HasSubstr("debug, info, warning, error, off"));
+  EXPECT_TRUE(Log::open("debug", LogFormat::text)->debugs());
+  EXPECT_FALSE(Log::open("info", LogFormat::text)->debugs());
+}
+
+}  // namespace
+}  // namespace dojo::host

@@ -1,0 +1,215 @@
+#include "pipeline/pipeline.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <dojo/wire/compression.hpp>
+#include <dojo/wire/envelope.hpp>
+
+#include "host/signed_head.hpp"
+#include "host/support.hpp"
+
+namespace dojo::pipeline {
+namespace {
+
+using namespace std::chrono_literals;
+using test::dojo1;
+using test::header_of;
+using test::Inbox;
+using test::legacy;
+using test::SignedHead;
+using testing::HasSubstr;
+using testing::Not;
+
+WallTime wall_clock() {
+  return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+}
+
+DispatchOptions two_workers() {
+  DispatchOptions options;
+  options.workers = 2;
+  return options;
+}
+
+class PipelineTest : public testing::Test {
+ protected:
+  PipelineTest() {
+    const auto added = pipeline.routes().add(test::load("test_behaviours", pipeline.dispatcher()));
+    EXPECT_TRUE(added);
+  }
+  /// Sends a head and, if it is admitted, a body.
+  Answer send(const SignedHead& head, std::string body = "{}") {
+    auto admission = pipeline.admit(head.head(), "10.1.2.3");
+    if (!admission) return admission.error();
+    Inbox inbox;
+    pipeline.take(*admission, std::move(body), inbox.end());
+    auto answer = inbox.answer();
+    EXPECT_EQ(inbox.answers(), 1);
+    return answer;
+  }
+  SignedHead signed_for(const std::string& path, std::string_view body = "{}") {
+    return dojo1(caller, test::statement(self, path, body, wall_clock()));
+  }
+  std::uint64_t counted(Code code) { return pipeline.counts()[static_cast<std::size_t>(code)]; }
+
+  const wire::Keypair self = wire::Keypair::generate();
+  const wire::Keypair caller = wire::Keypair::generate();
+  test::Lines lines;
+  Pipeline pipeline{{}, two_workers(), 3, self.public_key(), lines.log(), wall_clock};
+};
+
+TEST_F(PipelineTest, AnswersASignedRequest) {
+  const auto answer = send(signed_for("/Answers", R"({"a":1})"), R"({"a":1})");
+  EXPECT_EQ(answer.code, Code::ok);
+  EXPECT_THAT(answer.body, HasSubstr(R"("body":{"a":1})"));
+  EXPECT_EQ(counted(Code::ok), 1u);
+}
+
+TEST_F(PipelineTest, AnswersALegacyRequestAndWarnsOnce) {
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(send(legacy(caller)).code, Code::ok);
+  EXPECT_EQ(lines.count("signs the legacy dialect"), 1u);
+}
+
+TEST_F(PipelineTest, AnswersAPreflightWithoutABody) {
+  auto head = legacy(caller);
+  head.method = "HEAD";
+  const auto answer = send(head, "");
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_EQ(answer.body, "");
+  EXPECT_EQ(header_of(answer, "x-dojo-code"), "ok");
+  head = legacy(caller, "/NoSuch");
+  head.method = "HEAD";
+  const auto refusal = send(head, "");
+  EXPECT_EQ(refusal.status, 404);
+  EXPECT_EQ(refusal.body, "");
+}
+
+TEST_F(PipelineTest, MissesTheSignatureBeforeTheRoute) {
+  SignedHead head;
+  head.path = "/NoSuch";
+  const auto answer = send(head);
+  EXPECT_EQ(answer.status, 400);
+  EXPECT_EQ(answer.code, Code::no_signature);
+  EXPECT_THAT(wire::parse_envelope(answer.body)->error.value(),
+              HasSubstr("x-signature, x-hotkey, x-message"));
+}
+
+TEST_F(PipelineTest, KnowsItsRoutesAndMethods) {
+  EXPECT_EQ(send(legacy(caller, "/NoSuch")).status, 404);
+  EXPECT_EQ(send(legacy(caller, "/NoSuch")).code, Code::not_found);
+  for (const char* method : {"GET", "PUT", "DELETE", "post", "OPTIONS"}) {
+    auto head = legacy(caller);
+    head.method = method;
+    const auto answer = send(head);
+    EXPECT_EQ(answer.status, 405) << method;
+    EXPECT_EQ(header_of(answer, "allow"), "POST, HEAD");
+  }
+}
+
+TEST_F(PipelineTest, RefusesABodyThatIsNotTheSignedOne) {
+  const auto answer = send(signed_for("/Answers", "{}"), "{ }");
+  EXPECT_EQ(answer.code, Code::bad_signature);
+  EXPECT_EQ(answer.status, 403);
+}
+
+TEST_F(PipelineTest, UnderstandsZstdAndNoOtherCoding) {
+  const auto frame = *wire::compress(R"({"z":1})");
+  auto head = legacy(caller);
+  head.set("content-encoding", "ZSTD");
+  EXPECT_THAT(send(head, frame).body, HasSubstr(R"("body":{"z":1})"));
+  for (const char* coding : {"gzip", "zstd, zstd", "", "zstd;q=1"}) {
+    head = legacy(caller);
+    head.set("content-encoding", coding);
+    EXPECT_EQ(send(head, frame).status, 415) << coding;
+  }
+  head = legacy(caller);
+  head.fields.insert("content-encoding", "zstd");
+  head.fields.insert("content-encoding", "zstd");
+  EXPECT_EQ(send(head, frame).status, 415);
+  head = legacy(caller);
+  head.set("content-encoding", "identity");
+  EXPECT_EQ(send(head, "{}").status, 200);
+}
+
+TEST_F(PipelineTest, CompressesEveryAnswerThatMayBe) {
+  auto head = legacy(caller, "/NoSuch");
+  head.set("accept-encoding", "gzip, zstd");
+  const auto answer = send(head);
+  EXPECT_EQ(header_of(answer, "content-encoding"), "zstd");
+  EXPECT_THAT(*wire::decompress(answer.body), HasSubstr("Not Found"));
+}
+
+TEST_F(PipelineTest, EchoesASoundRequestIdAlone) {
+  auto head = legacy(caller);
+  head.set("x-request-id", "abc-DEF_1.2:3");
+  EXPECT_EQ(header_of(send(head), "x-request-id"), "abc-DEF_1.2:3");
+  for (const auto& id : {std::string("a b"), std::string("a\x1b[2J"), std::string(65, 'a'),
+                         std::string("\xc3\xa9"), std::string("a\"b"), std::string()}) {
+    head = legacy(caller);
+    head.set("x-request-id", id);
+    const auto echoed = header_of(send(head), "x-request-id");
+    EXPECT_NE(echoed, id);
+    EXPECT_EQ(echoed.size(), 16u);
+  }
+}
+
+TEST_F(PipelineTest, LogsARefusalInFullButNoSignature) {
+  auto head = legacy(caller);
+  const auto signature = std::string(head.fields["x-signature"]);
+  head.set("x-hotkey", self.address());
+  send(head);
+  EXPECT_TRUE(lines.has("refused"));
+  EXPECT_TRUE(lines.has("peer=10.1.2.3"));
+  EXPECT_TRUE(lines.has("hotkey=" + self.address()));
+  EXPECT_TRUE(lines.has("code=bad-signature"));
+  EXPECT_THAT(lines.text(), Not(HasSubstr(signature.substr(2, 20))));
+}
+
+TEST_F(PipelineTest, LetsNobodyForgeItsLog) {
+  auto head = legacy(caller);
+  head.fields.set("x-hotkey",
+                  "x\x9b"
+                  "31m code=ok\t");
+  send(head);
+  EXPECT_THAT(lines.text(), Not(HasSubstr("\x9b")));
+  EXPECT_THAT(lines.text(), HasSubstr("hotkey=\"x\\x9b31m code=ok"));
+}
+
+TEST_F(PipelineTest, KeepsAFloodOfRefusalsOutOfTheLog) {
+  for (int i = 0; i < 2'000; ++i) send(SignedHead());
+  EXPECT_EQ(counted(Code::no_signature), 2'000u);
+  EXPECT_LT(lines.count("refused"), 1'500u);
+}
+
+TEST_F(PipelineTest, SaysWhatWasWrongWithBytesThatAreNoRequest) {
+  for (const auto& [status, code] : {std::pair{400, Code::malformed},
+                                     {408, Code::malformed},
+                                     {413, Code::too_large},
+                                     {431, Code::malformed},
+                                     {503, Code::overloaded}}) {
+    const auto answer = pipeline.refuse_malformed(status, "why");
+    EXPECT_EQ(answer.status, status);
+    EXPECT_EQ(answer.code, code);
+    EXPECT_EQ(wire::parse_envelope(answer.body)->error, "why");
+  }
+}
+
+TEST_F(PipelineTest, EndsItsPluginsBeforeWhatServesThem) {
+  // With nothing but its destructor: a plugin's thread may be answering.
+  std::vector<Inbox> inboxes(40);
+  {
+    Pipeline other{{}, two_workers(), 3, self.public_key(), lines.log(), wall_clock};
+    ASSERT_TRUE(other.routes().add(test::load("test_behaviours", other.dispatcher())));
+    for (auto& inbox : inboxes) {
+      const auto head = legacy(caller, "/LargeThread");
+      auto admission = other.admit(head.head(), "peer");
+      ASSERT_TRUE(admission);
+      other.take(*admission, "{}", inbox.end());
+    }
+    inboxes.front().answer();
+  }
+  for (auto& inbox : inboxes) EXPECT_EQ(inbox.answers(), 1);
+}
+
+}  // namespace
+}  // namespace dojo::pipeline

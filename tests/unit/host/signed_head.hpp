@@ -1,0 +1,61 @@
+// Requests' heads, signed as callers sign them.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <string_view>
+
+#include <boost/beast/http/fields.hpp>
+
+#include <dojo/wire/dialect.hpp>
+#include <dojo/wire/keypair.hpp>
+
+#include "pipeline/authenticate.hpp"
+
+namespace dojo::test {
+
+/// A head that owns what it points to.
+struct SignedHead {
+  std::string method = "POST";
+  std::string path = "/Answers";
+  boost::beast::http::fields fields;
+
+  [[nodiscard]] pipeline::Head head() const { return {method, path, &fields}; }
+  void set(std::string_view name, std::string_view value) {
+    fields.set(boost::beast::string_view(name.data(), name.size()),
+               boost::beast::string_view(value.data(), value.size()));
+  }
+  void sign(const wire::Keypair& key, const std::string& message) {
+    set(wire::kHotkeyHeader, key.address());
+    set(wire::kMessageHeader, message);
+    set(wire::kSignatureHeader, wire::format_signature(key.sign(message)));
+  }
+};
+
+inline SignedHead legacy(const wire::Keypair& key, const std::string& path = "/Answers") {
+  SignedHead made;
+  made.path = path;
+  made.sign(key, wire::legacy_message(key.address()));
+  return made;
+}
+
+/// What a dojo/1 caller states about POST `path` with `body`, now.
+inline wire::DojoMessage statement(const wire::Keypair& to, const std::string& path,
+                                   std::string_view body, pipeline::WallTime now) {
+  return {.method = "POST",
+          .path = path,
+          .to = to.public_key(),
+          .time = now,
+          .nonce = wire::make_nonce(),
+          .body = wire::hash_body(body)};
+}
+
+inline SignedHead dojo1(const wire::Keypair& key, const wire::DojoMessage& message) {
+  SignedHead made;
+  made.method = message.method;
+  made.path = message.path;
+  made.sign(key, wire::format_dojo_message(message));
+  return made;
+}
+
+}  // namespace dojo::test

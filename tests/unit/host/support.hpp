@@ -1,0 +1,177 @@
+// What the host's tests share: a log that is read back, callers that wait, plugins that misbehave.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <sstream>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include <gtest/gtest.h>
+#include <spdlog/sinks/ostream_sink.h>
+
+#include <dojo/model.hpp>
+
+#include "log.hpp"
+#include "pipeline/call.hpp"
+#include "plugins/generation.hpp"
+
+namespace dojo::test {
+
+using namespace std::chrono_literals;
+
+/// Waits for a condition instead of for a time. @return false if it does not come
+inline bool eventually(const std::function<bool()>& holds) {
+  const auto end = std::chrono::steady_clock::now() + 20s;
+  while (!holds()) {
+    if (std::chrono::steady_clock::now() > end) return false;
+    std::this_thread::sleep_for(1ms);
+  }
+  return true;
+}
+
+inline std::filesystem::path plugin(const std::string& name) {
+  return std::filesystem::path(DOJO_TEST_PLUGINS) / (name + ".so");
+}
+
+/// A log whose lines are read back.
+class Lines {
+ public:
+  explicit Lines(host::LogFormat format = host::LogFormat::text)
+      : sink_(std::make_shared<Sink>()), log_(logger(sink_), format) {}
+  [[nodiscard]] const host::Log& log() const { return log_; }
+  [[nodiscard]] std::string text() const { return sink_->text(); }
+  [[nodiscard]] bool has(std::string_view part) const {
+    return text().find(part) != std::string::npos;
+  }
+  [[nodiscard]] std::size_t count(std::string_view part) const {
+    std::size_t found = 0;
+    const auto all = text();
+    for (auto at = all.find(part); at != std::string::npos; at = all.find(part, at + 1)) ++found;
+    return found;
+  }
+
+ private:
+  class Sink : public spdlog::sinks::base_sink<std::mutex> {
+   public:
+    std::string text() {
+      const std::lock_guard lock(mutex_);
+      return text_;
+    }
+
+   protected:
+    void sink_it_(const spdlog::details::log_msg& message) override {
+      spdlog::memory_buf_t line;
+      formatter_->format(message, line);
+      text_.append(line.data(), line.size());
+    }
+    void flush_() override {}
+
+   private:
+    std::string text_;
+  };
+  static std::shared_ptr<spdlog::logger> logger(std::shared_ptr<Sink> sink) {
+    auto made = std::make_shared<spdlog::logger>("test", std::move(sink));
+    made->set_level(spdlog::level::debug);
+    return made;
+  }
+  std::shared_ptr<Sink> sink_;
+  host::Log log_;
+};
+
+/// Where one answer arrives.
+class Inbox {
+ public:
+  /// The end that the pipeline gets. Gone unanswered: `dropped` is set.
+  std::unique_ptr<pipeline::Waiting> end() { return std::make_unique<End>(state_); }
+  /// The answer, waited for.
+  pipeline::Answer answer() {
+    std::unique_lock lock(state_->mutex);
+    if (!state_->come.wait_for(lock, 20s, [&] { return state_->answer.has_value(); })) {
+      ADD_FAILURE() << "no answer came";
+      return {};
+    }
+    return *state_->answer;
+  }
+  bool answered() {
+    const std::lock_guard lock(state_->mutex);
+    return state_->answer.has_value();
+  }
+  int answers() {
+    const std::lock_guard lock(state_->mutex);
+    return state_->answers;
+  }
+  bool dropped() {
+    const std::lock_guard lock(state_->mutex);
+    return state_->dropped;
+  }
+  /// The caller hangs up.
+  void abandon() { state_->abandoned = true; }
+
+ private:
+  struct State {
+    std::mutex mutex;
+    std::condition_variable come;
+    std::optional<pipeline::Answer> answer;
+    int answers = 0;
+    bool dropped = false;
+    std::atomic<bool> abandoned{false};
+  };
+  class End final : public pipeline::Waiting {
+   public:
+    explicit End(std::shared_ptr<State> state) : state_(std::move(state)) {}
+    ~End() override {
+      const std::lock_guard lock(state_->mutex);
+      if (state_->answers == 0) state_->dropped = true;
+    }
+    End(const End&) = delete;
+    End& operator=(const End&) = delete;
+    void answer(pipeline::Answer answer) noexcept override {
+      const std::lock_guard lock(state_->mutex);
+      ++state_->answers;
+      state_->answer = std::move(answer);
+      state_->come.notify_all();
+    }
+    [[nodiscard]] bool abandoned() const noexcept override { return state_->abandoned; }
+
+   private:
+    std::shared_ptr<State> state_;
+  };
+  std::shared_ptr<State> state_ = std::make_shared<State>();
+};
+
+inline std::string header_of(const pipeline::Answer& answer, std::string_view name) {
+  for (const auto& [key, value] : answer.headers) {
+    if (key == name) return value;
+  }
+  return {};
+}
+
+inline std::shared_ptr<const plugins::Generation> load(const std::string& name,
+                                                       plugins::Services& services,
+                                                       const std::string& config = "{}") {
+  auto generation =
+      plugins::Generation::load(plugin(name), services, [&](const std::string&) { return config; });
+  if (!generation) throw std::runtime_error(generation.error().message);
+  return *generation;
+}
+
+/// The services of a host that does nothing.
+class NoServices : public plugins::Services {
+ public:
+  std::int32_t complete(const plugins::Generation&, dojo_request_id,
+                        const dojo_response&) noexcept override {
+    return DOJO_STALE;
+  }
+  bool cancelled(const plugins::Generation&, dojo_request_id) noexcept override { return false; }
+  void log(const plugins::Generation&, std::int32_t, dojo_request_id,
+           std::string_view) noexcept override {}
+};
+
+}  // namespace dojo::test
