@@ -1,0 +1,23 @@
+// What `dojo batch` says in the end.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include <dojo/client/response.hpp>
+
+namespace dojo::cli {
+
+/// Counts, by code, milliseconds, requests a second, bytes. @param wall how long it all took.
+std::string table(const std::vector<StdResponse<RawJson>>& results,
+                  std::chrono::duration<double> wall);
+
+/// One JSON object on a line for each result, in their order.
+std::string json_lines(const std::vector<StdResponse<RawJson>>& results);
+
+/// 0 if all were answered, 130 if any was cancelled, 2 if any was not sendable, 3 if none could be
+/// reached, else 1.
+int exit_code_of(const std::vector<StdResponse<RawJson>>& results);
+
+}  // namespace dojo::cli

@@ -1,0 +1,122 @@
+#include "request_options.hpp"
+
+#include <chrono>
+#include <cmath>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include <dojo/wire/dialect.hpp>
+#include <dojo/wire/wallet.hpp>
+
+#include "input.hpp"
+
+namespace dojo::cli {
+namespace {
+
+Result<Header> parse_header(const std::string& line) {
+  const auto colon = line.find(':');
+  if (colon == std::string::npos)
+    return fail(fmt::format("-H \"{}\": expected 'Name: value'", line));
+  auto value = line.substr(colon + 1);
+  value.erase(0, value.find_first_not_of(' '));
+  return Header{line.substr(0, colon), value};
+}
+
+}  // namespace
+
+void RequestOptions::add_to(CLI::App& command) {
+  command.add_option("--wallet", wallet, "Hotkey file that signs; without one a fresh key does")
+      ->envname("DOJO_WALLET");
+  command.add_option("--to", to, "Receiver's SS58 address, signed into the request (dojo/1)");
+  command.add_option("--dialect", dialect, "dojo/1 or legacy (what the Python client sends)")
+      ->check(CLI::IsMember({"dojo/1", "legacy"}))
+      ->capture_default_str();
+  command.add_option("--timeout", timeout_seconds, "Seconds for one attempt")
+      ->check(CLI::Range(0.001, 86'400.0))
+      ->capture_default_str();
+  command.add_option("--retries", retries, "Attempts in all; 1 does not try again")
+      ->check(CLI::Range(1, 1'000))
+      ->capture_default_str();
+  auto* always = command.add_flag("--preflight", preflight, "Always send a HEAD first");
+  command
+      .add_flag("--no-preflight", no_preflight,
+                "Never; without either, only for bodies over 64 KiB")
+      ->excludes(always);
+  command.add_option("-H,--header", headers, "Extra header 'Name: value'; may be repeated")
+      ->allow_extra_args(false);
+  command.add_option("--request-id", request_id, "Sent as x-request-id");
+  command.add_option("--message", message, "Text to sign instead of the legacy dialect's own");
+  command.add_flag("--no-compress", no_compress, "Plain JSON, both ways");
+  command.add_flag("--insecure", insecure, "https: take any certificate");
+}
+
+Result<wire::Keypair> RequestOptions::key() const {
+  if (wallet.empty()) {
+    auto fresh = wire::Keypair::generate();
+    complain(fmt::format("no wallet (--wallet or DOJO_WALLET): signing as {}, made for this call",
+                         fresh.address()));
+    return fresh;
+  }
+  auto loaded = wire::load_wallet(wallet);
+  if (!loaded) return tl::unexpected(std::move(loaded.error()));
+  for (const auto& warning : loaded->warnings) complain(warning);
+  return std::move(loaded->keypair);
+}
+
+ClientOptions RequestOptions::client_options() const {
+  ClientOptions options;
+  options.dialect = *wire::parse_dialect(dialect);
+  options.insecure_tls = insecure;
+  return options;
+}
+
+Result<SendOptions> RequestOptions::send_options() const {
+  SendOptions options;
+  if (!to.empty()) {
+    options.to.emplace(to);
+    if (!options.to->key()) return fail("--to: " + options.to->key().error().message);
+  }
+  options.timeout = std::chrono::milliseconds(std::llround(timeout_seconds * 1000));
+  options.max_retries = retries;
+  if (preflight) options.preflight = Preflight::always;
+  if (no_preflight) options.preflight = Preflight::never;
+  options.compress = !no_compress;
+  options.request_id = request_id;
+  if (!message.empty()) options.message = message;
+  for (const auto& line : headers) {
+    auto header = parse_header(line);
+    if (!header) return tl::unexpected(std::move(header.error()));
+    options.headers.push_back(std::move(*header));
+  }
+  return options;
+}
+
+ExitCode exit_code_of(const StdResponse<RawJson>& response) {
+  if (response.ok()) return kAnswered;
+  if (!response.exception) return kRefused;
+  switch (response.exception->kind) {
+    case SendError::Kind::invalid_request:
+      return kUsage;
+    case SendError::Kind::connection:
+    case SendError::Kind::timeout:
+    case SendError::Kind::tls:
+      return kUnreachable;
+    case SendError::Kind::cancelled:
+      return kCancelled;
+    default:
+      return kRefused;
+  }
+}
+
+std::string complaint_about(const StdResponse<RawJson>& response) {
+  std::string text;
+  if (response.code && *response.code != Code::ok) {
+    text = fmt::format("{}: ", to_string(*response.code));
+  }
+  if (response.error) return text + *response.error;
+  if (response.exception) return text + response.exception->message;
+  return text + "no body in the answer";
+}
+
+}  // namespace dojo::cli

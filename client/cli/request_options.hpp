@@ -1,0 +1,43 @@
+// The options that `send` and `batch` share.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <dojo/client.hpp>
+#include <dojo/result.hpp>
+#include <dojo/wire/keypair.hpp>
+
+#include "command.hpp"
+
+namespace dojo::cli {
+
+struct RequestOptions {
+  std::string wallet;
+  std::string dialect = "dojo/1";
+  std::string to;
+  std::string message;
+  std::string request_id;
+  std::vector<std::string> headers;
+  double timeout_seconds = 10;
+  int retries = 2;
+  bool preflight = false;
+  bool no_preflight = false;
+  bool no_compress = false;
+  bool insecure = false;
+
+  void add_to(CLI::App& command);
+
+  /// The wallet's key; without a wallet a fresh one, with a note on stderr.
+  [[nodiscard]] Result<wire::Keypair> key() const;
+  [[nodiscard]] ClientOptions client_options() const;
+  [[nodiscard]] Result<SendOptions> send_options() const;
+};
+
+/// The exit code that an answer stands for.
+ExitCode exit_code_of(const StdResponse<RawJson>& response);
+
+/// What is wrong with an answer that is not ok, on one line.
+std::string complaint_about(const StdResponse<RawJson>& response);
+
+}  // namespace dojo::cli

@@ -1,0 +1,99 @@
+// What comes back of a request.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <dojo/code.hpp>
+#include <dojo/model.hpp>
+
+namespace dojo {
+
+struct Header {
+  std::string name;
+  std::string value;
+};
+
+/// Why a request has no answer that could be used.
+struct SendError {
+  enum class Kind : std::uint8_t {
+    invalid_request,  ///< never sent: a url, model, header or option is wrong
+    connection,       ///< no connection, or it broke before the answer was whole
+    timeout,          ///< no whole answer in time
+    tls,              ///< the certificate is not trusted, or TLS failed otherwise
+    redirect,         ///< the peer points elsewhere; a signature holds for one path only
+    too_large,        ///< the answer is over a size limit
+    bad_response,     ///< the answer is no envelope: not zstd, not JSON, not its form
+    invalid_body,     ///< the envelope's body is not the model; it is in `raw_body`
+    status,           ///< an HTTP status of 400 or more; the envelope's `error` is kept
+    cancelled,        ///< by its stop token, or because the client was destroyed
+  };
+  Kind kind = Kind::connection;
+  std::string message;  ///< for a person; never empty
+};
+
+/// `invalid-request`, `connection`, …
+std::string_view to_string(SendError::Kind kind);
+
+/// Where the time went. Stages of the last exchange are counted from its own start; 0 where it did
+/// not come so far, or a connection was used again.
+struct Timings {
+  std::chrono::microseconds resolved{0};    ///< the host's name
+  std::chrono::microseconds connected{0};   ///< TCP
+  std::chrono::microseconds secured{0};     ///< TLS
+  std::chrono::microseconds first_byte{0};  ///< of the answer
+  std::chrono::microseconds exchange{0};    ///< the answer's last byte
+  std::chrono::microseconds preflight{0};   ///< the last attempt's HEAD
+  std::chrono::microseconds queued{0};      ///< waits for a free connection, over all attempts
+  std::chrono::microseconds backoff{0};     ///< waits between attempts
+  std::chrono::microseconds overall{0};     ///< from send() to the answer's delivery
+};
+
+/// Sizes in bytes. `wire_` counts all attempts with their headers; the others the last attempt's
+/// body, encoded (`body_`) and as JSON (`json_`).
+struct Sizes {
+  std::uint64_t json_out = 0;
+  std::uint64_t body_out = 0;
+  std::uint64_t wire_out = 0;
+  std::uint64_t wire_in = 0;
+  std::uint64_t body_in = 0;
+  std::uint64_t json_in = 0;
+};
+
+/// The HTTP side of the last attempt.
+struct ClientResponse {
+  int status = 0;               ///< 0: no answer came
+  std::vector<Header> headers;  ///< in their order, names as they came
+  std::string url;              ///< the whole address, with the model's name
+  std::string raw_body;         ///< decompressed if that could be done, else as it came
+  Timings timings;
+  Sizes sizes;
+  int attempts = 0;  ///< made, not allowed
+
+  /// The first header of that name, in any case. The view lives as long as this.
+  [[nodiscard]] std::optional<std::string_view> header(std::string_view name) const;
+};
+
+/// The answer to one request.
+/// @tparam Body the answer's model, or RawJson.
+template <class Body>
+struct StdResponse {
+  /// Whole and validated, or absent: never a model that is filled in part. Absent on every HTTP
+  /// status of 400 or more.
+  std::optional<Body> body;
+  std::optional<std::string> error;  ///< what the peer says went wrong
+  RawJson metadata{"{}"};
+  std::optional<Code> code;  ///< from `x-dojo-code`; Python peers send none
+  ClientResponse client_response;
+  std::optional<SendError> exception;  ///< what went wrong on the way
+
+  /// There is a body, and neither the peer nor the way has anything to complain of.
+  [[nodiscard]] bool ok() const { return body && !error && !exception; }
+};
+
+}  // namespace dojo

@@ -1,0 +1,144 @@
+#include "answer.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include <dojo/wire/compression.hpp>
+#include <dojo/wire/dialect.hpp>
+#include <dojo/wire/envelope.hpp>
+
+#include "words.hpp"
+
+namespace dojo {
+
+std::string_view to_string(SendError::Kind kind) {
+  switch (kind) {
+    case SendError::Kind::invalid_request:
+      return "invalid-request";
+    case SendError::Kind::connection:
+      return "connection";
+    case SendError::Kind::timeout:
+      return "timeout";
+    case SendError::Kind::tls:
+      return "tls";
+    case SendError::Kind::redirect:
+      return "redirect";
+    case SendError::Kind::too_large:
+      return "too-large";
+    case SendError::Kind::bad_response:
+      return "bad-response";
+    case SendError::Kind::invalid_body:
+      return "invalid-body";
+    case SendError::Kind::status:
+      return "status";
+    case SendError::Kind::cancelled:
+      return "cancelled";
+  }
+  return "unknown";
+}
+
+std::optional<std::string_view> ClientResponse::header(std::string_view name) const {
+  for (const auto& [key, value] : headers) {
+    if (detail::same_word(key, name)) return value;
+  }
+  return std::nullopt;
+}
+
+namespace detail {
+namespace {
+
+bool is_empty_object(std::string_view json) {
+  return std::ranges::all_of(json, [](char c) {
+    return c == '{' || c == '}' || c == ' ' || c == '\t' || c == '\r' || c == '\n';
+  });
+}
+
+std::optional<SendError> decompress(ClientResponse& http, const ClientOptions& limits) {
+  const auto encoding = http.header("content-encoding").value_or("");
+  if (encoding.empty() || same_word(encoding, "identity")) return std::nullopt;
+  if (!same_word(encoding, "zstd")) {
+    return SendError{SendError::Kind::bad_response,
+                     fmt::format("the answer is encoded as \"{}\"; only zstd was asked for",
+                                 encoding.substr(0, 40))};
+  }
+  auto json = wire::decompress(http.raw_body, {.max_output = limits.max_decoded_bytes});
+  if (!json) {
+    const bool large = json.error().code == Code::too_large;
+    return SendError{large ? SendError::Kind::too_large : SendError::Kind::bad_response,
+                     "the answer: " + json.error().message};
+  }
+  http.raw_body = std::move(*json);
+  http.sizes.json_in = http.raw_body.size();
+  return std::nullopt;
+}
+
+std::optional<SendError> take_envelope(StdResponse<RawJson>& response) {
+  auto envelope = wire::parse_envelope(response.client_response.raw_body);
+  if (!envelope) {
+    return SendError{SendError::Kind::bad_response,
+                     "the answer is no envelope: " + envelope.error().message};
+  }
+  response.error = std::move(envelope->error);
+  response.metadata = std::move(envelope->metadata);
+  // `{}` beside an error stands for no body; alone it may be a model without fields.
+  const bool absent = response.error && is_empty_object(envelope->body.text);
+  if (response.client_response.status < 300 && !absent) response.body = std::move(envelope->body);
+  return std::nullopt;
+}
+
+// What the HTTP status alone says.
+std::optional<SendError> status_error(const ClientResponse& http, std::string_view what) {
+  if (http.status >= 400) {
+    return SendError{SendError::Kind::status,
+                     fmt::format("{} answers HTTP status {}{}", http.url, http.status, what)};
+  }
+  if (http.status >= 300) {
+    return SendError{
+        SendError::Kind::redirect,
+        fmt::format("{} points to \"{}\" (HTTP status {}); a signature holds for one path, so "
+                    "send to the final url",
+                    http.url, http.header("location").value_or("nowhere").substr(0, 200),
+                    http.status)};
+  }
+  return std::nullopt;
+}
+
+std::optional<Code> code_of(const ClientResponse& http) {
+  const auto word = http.header(wire::kCodeHeader);
+  return word ? parse_code(*word) : std::nullopt;
+}
+
+}  // namespace
+
+StdResponse<RawJson> read_answer(ClientResponse&& http, const ClientOptions& limits) {
+  StdResponse<RawJson> response;
+  response.client_response = std::move(http);
+  response.code = code_of(response.client_response);
+  auto unreadable = decompress(response.client_response, limits);
+  if (!unreadable) unreadable = take_envelope(response);
+  // A status of its own says more than that no envelope came with it.
+  response.exception = status_error(response.client_response, "");
+  if (!response.exception) response.exception = std::move(unreadable);
+  return response;
+}
+
+StdResponse<RawJson> read_refused_preflight(ClientResponse&& http) {
+  StdResponse<RawJson> response;
+  response.code = code_of(http);
+  response.exception = status_error(http, " at the preflight");
+  response.client_response = std::move(http);
+  return response;
+}
+
+StdResponse<RawJson> failed(SendError error, ClientResponse&& http) {
+  StdResponse<RawJson> response;
+  response.code = code_of(http);
+  response.client_response = std::move(http);
+  response.exception = std::move(error);
+  return response;
+}
+
+}  // namespace detail
+}  // namespace dojo

@@ -1,0 +1,19 @@
+// From an HTTP answer to a StdResponse.
+#pragma once
+
+#include <dojo/client/options.hpp>
+#include <dojo/client/response.hpp>
+
+namespace dojo::detail {
+
+/// Reads the answer to a POST: decompresses it, and reads the envelope, whatever the status.
+/// @param http is moved into the result.
+StdResponse<RawJson> read_answer(ClientResponse&& http, const ClientOptions& limits);
+
+/// The answer to a HEAD that ends a request: a status of 300 or more, without an envelope.
+StdResponse<RawJson> read_refused_preflight(ClientResponse&& http);
+
+/// A response that holds nothing but what went wrong.
+StdResponse<RawJson> failed(SendError error, ClientResponse&& http = {});
+
+}  // namespace dojo::detail

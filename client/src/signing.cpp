@@ -1,0 +1,176 @@
+#include "signing.hpp"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <new>
+
+#include <fmt/format.h>
+
+#include "words.hpp"
+
+namespace dojo::detail {
+namespace {
+
+// What libcurl, the dialect or another option says, and a second header would contradict.
+constexpr std::array<std::string_view, 19> kReserved = {wire::kHotkeyHeader,
+                                                        wire::kMessageHeader,
+                                                        wire::kSignatureHeader,
+                                                        wire::kRequestIdHeader,
+                                                        "host",
+                                                        "connection",
+                                                        "keep-alive",
+                                                        "proxy-connection",
+                                                        "proxy-authorization",
+                                                        "te",
+                                                        "trailer",
+                                                        "transfer-encoding",
+                                                        "upgrade",
+                                                        "expect",
+                                                        "content-length",
+                                                        "content-type",
+                                                        "content-encoding",
+                                                        "accept-encoding",
+                                                        "content-range"};
+
+// RFC 9110 §5.6.2
+bool is_token(std::string_view name) {
+  static constexpr std::string_view kPunctuation = "!#$%&'*+-.^_`|~";
+  const auto allowed = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           kPunctuation.find(c) != std::string_view::npos;
+  };
+  return !name.empty() && std::ranges::all_of(name, allowed);
+}
+
+// RFC 9110 §5.5, without the tab: nothing that could end the line, and no white space around it
+// that the peer would strip.
+bool is_value(std::string_view value) {
+  if (value.starts_with(' ') || value.ends_with(' ')) return false;
+  return std::ranges::all_of(value, [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte >= 0x20 && byte != 0x7f;
+  });
+}
+
+Status check_header(const Header& header) {
+  if (!is_token(header.name)) {
+    return fail(fmt::format("header name \"{}\" is no token", header.name), Code::malformed);
+  }
+  for (const auto reserved : kReserved) {
+    if (same_word(header.name, reserved)) {
+      return fail(fmt::format("header {}: the client sets it itself", header.name),
+                  Code::malformed);
+    }
+  }
+  if (!is_value(header.value)) {
+    return fail(
+        fmt::format("header {}: no control characters, and no space at the ends", header.name),
+        Code::malformed);
+  }
+  return {};
+}
+
+Status check_message(const std::string& message, wire::Dialect dialect) {
+  if (dialect != wire::Dialect::legacy) {
+    return fail("a message of one's own is for the legacy dialect; dojo/1 writes its own",
+                Code::malformed);
+  }
+  if (message.empty() || !is_value(message)) {
+    return fail("message: at least one character, no control characters, no space at the ends",
+                Code::malformed);
+  }
+  if (wire::dialect_of(message) != wire::Dialect::legacy) {
+    return fail("message: it would be read as dojo/1; begin it otherwise", Code::malformed);
+  }
+  return {};
+}
+
+Status check_times(const SendOptions& options) {
+  constexpr std::chrono::milliseconds kDay = std::chrono::hours(24);
+  constexpr std::chrono::milliseconds kNone{0};
+  if (options.timeout <= kNone || options.timeout > kDay) {
+    return fail("timeout: more than 0 ms, at most a day", Code::malformed);
+  }
+  if (options.max_wait < kNone || options.max_wait > kDay || options.max_retry_after < kNone ||
+      options.max_retry_after > kDay || !(options.wait_exponential_factor >= 0)) {
+    return fail("max_wait and max_retry_after: 0 ms to a day; wait_exponential_factor: not below 0",
+                Code::malformed);
+  }
+  if (options.max_retries < 1) {
+    return fail("max_retries counts attempts: at least 1", Code::malformed);
+  }
+  return {};
+}
+
+std::string message_to_sign(std::string_view address, wire::Dialect dialect, std::string_view path,
+                            const Payload* payload, const SendOptions& options) {
+  if (dialect == wire::Dialect::legacy) {
+    return options.message ? *options.message : wire::legacy_message(address);
+  }
+  static const wire::BodyHash kEmptyHash = wire::hash_body({});
+  wire::DojoMessage message;
+  message.method = payload ? "POST" : "HEAD";
+  message.path = path;
+  if (options.to) message.to = *options.to->key();
+  message.time = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+  message.nonce = wire::make_nonce();
+  message.body = payload ? payload->hash : kEmptyHash;
+  return wire::format_dojo_message(message);
+}
+
+}  // namespace
+
+void HeaderList::append(const std::string& line) {
+  auto* old = list_.release();
+  auto* grown = curl_slist_append(old, line.c_str());
+  list_.reset(grown ? grown : old);
+  if (!grown) throw std::bad_alloc();
+}
+
+void HeaderList::add(std::string_view name, std::string_view value) {
+  // `Name;` is how libcurl is told to send a header without value.
+  append(value.empty() ? fmt::format("{};", name) : fmt::format("{}: {}", name, value));
+}
+
+void HeaderList::suppress(std::string_view name) {
+  append(fmt::format("{}:", name));
+}
+
+Status check_options(const SendOptions& options, wire::Dialect dialect) {
+  for (const auto& header : options.headers) {
+    if (auto good = check_header(header); !good) return good;
+  }
+  if (!is_value(options.request_id)) {
+    return fail("request id: no control characters, and no space at the ends", Code::malformed);
+  }
+  if (options.to && !options.to->key()) {
+    return fail("receiver: " + options.to->key().error().message, Code::malformed);
+  }
+  if (options.message) {
+    if (auto good = check_message(*options.message, dialect); !good) return good;
+  }
+  return check_times(options);
+}
+
+HeaderList sign_request(const wire::Keypair& key, std::string_view address, wire::Dialect dialect,
+                        std::string_view path, const Payload* payload, const SendOptions& options) {
+  const auto message = message_to_sign(address, dialect, path, payload, options);
+  HeaderList headers;
+  headers.add(wire::kHotkeyHeader, address);
+  headers.add(wire::kMessageHeader, message);
+  headers.add(wire::kSignatureHeader, wire::format_signature(key.sign(message)));
+  if (payload) {
+    headers.add("content-type", "application/json");
+    headers.suppress("Expect");
+    if (payload->compressed) {
+      headers.add("content-encoding", "zstd");
+      headers.add("accept-encoding", "zstd");
+    }
+  }
+  if (!options.request_id.empty()) headers.add(wire::kRequestIdHeader, options.request_id);
+  for (const auto& [name, value] : options.headers) headers.add(name, value);
+  return headers;
+}
+
+}  // namespace dojo::detail

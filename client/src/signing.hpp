@@ -1,0 +1,40 @@
+// The headers of a request: what signs it, what describes it, what the caller adds.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <curl/curl.h>
+
+#include <dojo/client/options.hpp>
+#include <dojo/result.hpp>
+#include <dojo/wire/keypair.hpp>
+
+#include "payload.hpp"
+
+namespace dojo::detail {
+
+/// A libcurl header list.
+class HeaderList {
+ public:
+  void add(std::string_view name, std::string_view value);
+  /// libcurl's own header of that name is not sent.
+  void suppress(std::string_view name);
+  [[nodiscard]] curl_slist* get() const { return list_.get(); }
+
+ private:
+  void append(const std::string& line);
+  std::unique_ptr<curl_slist, decltype(&curl_slist_free_all)> list_{nullptr, curl_slist_free_all};
+};
+
+/// Checks what a caller may set: extra headers, the request id, the legacy message, the receiver.
+/// @return an error that names what is wrong.
+Status check_options(const SendOptions& options, wire::Dialect dialect);
+
+/// Headers of a HEAD (`payload` null) or POST to `path`, signed anew. `options` were checked.
+HeaderList sign_request(const wire::Keypair& key, std::string_view address, wire::Dialect dialect,
+                        std::string_view path, const Payload* payload, const SendOptions& options);
+
+}  // namespace dojo::detail

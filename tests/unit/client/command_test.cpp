@@ -1,0 +1,358 @@
+// The `dojo` command as a shell sees it: output, complaints, exit codes.
+#include <array>
+#include <cctype>
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "models.hpp"
+
+namespace dojo::testing {
+namespace {
+
+using ::testing::HasSubstr;
+
+std::string slurp(const std::filesystem::path& file) {
+  std::ifstream in(file);
+  std::ostringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+struct Outcome {
+  int exit_code = -1;
+  std::string out;
+  std::string err;
+};
+
+class Command : public ::testing::Test {
+ protected:
+  Command() {
+    std::string name = (std::filesystem::temp_directory_path() / "dojo-command-XXXXXX").string();
+    folder_ = mkdtemp(name.data());
+    unsetenv("DOJO_WALLET");
+  }
+  ~Command() override {
+    std::error_code ignored;
+    std::filesystem::remove_all(folder_, ignored);
+  }
+
+  std::string file(const std::string& name, const std::string& text) {
+    const auto path = folder_ / name;
+    std::ofstream(path) << text;
+    return path.string();
+  }
+
+  // A path that is free for the command to write.
+  [[nodiscard]] std::string path(const std::string& name) const {
+    return (folder_ / name).string();
+  }
+
+  // Starts the command with its three streams in files. @return its process id.
+  pid_t start(std::vector<std::string> arguments, const std::string& input = {}) {
+    file("stdin", input);
+    arguments.insert(arguments.begin(), DOJO_COMMAND);
+    std::vector<char*> argv;
+    argv.reserve(arguments.size() + 1);
+    for (auto& argument : arguments) argv.push_back(argument.data());
+    argv.push_back(nullptr);
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addopen(&actions, 0, path("stdin").c_str(), O_RDONLY, 0);
+    constexpr int kWrite = O_WRONLY | O_CREAT | O_TRUNC;
+    posix_spawn_file_actions_addopen(&actions, 1, path("stdout").c_str(), kWrite, 0600);
+    posix_spawn_file_actions_addopen(&actions, 2, path("stderr").c_str(), kWrite, 0600);
+    pid_t child = -1;
+    EXPECT_EQ(posix_spawn(&child, DOJO_COMMAND, &actions, nullptr, argv.data(), environ), 0);
+    posix_spawn_file_actions_destroy(&actions);
+    return child;
+  }
+
+  [[nodiscard]] Outcome finish(pid_t child) const {
+    int status = 0;
+    waitpid(child, &status, 0);
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, slurp(path("stdout")),
+            slurp(path("stderr"))};
+  }
+
+  Outcome run(std::vector<std::string> arguments, const std::string& input = {}) {
+    return finish(start(std::move(arguments), input));
+  }
+
+  // A new wallet. @return its file.
+  std::string wallet() {
+    EXPECT_EQ(run({"keygen", path("key")}).exit_code, 0);
+    return path("key");
+  }
+
+ private:
+  std::filesystem::path folder_;
+};
+
+std::string line_of(std::string text) {
+  while (text.ends_with('\n')) text.pop_back();
+  return text;
+}
+
+Reply ok(const Seen&) {
+  return {};
+}
+
+TEST_F(Command, TellsItsVersionAndItsHelp) {
+  EXPECT_THAT(run({"--version"}).out, ::testing::StartsWith("dojo "));
+  const auto help = run({"--help"});
+  EXPECT_EQ(help.exit_code, 0);
+  EXPECT_THAT(help.out, HasSubstr("Examples:"));
+  EXPECT_THAT(help.out, HasSubstr("130"));
+}
+
+TEST_F(Command, WrongUsageIsTwo) {
+  EXPECT_EQ(run({}).exit_code, 2);
+  EXPECT_EQ(run({"nonsense"}).exit_code, 2);
+  EXPECT_EQ(run({"send", "127.0.0.1:1"}).exit_code, 2);
+  EXPECT_EQ(run({"send", "127.0.0.1:1", "Echo", "[1]"}).exit_code, 2);
+  EXPECT_EQ(run({"send", "127.0.0.1:1", "Echo", "@/nowhere"}).exit_code, 2);
+  EXPECT_EQ(run({"send", "127.0.0.1:1", "Echo", "@/"}).exit_code, 2);
+  EXPECT_EQ(run({"send", "ftp://x", "Echo", "{}"}).exit_code, 2);
+  EXPECT_EQ(run({"send", "127.0.0.1:1", "Echo", "{}", "--to", "5Fake"}).exit_code, 2);
+  EXPECT_EQ(run({"send", "127.0.0.1:1", "Echo", "{}", "-H", "no colon"}).exit_code, 2);
+  EXPECT_EQ(run({"send", "127.0.0.1:1", "Echo", "{}", "--wallet", "/nowhere"}).exit_code, 2);
+  EXPECT_EQ(run({"batch", "Echo", "{}"}).exit_code, 2);
+}
+
+TEST_F(Command, KeygenMakesAKeyAndNeverOverwritesOne) {
+  const auto made = run({"keygen", path("key")});
+  EXPECT_EQ(made.exit_code, 0);
+  EXPECT_EQ(made.out.front(), '5');
+  EXPECT_EQ(made.out, run({"address", path("key")}).out);
+  const auto before = slurp(path("key"));
+  EXPECT_EQ(run({"keygen", path("key")}).exit_code, 2);
+  EXPECT_EQ(slurp(path("key")), before);
+}
+
+TEST_F(Command, KeygenKeepsTheMnemonicToItselfUnlessAsked) {
+  const auto silent = run({"keygen", path("a")});
+  EXPECT_EQ(silent.out.find(' '), std::string::npos);
+  const auto shown = run({"keygen", path("b"), "--show-mnemonic"});
+  const auto phrase = line_of(shown.out.substr(shown.out.find('\n') + 1));
+  EXPECT_EQ(std::ranges::count(phrase, ' '), 11);
+  const auto again = run({"keygen", path("c"), "--mnemonic", "-"}, phrase + "\n");
+  EXPECT_EQ(again.exit_code, 0);
+  EXPECT_EQ(again.out, shown.out.substr(0, shown.out.find('\n') + 1));
+  EXPECT_EQ(run({"keygen", path("d"), "--mnemonic", "-"}, "not a phrase").exit_code, 2);
+  EXPECT_EQ(run({"keygen", path("d"), "--mnemonic", phrase}).exit_code, 2);
+}
+
+TEST_F(Command, AddressTakesAPrefix) {
+  const auto key_file = wallet();
+  const auto generic = run({"address", key_file}).out;
+  const auto polkadot = run({"address", key_file, "--prefix", "0"});
+  EXPECT_EQ(polkadot.out.front(), '1');
+  EXPECT_EQ(wire::decode_ss58(line_of(polkadot.out))->key,
+            wire::decode_ss58(line_of(generic))->key);
+}
+
+TEST_F(Command, SignAndVerifyAgree) {
+  const auto key_file = wallet();
+  const auto hotkey = line_of(run({"address", key_file}).out);
+  const auto signature = line_of(run({"sign", "--wallet", key_file, "a message"}).out);
+  EXPECT_EQ(signature.size(), 130U);
+  EXPECT_EQ(run({"verify", hotkey, "a message", signature}).exit_code, 0);
+  EXPECT_EQ(run({"verify", hotkey, "-", signature}, "a message").exit_code, 0);
+  EXPECT_EQ(run({"verify", hotkey, "another", signature}).exit_code, 1);
+  EXPECT_EQ(run({"verify", hotkey, "a message", "0x12"}).exit_code, 2);
+  EXPECT_EQ(run({"verify", "5Fake", "a message", signature}).exit_code, 2);
+  const auto of_stdin = line_of(run({"sign", "--wallet", key_file, "-"}, "a message").out);
+  EXPECT_EQ(run({"verify", hotkey, "a message", of_stdin}).exit_code, 0);
+}
+
+TEST_F(Command, SendPrintsTheEnvelopeOnOneLineInAPipe) {
+  ScriptedPeer peer([](const Seen&) {
+    return Reply{.body = "{\n \"body\": {\"text\": \"hi\", \"big\": 12345678901234567890123}}"};
+  });
+  const auto sent = run({"send", peer.url(), "Echo", R"({"text":"x"})", "--wallet", wallet()});
+  EXPECT_EQ(sent.exit_code, 0);
+  EXPECT_EQ(sent.out, "{\"body\":{\"text\":\"hi\",\"big\":12345678901234567890123}}\n");
+  EXPECT_EQ(sent.err, "");
+  EXPECT_EQ(peer.seen().at(0).json(), R"({"text":"x"})");
+}
+
+TEST_F(Command, SendSignsWithTheWalletOrWithAFreshKeyAndSaysSo) {
+  ScriptedPeer peer(ok);
+  const auto key_file = wallet();
+  const auto hotkey = line_of(run({"address", key_file}).out);
+  EXPECT_THAT(run({"send", peer.url(), "Echo", "{}"}).err, HasSubstr("made for this call"));
+  setenv("DOJO_WALLET", key_file.c_str(), 1);
+  EXPECT_EQ(run({"send", peer.url(), "Echo", "{}", "--to", hotkey}).err, "");
+  unsetenv("DOJO_WALLET");
+  const auto seen = peer.seen();
+  ASSERT_EQ(seen.size(), 2U);
+  EXPECT_NE(seen[0].header("x-hotkey"), hotkey);
+  EXPECT_EQ(seen[1].header("x-hotkey"), hotkey);
+  EXPECT_TRUE(seen[0].signed_well() && seen[1].signed_well());
+  EXPECT_EQ(seen[1].statement()->to, wire::decode_ss58(hotkey)->key);
+}
+
+TEST_F(Command, SendTakesItsOptions) {
+  ScriptedPeer peer(ok);
+  const auto body = file("body.json", R"({"text":"from a file"})");
+  const auto sent = run({"send", peer.url(), "Echo", "@" + body, "--dialect", "legacy",
+                         "--preflight", "--no-compress", "-H", "X-A: b", "-H", "X-C: d",
+                         "--request-id", "id", "--message", "mine", "--timeout", "2.5", "-v"});
+  EXPECT_EQ(sent.exit_code, 0) << sent.err;
+  const auto seen = peer.seen();
+  ASSERT_EQ(seen.size(), 2U);
+  EXPECT_EQ(seen[0].method, "HEAD");
+  EXPECT_EQ(seen[1].body, R"({"text":"from a file"})");
+  EXPECT_EQ(seen[1].header("x-a"), "b");
+  EXPECT_EQ(seen[1].header("x-c"), "d");
+  EXPECT_EQ(seen[1].header("x-request-id"), "id");
+  EXPECT_EQ(seen[1].header("x-message"), "mine");
+  EXPECT_THAT(sent.err, HasSubstr("first byte"));
+  EXPECT_THAT(sent.err, ::testing::Not(HasSubstr(seen[1].header("x-signature"))));
+  EXPECT_EQ(run({"send", peer.url(), "Echo", "-"}, R"({"text":"piped"})").exit_code, 0);
+  EXPECT_EQ(peer.seen().back().json(), R"({"text":"piped"})");
+}
+
+TEST_F(Command, SendExitsOneIfItIsRefused) {
+  ScriptedPeer peer([](const Seen& seen) {
+    if (seen.path == "/status/Echo") {
+      return Reply{.status = 403, .body = R"({"body":{},"error":"Forbidden"})"};
+    }
+    if (seen.path == "/html/Echo") return Reply{.body = "<html>"};
+    return Reply{.headers = {{"x-dojo-code", "blacklisted"}},
+                 .body = "{\"body\":{},\"error\":\"Blacklisted: \\u001b[2J\"}"};
+  });
+  const auto listed = run({"send", peer.url(), "Echo", "{}"});
+  EXPECT_EQ(listed.exit_code, 1);
+  EXPECT_THAT(listed.out, HasSubstr("\"error\":\"Blacklisted: "));
+  EXPECT_THAT(listed.err, HasSubstr("blacklisted: Blacklisted: ?[2J"));
+  const auto forbidden = run({"send", peer.url() + "/status", "Echo", "{}"});
+  EXPECT_EQ(forbidden.exit_code, 1);
+  EXPECT_THAT(forbidden.err, HasSubstr("Forbidden"));
+  const auto html = run({"send", peer.url() + "/html", "Echo", "{}"});
+  EXPECT_EQ(html.exit_code, 1);
+  EXPECT_EQ(html.out, "");
+}
+
+TEST_F(Command, SendExitsThreeIfThereIsNoOne) {
+  EXPECT_EQ(run({"send", "127.0.0.1:1", "Echo", "{}", "--retries", "1"}).exit_code, 3);
+  ScriptedPeer silent([&](const Seen&) {
+    silent.wait_until_released();
+    return Reply{};
+  });
+  EXPECT_EQ(
+      run({"send", silent.url(), "Echo", "{}", "--retries", "1", "--timeout", "0.1"}).exit_code, 3);
+}
+
+TEST_F(Command, CtrlCCancelsSend) {
+  ScriptedPeer silent([&](const Seen&) {
+    silent.wait_until_released();
+    return Reply{};
+  });
+  const auto child = start({"send", silent.url(), "Echo", "{}"});
+  ASSERT_TRUE(silent.wait_for(1));
+  kill(child, SIGINT);
+  EXPECT_EQ(finish(child).exit_code, 130);
+}
+
+TEST_F(Command, BatchSumsUp) {
+  ScriptedPeer peer([](const Seen& seen) {
+    return seen.path == "/no/Echo" ? Reply{.headers = {{"x-dojo-code", "blacklisted"}},
+                                           .body = R"({"body":{},"error":"Blacklisted"})"}
+                                   : Reply{};
+  });
+  const auto urls =
+      file("urls", "# miners\n" + peer.url() + "\n\n" + peer.url() + "/no   # banned there\n");
+  const auto sent = run({"batch", urls, "Echo", "{}", "--repeat", "3", "--concurrency", "2"});
+  EXPECT_EQ(sent.exit_code, 1);
+  EXPECT_THAT(sent.out, HasSubstr("requests   6\n"));
+  EXPECT_THAT(sent.out, HasSubstr("answered   3\n"));
+  EXPECT_THAT(sent.out, HasSubstr("refused    3\n"));
+  EXPECT_THAT(sent.out, HasSubstr("blacklisted 3"));
+  EXPECT_THAT(sent.out, HasSubstr("p99"));
+  EXPECT_EQ(peer.seen().size(), 6U);
+  EXPECT_LE(peer.most_at_once(), 2);
+  EXPECT_EQ(sent.err.find('\r'), std::string::npos) << "no progress bar in a pipe";
+}
+
+TEST_F(Command, BatchWritesJsonLinesInOrder) {
+  ScriptedPeer peer([](const Seen& seen) {
+    return Reply{.body = "{\"body\":" + seen.json() + ",\n\"error\":null}"};
+  });
+  const auto bodies = file("bodies.jsonl", "{\"text\":\"a\"}\n\n{\"text\":\"b\"}\n");
+  const auto sent = run({"batch", "--url", peer.url(), "--url", peer.url(), "Echo", "@" + bodies,
+                         "--each", "--output", "jsonl"});
+  EXPECT_EQ(sent.exit_code, 0) << sent.err;
+  std::istringstream lines(sent.out);
+  std::string line;
+  for (const char* text : {"a", "b"}) {
+    ASSERT_TRUE(std::getline(lines, line));
+    EXPECT_TRUE(check_json(line)) << line;
+    EXPECT_THAT(line, HasSubstr(std::string(R"("body":{"text":")") + text));
+  }
+  EXPECT_FALSE(std::getline(lines, line));
+  const auto one = run({"batch", "--url", peer.url(), "Echo", "@" + bodies, "--each", "--repeat",
+                        "2", "--output", "jsonl"});
+  EXPECT_EQ(std::ranges::count(one.out, '\n'), 4);
+  EXPECT_EQ(one.exit_code, 0);
+}
+
+TEST_F(Command, BatchReadsReceiversBehindTheUrls) {
+  ScriptedPeer peer(ok);
+  const auto to = key().address();
+  EXPECT_EQ(run({"batch", "-", "Echo", "{}"}, peer.url() + " " + to + "\n").exit_code, 0);
+  EXPECT_EQ(peer.seen().at(0).statement()->to, key().public_key());
+}
+
+TEST_F(Command, BatchNamesTheLineThatIsWrong) {
+  const auto bad_url = file("bad_url", "127.0.0.1:1\nftp://x\n");
+  const auto wrong = run({"batch", bad_url, "Echo", "{}"});
+  EXPECT_EQ(wrong.exit_code, 2);
+  EXPECT_THAT(wrong.err, HasSubstr(bad_url + ":2: "));
+  const auto bad_key = file("bad_key", "127.0.0.1:1 5Fake\n");
+  EXPECT_THAT(run({"batch", bad_key, "Echo", "{}"}).err, HasSubstr(bad_key + ":1: receiver"));
+  const auto bodies = file("bodies", "{}\n{\n");
+  EXPECT_THAT(run({"batch", "--url", "127.0.0.1:1", "Echo", "@" + bodies, "--each"}).err,
+              HasSubstr(bodies + ":2: "));
+  EXPECT_EQ(run({"batch", file("empty", "# none\n"), "Echo", "{}"}).exit_code, 2);
+  EXPECT_EQ(run({"batch", "--url", "127.0.0.1:1", "Echo", "[]"}).exit_code, 2);
+}
+
+TEST_F(Command, BatchExitsThreeIfNoneCouldBeReached) {
+  ScriptedPeer peer(ok);
+  EXPECT_EQ(run({"batch", "--url", "127.0.0.1:1", "Echo", "{}", "--retries", "1"}).exit_code, 3);
+  EXPECT_EQ(
+      run({"batch", "--url", "127.0.0.1:1", "--url", peer.url(), "Echo", "{}", "--retries", "1"})
+          .exit_code,
+      1);
+}
+
+TEST_F(Command, CtrlCPrintsWhatBatchHas) {
+  ScriptedPeer peer([&](const Seen& seen) {
+    if (seen.path != "/quick/Echo") peer.wait_until_released();
+    return Reply{};
+  });
+  const auto child = start({"batch", "--url", peer.url() + "/quick", "--url", peer.url(), "Echo",
+                            "{}", "--concurrency", "1"});
+  ASSERT_TRUE(peer.wait_for(2));
+  kill(child, SIGINT);
+  const auto outcome = finish(child);
+  EXPECT_EQ(outcome.exit_code, 130);
+  EXPECT_THAT(outcome.out, HasSubstr("answered   1\n"));
+  EXPECT_THAT(outcome.out, HasSubstr("cancelled  1\n"));
+}
+
+}  // namespace
+}  // namespace dojo::testing

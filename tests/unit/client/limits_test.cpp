@@ -1,0 +1,184 @@
+// What a peer may answer at most, and who may wait for whom.
+#include <atomic>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "models.hpp"
+
+namespace dojo::testing {
+namespace {
+
+using Kind = SendError::Kind;
+
+ClientOptions small() {
+  ClientOptions options;
+  options.max_response_bytes = 10'000;
+  options.max_decoded_bytes = 20'000;
+  return options;
+}
+
+std::string envelope_of(std::size_t letters) {
+  return R"({"body":{"text":")" + std::string(letters, 'a') + R"("}})";
+}
+
+TEST(Limits, AnAnswerThatClaimsTooMuchIsNotRead) {
+  ScriptedPeer peer([](const Seen&) { return Reply{.claimed_length = 1'000'000'000}; });
+  Client client(key(), small());
+  const auto answer = client.send(peer.url(), Echo{}, quick());
+  EXPECT_EQ(kind_of(answer.exception), Kind::too_large);
+  EXPECT_EQ(answer.client_response.attempts, 1);
+}
+
+TEST(Limits, AnAnswerThatGrowsTooLargeIsCutOff) {
+  ScriptedPeer peer([](const Seen&) {
+    std::string raw = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    for (int i = 0; i < 1000; ++i) raw += "400\r\n" + std::string(1024, 'a') + "\r\n";
+    return Reply{.raw = raw + "0\r\n\r\n"};
+  });
+  Client client(key(), small());
+  const auto answer = client.send(peer.url(), Echo{}, quick());
+  EXPECT_EQ(kind_of(answer.exception), Kind::too_large);
+  EXPECT_LE(answer.client_response.raw_body.size(), 10'000U);
+}
+
+TEST(Limits, AnAnswerUpToTheLimitIsRead) {
+  ScriptedPeer peer([](const Seen&) { return Reply{.body = envelope_of(10'000 - 20)}; });
+  Client client(key(), small());
+  const auto answer = client.send(peer.url(), Echo{});
+  EXPECT_EQ(answer.client_response.raw_body.size(), 10'000U);
+  EXPECT_TRUE(answer.ok());
+}
+
+TEST(Limits, AnAnswerThatUnpacksTooLargeIsRefused) {
+  ScriptedPeer peer([](const Seen&) { return zstd_reply(envelope_of(30'000)); });
+  Client client(key(), small());
+  EXPECT_EQ(kind_of(client.send(peer.url(), Echo{}).exception), Kind::too_large);
+}
+
+TEST(Limits, HeadersWithoutEndAreCutOff) {
+  ScriptedPeer peer([](const Seen&) {
+    std::string raw = "HTTP/1.1 200 OK\r\n";
+    for (int i = 0; i < 3000; ++i) raw += "X-Filler: " + std::string(90, 'a') + "\r\n";
+    return Reply{.raw = raw};
+  });
+  Client client(key());
+  EXPECT_EQ(kind_of(client.send(peer.url(), Echo{}, quick()).exception), Kind::too_large);
+}
+
+TEST(Limits, InterimAnswersAreNotTheAnswer) {
+  ScriptedPeer peer([](const Seen&) {
+    return Reply{.raw =
+                     "HTTP/1.1 103 Early Hints\r\nX-Dojo-Code: quota\r\n\r\n"
+                     "HTTP/1.1 200 OK\r\nContent-Length: 22\r\n\r\n"
+                     R"({"body":{"text":"hi"}})"};
+  });
+  Client client(key());
+  const auto answer = client.send(peer.url(), Echo{});
+  EXPECT_TRUE(answer.ok());
+  EXPECT_FALSE(answer.code);
+}
+
+TEST(Limits, OneHostGetsTenConnections) {
+  ScriptedPeer peer([&](const Seen&) {
+    peer.wait_until_released();
+    return Reply{};
+  });
+  Client client(key());
+  auto batch = client.batch_send_async(std::vector<std::string>(30, peer.url()), Echo{});
+  ASSERT_TRUE(peer.wait_for(10));
+  // Another host's request, sent later, does not stand in that queue.
+  ScriptedPeer other([](const Seen&) { return Reply{}; });
+  EXPECT_TRUE(client.send(other.url(), Echo{}).ok());
+  EXPECT_EQ(peer.seen().size(), 10U);
+  peer.release();
+  for (const auto& answer : batch.get()) EXPECT_TRUE(answer.ok());
+  EXPECT_EQ(peer.most_at_once(), 10);
+  EXPECT_EQ(peer.connections(), 10);
+}
+
+TEST(Limits, AllHostsTogetherGetSoMany) {
+  std::atomic<int> now{0};
+  std::atomic<int> most{0};
+  const auto script = [&](const Seen&) {
+    const int count = ++now;
+    int seen = most;
+    while (count > seen && !most.compare_exchange_weak(seen, count)) {
+    }
+    std::this_thread::sleep_for(5ms);
+    --now;
+    return Reply{};
+  };
+  ScriptedPeer a(script);
+  ScriptedPeer b(script);
+  ScriptedPeer c(script);
+  ClientOptions options;
+  options.max_connections = 4;
+  Client client(key(), options);
+  std::vector<std::string> urls;
+  for (int i = 0; i < 12; ++i) urls.insert(urls.end(), {a.url(), b.url(), c.url()});
+  for (const auto& answer : client.batch_send(urls, Echo{})) EXPECT_TRUE(answer.ok());
+  EXPECT_LE(most, 4);
+  EXPECT_GE(most, 2);
+}
+
+TEST(Limits, AKeptConnectionGivesWayToAnotherHost) {
+  ScriptedPeer a([](const Seen&) { return Reply{}; });
+  ScriptedPeer b([](const Seen&) { return Reply{}; });
+  ClientOptions options;
+  options.max_connections = 1;
+  Client client(key(), options);
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_TRUE(client.send(a.url(), Echo{}, quick()).ok());
+    EXPECT_TRUE(client.send(b.url(), Echo{}, quick()).ok());
+  }
+}
+
+TEST(Limits, TheWaitForAConnectionIsNotInTheTimeout) {
+  ScriptedPeer peer([](const Seen&) {
+    std::this_thread::sleep_for(150ms);
+    return Reply{};
+  });
+  ClientOptions options;
+  options.max_connections_per_host = 1;
+  Client client(key(), options);
+  BatchOptions<Echo> batch;
+  batch.send.timeout = 400ms;
+  batch.send.max_retries = 1;
+  const auto answers = client.batch_send(std::vector<std::string>(5, peer.url()), Echo{}, batch);
+  for (const auto& answer : answers) EXPECT_TRUE(answer.ok());
+  EXPECT_GE(answers.back().client_response.timings.queued, 500ms);
+}
+
+TEST(Limits, NorIsTheWaitForOneOfAllConnections) {
+  const auto slow = [](const Seen&) {
+    std::this_thread::sleep_for(150ms);
+    return Reply{};
+  };
+  ScriptedPeer a(slow);
+  ScriptedPeer b(slow);
+  ClientOptions options;
+  options.max_connections = 1;
+  Client client(key(), options);
+  BatchOptions<Echo> batch;
+  batch.send.timeout = 400ms;
+  batch.send.max_retries = 1;
+  const auto answers =
+      client.batch_send({a.url(), b.url(), a.url(), b.url(), a.url()}, Echo{}, batch);
+  for (const auto& answer : answers) EXPECT_TRUE(answer.ok());
+  const auto seen = a.seen();
+  ASSERT_EQ(seen.size(), 3U);
+  EXPECT_GE(seen[2].statement()->time - seen[0].statement()->time, 500ms)
+      << "signed as it is sent, not as it is queued";
+}
+
+TEST(Limits, AClientWithoutConnectionsIsRefused) {
+  ClientOptions none;
+  none.max_connections = 0;
+  EXPECT_THROW(Client(key(), none), std::invalid_argument);
+}
+
+}  // namespace
+}  // namespace dojo::testing
