@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# Builds the project and shows it at work: a host on loopback, 200 signed and compressed requests to it, a table of what
+# came back. Keeps serving until Ctrl-C; with --once it stops after the table, with exit code 0 if all were answered right.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+once=false
+case "${1:-}" in
+  "") ;;
+  --once) once=true ;;
+  *) echo "usage: ./run.sh [--once]" >&2; exit 2 ;;
+esac
+
+etc/setup.sh
+quiet() {  # shows a step's output only where it fails, or on a terminal
+  if [ -t 1 ]; then "$@"; else "$@" >build/run.log 2>&1 || { cat build/run.log >&2; return 1; }; fi
+}
+mkdir -p build
+quiet cmake --preset release
+quiet cmake --build --preset release --target dojo dojo-host echo score
+
+demo=build/demo
+mkdir -p "$demo"
+wallet=$demo/validator.json
+dojo=build/release/bin/dojo
+[ -e "$wallet" ] || $dojo keygen "$wallet" >/dev/null
+
+host=
+stop() {
+  [ -n "$host" ] && kill -TERM "$host" 2>/dev/null && wait "$host" || true
+  host=
+}
+trap stop EXIT
+
+port=0
+if ! $once; then port=8091; fi
+coproc HOST { exec build/release/bin/dojo-host --listen "127.0.0.1:$port" --state "$demo/state" --log-level warning; }
+host=$HOST_PID
+read -r ready <&"${HOST[0]}" || { echo "the host did not start" >&2; exit 1; }
+echo "$ready"
+address=$(sed 's/.* ready on \([^,]*\),.*/\1/' <<<"$ready")
+hotkey=${ready##* }
+
+cat >"$demo/request.json" <<'JSON'
+{"prompt": "What do validators send to miners?", "score": null, "completions": [
+  "Validators send work to miners, as signed and compressed messages.",
+  "Miners dig for ore.",
+  "What miners send back to validators is an answer or a reason."]}
+JSON
+status=0
+$dojo batch --url "$address" ScoreRequest "@$demo/request.json" --wallet "$wallet" --to "$hotkey" \
+  --repeat 200 --concurrency 16 || status=$?
+$once && exit "$status"
+
+echo
+echo "Still serving. Try, from another terminal:"
+echo "  $dojo send $address Echo '{\"message\": \"hello\"}' --wallet $wallet --to $hotkey"
+echo "Ctrl-C ends it."
+wait "$host"
