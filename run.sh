@@ -47,9 +47,17 @@ cat >"$demo/request.json" <<'JSON'
   "Miners dig for ore.",
   "What miners send back to validators is an answer or a reason."]}
 JSON
+send() {
+  $dojo batch --url "$address" ScoreRequest "@$demo/request.json" --wallet "$wallet" --to "$hotkey" --concurrency 16 "$@"
+}
 status=0
-$dojo batch --url "$address" ScoreRequest "@$demo/request.json" --wallet "$wallet" --to "$hotkey" \
-  --repeat 200 --concurrency 16 || status=$?
+send --repeat 200 || status=$?
+# Answered is not yet answered right: the last completion has the most words in common with the prompt.
+right=$(send --repeat 20 --output jsonl 2>/dev/null | grep -c '"ranking":\[{"index":2,' || true)
+if [ "$right" -ne 20 ]; then
+  echo "only $right of 20 further answers ranked the completions right" >&2
+  status=1
+fi
 $once && exit "$status"
 
 echo

@@ -272,8 +272,10 @@ Config default_config() {
   if (!fs::is_directory(config.plugins_dir, error))
     config.plugins_dir = program / "lib/dojo/plugins";
   const char* state = std::getenv("XDG_STATE_HOME");
+  // A service of the system's has no home.
+  const auto own_state = home().empty() ? fs::path("/var/lib") : home() / ".local/state";
   config.state_dir =
-      (state != nullptr && *state == '/' ? fs::path(state) : home() / ".local/state") / "dojo-host";
+      (state != nullptr && *state == '/' ? fs::path(state) : own_state) / "dojo-host";
   return config;
 }
 

@@ -44,9 +44,9 @@ std::optional<std::string> fault_of(const dojo_response& response) {
     if (const auto status = check_json(text); !status) {
       return fmt::format("the {} it answered with is {}", what, status.error().message);
     }
-  }
-  if (const auto metadata = view(response.metadata); !metadata.empty() && metadata.front() != '{') {
-    return "the metadata it answered with is no JSON object";
+    if (text[text.find_first_not_of(" \t\r\n")] != '{') {
+      return fmt::format("the {} it answered with is no JSON object", what);
+    }
   }
   return std::nullopt;
 }
@@ -73,7 +73,8 @@ Dispatcher::~Dispatcher() {
 void Dispatcher::submit(std::unique_ptr<Call> call) {
   if (draining_) return refuse(std::move(call), draining());
   const auto own = call->route.info().deadline;
-  call->deadline = call->times.received + (own.count() != 0 ? own : options_.deadline);
+  // From now, since how long a body may take to arrive is limited apart.
+  call->deadline = steady_clock::now() + (own.count() != 0 ? own : options_.deadline);
   const auto gate = call->route.gate;
   const auto id = in_flight_.open(call);
   if (!id) return refuse(std::move(call), kOverloaded);

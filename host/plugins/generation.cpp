@@ -152,7 +152,7 @@ Status Generation::bring_up(const std::string& config) {
   host_.extension = [](void*, const char*) -> const void* { return nullptr; };
 
   dojo_plugin plugin{};
-  const auto created = attempt("create", [&](dojo_error* error) {
+  auto created = attempt("create", [&](dojo_error* error) {
     return library_->entry()->create(&host_, {config.data(), config.size()}, &plugin, error);
   });
   if (!created) return created;

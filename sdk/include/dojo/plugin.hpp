@@ -423,21 +423,37 @@ Route handle(F handler) {
           }};
 }
 
+namespace detail {
+
+// What stands in DOJO_PLUGIN beside routes; made by the functions below.
+template <Model Config>
+struct Configure {};
+struct OnStart {
+  std::function<void()> run;
+};
+struct OnStop {
+  std::function<void()> run;
+};
+
+}  // namespace detail
+
 /// The plugin's config is this model; the host's `[plugins.<name>]` must hold it, and no other
 /// keys. See Context::config().
 template <Model Config>
-struct configure {};
+detail::Configure<Config> configure() {
+  return {};
+}
 
-/// Runs before the first request; what it throws keeps the plugin from starting, and is the reason
-/// given.
-struct on_start {
-  std::function<void()> run;
-};
+/// Runs `hook` before the first request; what it throws keeps the plugin from starting, and is the
+/// reason given.
+inline detail::OnStart on_start(std::function<void()> hook) {
+  return {std::move(hook)};
+}
 
-/// Runs after the last request, to end the plugin's threads.
-struct on_stop {
-  std::function<void()> run;
-};
+/// Runs `hook` after the last request, to end the plugin's threads.
+inline detail::OnStop on_stop(std::function<void()> hook) {
+  return {std::move(hook)};
+}
 
 namespace detail {
 
@@ -475,7 +491,7 @@ class Plugin {
 
   void add(Route route) { routes_.push_back(std::move(route)); }
   template <Model Config>
-  void add(configure<Config>) {
+  void add(Configure<Config>) {
     if (const auto key = unknown_key<Config>(config_)) {
       throw std::invalid_argument("config: there is no key \"" + *key + "\"");
     }
@@ -483,8 +499,8 @@ class Plugin {
     if (!config) throw std::invalid_argument("config: " + config.error().message);
     around_.config = std::move(*config);
   }
-  void add(on_start hook) { start_.push_back(std::move(hook.run)); }
-  void add(on_stop hook) { stop_.push_back(std::move(hook.run)); }
+  void add(OnStart hook) { start_.push_back(std::move(hook.run)); }
+  void add(OnStop hook) { stop_.push_back(std::move(hook.run)); }
 
   /// The C view; this Plugin stays where it is from now on.
   dojo_plugin table() {
@@ -563,7 +579,7 @@ std::int32_t create(const dojo_host* host, dojo_span config, dojo_plugin* out, d
     auto plugin = std::make_unique<Plugin>(host, config);
     build(*plugin);
     *out = plugin->table();
-    (void)plugin.release();  // the host's now, until destroy()
+    [[maybe_unused]] const auto* given = plugin.release();  // the host's now, until destroy()
     return DOJO_OK;
   } catch (const std::exception& failure) {
     return report(error, failure.what());
@@ -577,7 +593,7 @@ std::int32_t create(const dojo_host* host, dojo_span config, dojo_plugin* out, d
 
 /// Makes the shared object a plugin. Stands once in it, at namespace scope.
 /// @param name as in the config, [plugins.<name>] @param version for people
-/// The rest: handle(…)s, and configure<Config>(), on_start{…}, on_stop{…} where wanted.
+/// The rest: handle(…)s, and configure<Config>(), on_start(…), on_stop(…) where wanted.
 #define DOJO_PLUGIN(name, version, ...)                                                           \
   DOJO_NOTE(name);                                                                                \
   static std::int32_t dojo_plugin_create(const dojo_host* host, dojo_span config,                 \

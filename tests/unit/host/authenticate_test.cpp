@@ -317,6 +317,7 @@ TEST_F(AuthenticatorTest, LetsExactlyOneThreadIn) {
     std::atomic<int> admitted{0};
     std::barrier together(4);
     std::vector<std::thread> threads;
+    threads.reserve(4);
     for (int i = 0; i < 4; ++i) {
       threads.emplace_back([&] {
         together.arrive_and_wait();

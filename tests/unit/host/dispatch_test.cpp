@@ -413,6 +413,7 @@ TEST_F(DispatcherTest, AnswersEachOnceUnderLoadFromManyThreads) {
                                      "Fails",   "Twice",  "BadJson", "Releases"};
   std::vector<Inbox> inboxes(1'600);
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (std::size_t t = 0; t < 4; ++t) {
     threads.emplace_back([&, t] {
       for (std::size_t i = t; i < inboxes.size(); i += 4) submit(kRoutes[i / 4 % 8], inboxes[i]);

@@ -56,6 +56,7 @@ TEST_F(InFlightTest, EndsACallOnce) {
 TEST_F(InFlightTest, HoldsNoMoreThanItsSlots) {
   Inbox inbox;
   std::vector<dojo_request_id> ids;
+  ids.reserve(4);
   for (int i = 0; i < 4; ++i) ids.push_back(open(inbox));
   auto more = call(inbox);
   EXPECT_EQ(calls.open(more), std::nullopt);

@@ -82,6 +82,7 @@ TEST(ReplayStore, LetsExactlyOneThreadWin) {
   constexpr std::uint64_t kKeys = 2'000;
   std::vector<std::atomic<int>> winners(kKeys);
   std::vector<std::thread> threads;
+  threads.reserve(8);
   for (int t = 0; t < 8; ++t) {
     threads.emplace_back([&] {
       for (std::uint64_t i = 0; i < kKeys; ++i) {

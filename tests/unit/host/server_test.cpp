@@ -19,7 +19,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using namespace std::chrono_literals;
-using test::eventually;
 using testing::HasSubstr;
 
 class ServerTest : public testing::Test {

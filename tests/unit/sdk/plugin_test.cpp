@@ -10,6 +10,7 @@
 
 #include <dojo/plugin.hpp>
 
+// NOLINTBEGIN(performance-unnecessary-value-param): handlers take their models by value.
 namespace {
 
 using namespace dojo;
@@ -354,7 +355,7 @@ TEST_F(PluginTest, FailsForAReplyThatIsOverwritten) {
 TEST_F(PluginTest, FailsAReplyWithWhateverItIsTold) {
   const auto failing = [this](auto how) {
     make("{}", handle([how](Context&, Ping, Reply<Pong> reply) { reply.fail(how); }));
-    const auto answer = ask();
+    auto answer = ask();
     end();
     return answer;
   };
@@ -387,23 +388,23 @@ TEST_F(PluginTest, ReadsItsConfig) {
          const auto& settings = call.config<Settings>();
          return Ping{settings.name + std::to_string(settings.depth)};
        }),
-       configure<Settings>{});
+       configure<Settings>());
   EXPECT_EQ(ask().body, R"({"text":"n5"})");
 }
 
 TEST_F(PluginTest, RefusesAConfigThatIsNotItsOwn) {
-  EXPECT_EQ(make("{}", configure<Settings>{}, handle(plain)),
+  EXPECT_EQ(make("{}", configure<Settings>(), handle(plain)),
             "config: name: required field is missing");
-  EXPECT_EQ(make(R"({"name":"n","dept":5})", configure<Settings>{}, handle(plain)),
+  EXPECT_EQ(make(R"({"name":"n","dept":5})", configure<Settings>(), handle(plain)),
             "config: there is no key \"dept\"");
-  EXPECT_THAT(make(R"({"name":"n","depth":"x"})", configure<Settings>{}, handle(plain)),
+  EXPECT_THAT(make(R"({"name":"n","depth":"x"})", configure<Settings>(), handle(plain)),
               HasSubstr("config: depth: expected integer"));
-  EXPECT_THAT(make("", configure<Settings>{}, handle(plain)), HasSubstr("config: not valid JSON"));
+  EXPECT_THAT(make("", configure<Settings>(), handle(plain)), HasSubstr("config: not valid JSON"));
   EXPECT_EQ(make(R"({"a":1})", handle(plain)), "config: this plugin takes none");
 }
 
 TEST_F(PluginTest, FailsACallThatAsksForAnotherConfig) {
-  make(R"({"name":"n"})", configure<Settings>{},
+  make(R"({"name":"n"})", configure<Settings>(),
        handle([](Context& call, Ping) { (void)call.config<Pong>(); }));
   EXPECT_EQ(ask().status, std::uint32_t{DOJO_STATUS_FAILED});
 }
@@ -411,36 +412,36 @@ TEST_F(PluginTest, FailsACallThatAsksForAnotherConfig) {
 TEST_F(PluginTest, RunsItsHooksInOrder) {
   std::vector<std::string> ran;
   EXPECT_EQ(
-      make("{}", on_start{[&] { ran.emplace_back("a"); }}, on_start{[&] { ran.emplace_back("b"); }},
-           on_stop{[&] { ran.emplace_back("c"); }}, handle(plain)),
+      make("{}", on_start([&] { ran.emplace_back("a"); }), on_start([&] { ran.emplace_back("b"); }),
+           on_stop([&] { ran.emplace_back("c"); }), handle(plain)),
       "");
   end();
   EXPECT_THAT(ran, ElementsAre("a", "b", "c"));
 }
 
 TEST_F(PluginTest, DoesNotStartWhenAHookThrows) {
-  EXPECT_EQ(make("{}", on_start{[] { throw std::runtime_error("no GPU"); }}, handle(plain)),
+  EXPECT_EQ(make("{}", on_start([] { throw std::runtime_error("no GPU"); }), handle(plain)),
             "no GPU");
   end();
-  EXPECT_THAT(make("{}", on_start{[] { throw 1; }}, handle(plain)), HasSubstr("no std::exception"));
+  EXPECT_THAT(make("{}", on_start([] { throw 1; }), handle(plain)), HasSubstr("no std::exception"));
 }
 
 TEST_F(PluginTest, CutsALongReason) {
   EXPECT_EQ(
-      make("{}", on_start{[] { throw std::runtime_error(std::string(9'999, 'x')); }}, handle(plain))
+      make("{}", on_start([] { throw std::runtime_error(std::string(9'999, 'x')); }), handle(plain))
           .size(),
       256u);
 }
 
 TEST_F(PluginTest, LetsNoExceptionOutOfStop) {
-  make("{}", on_stop{[] { throw 1; }}, handle(plain));
+  make("{}", on_stop([] { throw 1; }), handle(plain));
   end();
   EXPECT_THAT(host.lines(), ElementsAre(HasSubstr("on_stop threw")));
 }
 
 }  // namespace
 
-DOJO_PLUGIN("unit-test", "1.2.3", dojo::handle(plain), dojo::configure<Settings>{})
+DOJO_PLUGIN("unit-test", "1.2.3", dojo::handle(plain), dojo::configure<Settings>())
 
 namespace {
 
@@ -468,3 +469,4 @@ TEST(Entry, Creates) {
 }
 
 }  // namespace
+// NOLINTEND(performance-unnecessary-value-param)

@@ -5,7 +5,7 @@
 #include <condition_variable>
 #include <deque>
 #include <functional>
-#include <map>
+#include <memory>
 #include <mutex>
 #include <stdexcept>
 #include <string>
@@ -268,12 +268,14 @@ const Behaviour kBehaviours[] = {
     {"Releaser",
      [](Plugin& plugin, const dojo_request& request) {
        // Hands over a buffer, to have it back through release().
-       auto* const mine = new std::string(R"({"mine":true})");
+       auto* const mine = std::make_unique<std::string>(R"({"mine":true})").release();
        dojo_response response{};
        response.struct_size = sizeof response;
        response.status = 200;
        response.body = span(*mine);
-       response.release = [](void* context) { delete static_cast<std::string*>(context); };
+       response.release = [](void* context) {
+         std::unique_ptr<std::string>(static_cast<std::string*>(context)).reset();
+       };
        response.release_context = mine;
        plugin.host().complete(plugin.host().context, request.id, &response);
        return std::int32_t{DOJO_OK};
@@ -282,7 +284,7 @@ const Behaviour kBehaviours[] = {
 constexpr std::size_t kCount = std::size(kBehaviours);
 
 const std::array<dojo_route, kCount>& routes() {
-  static const auto table = [] {
+  static const auto kTable = [] {
     std::array<dojo_route, kCount> made{};
     for (std::size_t i = 0; i < kCount; ++i) {
       const auto& from = kBehaviours[i];
@@ -291,7 +293,7 @@ const std::array<dojo_route, kCount>& routes() {
     }
     return made;
   }();
-  return table;
+  return kTable;
 }
 
 Plugin& of(void* self) {
@@ -301,7 +303,7 @@ Plugin& of(void* self) {
 std::int32_t create(const dojo_host* host, dojo_span config, dojo_plugin* plugin, dojo_error*) {
   *plugin = {sizeof *plugin,
              static_cast<std::uint32_t>(kCount),
-             new Plugin(host, std::string(config.data, config.size)),
+             std::make_unique<Plugin>(host, std::string(config.data, config.size)).release(),
              routes().data(),
              [](void* self, dojo_error*) {
                of(self).start();
@@ -311,7 +313,7 @@ std::int32_t create(const dojo_host* host, dojo_span config, dojo_plugin* plugin
                return kBehaviours[request->route].handle(of(self), *request);
              },
              [](void* self) { of(self).stop(); },
-             [](void* self) { delete &of(self); }};
+             [](void* self) { std::unique_ptr<Plugin>(&of(self)).reset(); }};
   return DOJO_OK;
 }
 
