@@ -129,7 +129,7 @@ class Client {
   std::future<std::vector<StdResponse<detail::AnswerOf<Answer, Request>>>> batch_send_async(
       const std::vector<std::string>& urls, const Request& model,
       const BatchOptions<detail::AnswerOf<Answer, Request>>& options = {}) {
-    const auto payload = encode(model, options.send);
+    auto payload = encode(model, options.send);
     return submit_batch(urls, options, [&](std::size_t) { return payload; });
   }
 
@@ -237,6 +237,7 @@ class Client {
   template <class Body>
   static std::vector<StdResponse<Body>> refuse_to_wait_for(std::size_t count) {
     std::vector<StdResponse<Body>> refused;
+    refused.reserve(count);
     for (std::size_t i = 0; i < count; ++i) {
       refused.push_back(detail::typed<Body>(refuse_to_wait()));
     }
