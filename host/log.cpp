@@ -1,5 +1,7 @@
 #include "log.hpp"
 
+#include <algorithm>
+#include <array>
 #include <chrono>
 
 #include <fmt/chrono.h>
@@ -12,17 +14,18 @@
 namespace dojo::host {
 namespace {
 
+struct Level {
+  std::string_view word;
+  spdlog::level::level_enum level;
+};
+constexpr std::array<Level, 5> kLevels{{{"debug", spdlog::level::debug},
+                                        {"info", spdlog::level::info},
+                                        {"warning", spdlog::level::warn},
+                                        {"error", spdlog::level::err},
+                                        {"off", spdlog::level::off}}};
+
 std::string_view word(spdlog::level::level_enum level) {
-  switch (level) {
-    case spdlog::level::debug:
-      return "debug";
-    case spdlog::level::warn:
-      return "warning";
-    case spdlog::level::err:
-      return "error";
-    default:
-      return "info";
-  }
+  return std::ranges::find(kLevels, level, &Level::level)->word;
 }
 
 // What one field may say. Texts of plugins and peers have no bound of their own.
@@ -123,21 +126,13 @@ std::string json_line(spdlog::level::level_enum level, std::string_view message,
 }  // namespace
 
 Result<Log> Log::open(std::string_view level, LogFormat format) {
-  auto sink = std::make_shared<spdlog::logger>(
-      "dojo-host", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
-  if (level == "debug") {
-    sink->set_level(spdlog::level::debug);
-  } else if (level == "info") {
-    sink->set_level(spdlog::level::info);
-  } else if (level == "warning") {
-    sink->set_level(spdlog::level::warn);
-  } else if (level == "error") {
-    sink->set_level(spdlog::level::err);
-  } else if (level == "off") {
-    sink->set_level(spdlog::level::off);
-  } else {
+  const auto* known = std::ranges::find(kLevels, level, &Level::word);
+  if (known == kLevels.end()) {
     return fail(fmt::format("log level \"{}\" is none of debug, info, warning, error, off", level));
   }
+  auto sink = std::make_shared<spdlog::logger>(
+      "dojo-host", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
+  sink->set_level(known->level);
   return Log(std::move(sink), format);
 }
 

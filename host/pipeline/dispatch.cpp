@@ -8,9 +8,13 @@
 
 #include <dojo/model.hpp>
 
+#include "plugins/span.hpp"
+
 namespace dojo::pipeline {
 namespace {
 
+using plugins::span;
+using plugins::view;
 using std::chrono::steady_clock;
 
 // How late a deadline may be noticed.
@@ -18,14 +22,6 @@ constexpr std::chrono::milliseconds kDeadlineStep{20};
 
 unsigned worker_count(unsigned wanted) {
   return wanted != 0 ? wanted : std::max(4u, 2 * std::thread::hardware_concurrency());
-}
-
-std::string_view view(dojo_span span) {
-  return span.size == 0 ? std::string_view() : std::string_view(span.data, span.size);
-}
-
-dojo_span span(std::string_view text) {
-  return {text.data(), text.size()};
 }
 
 std::string microseconds(steady_clock::duration duration) {

@@ -15,6 +15,7 @@
 #include <dojo/model.hpp>
 
 #include "plugins/elf.hpp"
+#include "plugins/span.hpp"
 
 namespace dojo::plugins {
 namespace {
@@ -26,10 +27,6 @@ constexpr std::uint64_t kLongestDeadlineMs = 24ull * 60 * 60 * 1000;
 
 const Generation& generation_of(void* context) {
   return *static_cast<const Generation*>(context);
-}
-
-std::string_view view(dojo_span span) {
-  return span.size == 0 ? std::string_view() : std::string_view(span.data, span.size);
 }
 
 bool is_name(std::string_view text, std::size_t longest, std::string_view also) {
@@ -153,7 +150,7 @@ Status Generation::bring_up(const std::string& config) {
 
   dojo_plugin plugin{};
   auto created = attempt("create", [&](dojo_error* error) {
-    return library_->entry()->create(&host_, {config.data(), config.size()}, &plugin, error);
+    return library_->entry()->create(&host_, span(config), &plugin, error);
   });
   if (!created) return created;
   plugin_ = plugin;

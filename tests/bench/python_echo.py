@@ -5,17 +5,17 @@
 
 import asyncio
 import sys
+from pathlib import Path
 
 import sr25519
 from bittensor_wallet import Keypair
 from kami import KamiClient
 from loguru import logger
 from messaging import Server
-from pydantic import BaseModel
 
-
-class Echo(BaseModel):
-    message: str
+sys.path.insert(0, str(Path(__file__).parent.parent / "interop"))
+from models import Echo  # noqa: E402
+from serving import serve  # noqa: E402
 
 
 class InProcess(KamiClient):
@@ -33,11 +33,7 @@ async def main():
     server = Server(kami=kami, log_level="CRITICAL")
     logger.remove()
     server.serve_synapse(Echo, echo)
-    serving = asyncio.create_task(server.initialise(0))
-    while not (hasattr(server, "server") and server.server.started):
-        await asyncio.sleep(0.01)
-    print(server.server.servers[0].sockets[0].getsockname()[1], flush=True)
-    await serving
+    await serve(server)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from fastapi import HTTPException
 from kami import KamiClient
 from messaging import Server
 from models import Echo, Late, Raises, ScoreRequest, Silent, Teapot
+from serving import serve
 
 
 async def echo(_, request):
@@ -49,11 +50,7 @@ async def main():
         (Late, late),
     ]:
         server.serve_synapse(model, handler)
-    serving = asyncio.create_task(server.initialise(0))
-    while not (hasattr(server, "server") and server.server.started):
-        await asyncio.sleep(0.01)
-    print(server.server.servers[0].sockets[0].getsockname()[1], flush=True)
-    await serving
+    await serve(server)
 
 
 if __name__ == "__main__":

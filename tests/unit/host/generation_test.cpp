@@ -13,15 +13,16 @@ namespace {
 
 using testing::HasSubstr;
 
-test::NoServices services;
+test::NoServices no_services;
 
 std::string refusal(const std::filesystem::path& file) {
-  const auto generation = Generation::load(file, services, [](const std::string&) { return "{}"; });
+  const auto generation =
+      Generation::load(file, no_services, [](const std::string&) { return "{}"; });
   return generation ? "" : generation.error().message;
 }
 
 TEST(Generation, IsNamedAndHasItsRoutes) {
-  const auto generation = test::load("test_behaviours", services);
+  const auto generation = test::load("test_behaviours", no_services);
   EXPECT_EQ(generation->name(), "behaviours");
   EXPECT_EQ(generation->version(), "1.0.0");
   EXPECT_EQ(generation->file(), test::plugin("test_behaviours"));
@@ -33,12 +34,12 @@ TEST(Generation, IsNamedAndHasItsRoutes) {
 }
 
 TEST(Generation, MayBeWrittenInC) {
-  EXPECT_EQ(test::load("test_plugin_c", services)->routes()[0].name, "CEcho");
+  EXPECT_EQ(test::load("test_plugin_c", no_services)->routes()[0].name, "CEcho");
 }
 
 TEST(Generation, AsksForTheConfigByTheNameInTheFile) {
   std::string asked;
-  (void)Generation::load(test::plugin("test_rival"), services, [&](const std::string& name) {
+  (void)Generation::load(test::plugin("test_rival"), no_services, [&](const std::string& name) {
     asked = name;
     return std::string("{}");
   });
@@ -46,7 +47,7 @@ TEST(Generation, AsksForTheConfigByTheNameInTheFile) {
 }
 
 TEST(Generation, SaysWhyAPluginTakesNoConfig) {
-  const auto generation = Generation::load(test::plugin("test_rival"), services,
+  const auto generation = Generation::load(test::plugin("test_rival"), no_services,
                                            [](const std::string&) { return R"({"a":1})"; });
   ASSERT_FALSE(generation);
   EXPECT_EQ(generation.error().message, "create failed (1): config: this plugin takes none");
@@ -83,7 +84,7 @@ TEST(Generation, IsUnloadedAtTheEnd) {
     const std::string all{std::istreambuf_iterator<char>(maps), {}};
     return all.find("test_rival.so") != std::string::npos;
   };
-  auto generation = test::load("test_rival", services);
+  auto generation = test::load("test_rival", no_services);
   EXPECT_TRUE(mapped());
   generation.reset();
   EXPECT_FALSE(mapped());

@@ -12,7 +12,6 @@ namespace {
 using test::Lines;
 using testing::EndsWith;
 using testing::HasSubstr;
-using testing::Not;
 
 std::string text_of(std::string_view value) {
   const Lines lines;
