@@ -212,7 +212,7 @@ void read_access(Table table, pipeline::AuthOptions& auth) {
 
 void read_dispatch(Table table, Config& config) {
   auto& dispatch = config.dispatch;
-  table.integer("workers", dispatch.workers, 0, 4096);
+  table.integer("workers", config.reload.workers, 0, 1024);
   table.integer("queue", dispatch.queue, 1, 1 << 24);
   table.integer("in_flight", dispatch.in_flight, 1, 1 << 24);
   table.duration("deadline_ms", dispatch.deadline, 1);
@@ -251,7 +251,69 @@ void read_plugins(const toml::table* plugins, Config& config, Complaints& compla
     }
     std::ostringstream json;
     json << toml::json_formatter(*table);
-    config.plugins[std::string(name.str())] = {json.str(), complaints.place(table->source())};
+    auto& settings = config.plugins[std::string(name.str())];
+    settings.config = json.str();
+    settings.where = complaints.place(table->source());
+  }
+}
+
+void read_reload(Table table, plugins::ReloadOptions& reload) {
+  table.duration("debounce_ms", reload.debounce, 0, 60'000);
+  table.duration("rescan_ms", reload.rescan, 10);
+  table.duration("probe_ms", reload.probe, 10);
+  std::uint64_t mib = reload.probe_memory >> 20;
+  table.integer("probe_memory_mb", mib, 0, 1 << 24);
+  reload.probe_memory = mib << 20;
+  table.duration("start_ms", reload.start, 10);
+  table.duration("drain_ms", reload.drain, 0);
+  table.duration("grace_ms", reload.grace, 0);
+  table.duration("stop_ms", reload.stop, 10);
+  table.duration("probation_s", reload.probation, 0);
+  table.integer("probation_requests", reload.probation_requests, 1, 1 << 30);
+  table.integer("probation_failures_percent", reload.probation_failures, 1, 101);
+  table.duration("health_s", reload.health, 1);
+}
+
+/// One of some words.
+template <class Value>
+auto word_into(Value& out, std::initializer_list<std::pair<const char*, Value>> words) {
+  return [&out, words = std::vector(words)](const std::string& text) -> Status {
+    std::string known;
+    for (const auto& [word, value] : words) {
+      if (text == word) {
+        out = value;
+        return {};
+      }
+      known += fmt::format("{}\"{}\"", known.empty() ? "" : " or ", word);
+    }
+    return fail("must be " + known);
+  };
+}
+
+void read_run(Table table, plugins::RunOptions& run) {
+  table.integer("workers", run.workers, 0, 1024);
+  table.string("isolation", word_into(run.isolation, {{"thread", plugins::Isolation::thread},
+                                                      {"process", plugins::Isolation::process}}));
+  table.string("reload",
+               word_into(run.replacement, {{"swap", plugins::Replacement::swap},
+                                           {"exclusive", plugins::Replacement::exclusive}}));
+  std::uint64_t mib = run.memory >> 20;
+  table.integer("memory_mb", mib, 0, 1 << 24);
+  run.memory = mib << 20;
+  table.integer("cpu_s", run.cpu, 0, 1'000'000'000);
+  table.integer("open_files", run.files, 0, 1 << 20);
+  table.boolean("seccomp", run.seccomp);
+}
+
+void read_runs(const toml::table* runs, Config& config, Complaints& complaints) {
+  if (runs == nullptr) return;
+  for (const auto& [name, node] : *runs) {
+    const auto full = fmt::format("run.{}", name.str());
+    if (const auto* table = node.as_table()) {
+      read_run({table, full, complaints}, config.plugins[std::string(name.str())].run);
+    } else {
+      complaints.add(node, fmt::format("{} must be a table: [{}]", full, full));
+    }
   }
 }
 
@@ -263,11 +325,18 @@ fs::path expand_home(std::string_view path) {
   return path;
 }
 
+plugins::PluginSettings settings_of(const Config& config, std::string_view plugin) {
+  const auto found = config.plugins.find(plugin);
+  return found == config.plugins.end() ? plugins::PluginSettings() : found->second;
+}
+
 Config default_config() {
   Config config;
   config.http.port = 8091;
   std::error_code error;
-  const auto program = fs::read_symlink("/proc/self/exe", error).parent_path().parent_path();
+  const auto beside = fs::read_symlink("/proc/self/exe", error).parent_path();
+  const auto program = beside.parent_path();
+  config.worker = beside / "dojo-worker";
   config.plugins_dir = program / "plugins";
   if (!fs::is_directory(config.plugins_dir, error))
     config.plugins_dir = program / "lib/dojo/plugins";
@@ -309,7 +378,9 @@ Result<Config> load_config(const fs::path& file) {
   if (!in) return fail(fmt::format("{}: cannot be read: {}", file.string(), std::strerror(errno)));
   std::ostringstream text;
   text << in.rdbuf();
-  return parse_config(text.str(), file.string(), fs::absolute(file, error).parent_path());
+  auto config = parse_config(text.str(), file.string(), fs::absolute(file, error).parent_path());
+  if (config) config->file = file;
+  return config;
 }
 
 Result<Config> parse_config(std::string_view text, const std::string& name,
@@ -334,7 +405,9 @@ Result<Config> parse_config(std::string_view text, const std::string& name,
     read_dispatch({top.table("dispatch"), "dispatch", complaints}, config);
     read_compression({top.table("compression"), "compression", complaints}, config);
     read_log({top.table("log"), "log", complaints}, config);
+    read_reload({top.table("reload"), "reload", complaints}, config.reload);
     read_plugins(top.table("plugins"), config, complaints);
+    read_runs(top.table("run"), config, complaints);
   }
   if (auto status = complaints.status(); !status) return tl::unexpected(status.error());
   return config;

@@ -16,17 +16,13 @@
 #include "net/server.hpp"
 #include "pipeline/authenticate.hpp"
 #include "pipeline/dispatch.hpp"
+#include "plugins/options.hpp"
 
 namespace dojo::host {
 
-/// A plugin's own table, [plugins.<name>].
-struct PluginConfig {
-  std::string json = "{}";
-  std::string where;  ///< "file:line" of the table, for error messages
-};
-
 struct Config {
   std::filesystem::path plugins_dir;  ///< where the plugins' .so files are
+  std::filesystem::path worker;       ///< the dojo-worker program
   std::filesystem::path state_dir;    ///< where the host keeps what outlives it
   std::filesystem::path wallet;  ///< a hotkey file; empty: an identity of the state folder's own
   net::Options http;             ///< address and port included
@@ -37,8 +33,13 @@ struct Config {
   int compression_level = 3;
   std::string log_level = "info";
   LogFormat log_format = LogFormat::text;
-  std::map<std::string, PluginConfig, std::less<>> plugins;
+  plugins::ReloadOptions reload;
+  std::map<std::string, plugins::PluginSettings, std::less<>> plugins;  ///< by the plugin's name
+  std::filesystem::path file;  ///< what this was read from; empty: nothing
 };
+
+/// What is said about a plugin, the defaults if nothing is.
+plugins::PluginSettings settings_of(const Config& config, std::string_view plugin);
 
 /// What counts without a file: loopback, port 8091, the plugins beside the program, the user's
 /// state folder.

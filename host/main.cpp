@@ -4,15 +4,20 @@
 #include <exception>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "admin/control.hpp"
+#include "admin/ctl.hpp"
+#include "commands.hpp"
 #include "config.hpp"
 #include "identity.hpp"
 #include "log.hpp"
+#include "plugins/probe_report.hpp"
 #include "server.hpp"
 
 namespace {
@@ -31,6 +36,7 @@ struct Arguments {
   std::string wallet;
   std::string log_level;
   std::string log_format;
+  std::string probe;
   bool check_config = false;
 };
 
@@ -57,11 +63,18 @@ void describe(CLI::App& app, Arguments& arguments) {
       ->check(CLI::IsMember({"text", "json"}));
   app.add_flag("--check-config", arguments.check_config,
                "read the config, say what is wrong with it, and exit");
+  app.add_option("--probe", arguments.probe,
+                 "try a plugin's file as the host would, say all that would refuse it, and exit")
+      ->type_name("FILE");
   app.footer(
       "Examples:\n"
       "  dojo-host --plugins build/release/plugins\n"
       "  dojo-host --config /etc/dojo-host.toml --check-config\n"
+      "  dojo-host --probe myplugin.so\n"
+      "  dojo-host ctl --help              ask a host that runs: its plugins, reload, rollback …\n"
       "\n"
+      "A plugin's file that is replaced in the folder is taken up while the host serves.\n"
+      "SIGHUP reads again what the config says of plugins.\n"
       "SIGTERM or SIGINT drains: requests under way are answered, new ones refused. A second one "
       "stops at once.\n"
       "Exit codes: 0 stopped, 1 failed or requests were cut off, 2 bad command line or config.");
@@ -87,8 +100,8 @@ Result<host::Config> configure(const Arguments& arguments) {
   return config;
 }
 
-/// SIGTERM and SIGINT as a descriptor. Blocked before any thread starts, so that no thread is
-/// interrupted by them.
+/// SIGTERM, SIGINT and SIGHUP as a descriptor. Blocked before any thread starts, so that no thread
+/// is interrupted by them.
 class Signals {
  public:
   Signals() {
@@ -96,6 +109,7 @@ class Signals {
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &set, nullptr);
     fd_ = signalfd(-1, &set, SFD_CLOEXEC);
     std::signal(SIGPIPE, SIG_IGN);
@@ -104,10 +118,12 @@ class Signals {
   Signals(const Signals&) = delete;
   Signals& operator=(const Signals&) = delete;
 
-  void wait() const {
+  /// Blocks until one comes. @return which
+  [[nodiscard]] int wait() const {
     signalfd_siginfo info{};
     while (read(fd_, &info, sizeof info) != static_cast<ssize_t>(sizeof info)) {
     }
+    return static_cast<int>(info.ssi_signo);
   }
 
   /// From now on a signal ends the process where it stands.
@@ -133,7 +149,20 @@ std::string shown(const std::string& address) {
   return address.find(':') == std::string::npos ? address : "[" + address + "]";
 }
 
-int serve(const host::Config& config, const host::Log& log, const Signals& signals) {
+/// Takes over what a config that has changed says of plugins.
+Status reload_config(host::Server& server, const Arguments& arguments, const host::Log& log) {
+  const auto config = configure(arguments);
+  auto status = config ? server.apply(*config) : tl::unexpected(config.error());
+  if (status) {
+    log.info("config read again", {{"file", arguments.config}});
+  } else {
+    log.error("config not taken over", {{"reason", status.error().message}});
+  }
+  return status;
+}
+
+int serve(const host::Config& config, const Arguments& arguments, const host::Log& log,
+          const Signals& signals) {
   const auto identity = host::load_identity(config, log);
   if (!identity) {
     log.error(identity.error().message);
@@ -144,24 +173,45 @@ int serve(const host::Config& config, const host::Log& log, const Signals& signa
     log.error(server.error().message);
     return kFailed;
   }
+  const auto reload = [&] { return reload_config(**server, arguments, log); };
+  auto control = admin::Control::open(
+      config.state_dir, host::make_commands(**server, reload, [] { kill(getpid(), SIGTERM); }));
+  if (!control) {
+    log.error(control.error().message);
+    return kFailed;
+  }
   (*server)->start();
   std::printf("dojo-host %s ready on %s:%u, hotkey %s\n", DOJO_VERSION,
               shown(config.http.address).c_str(), (*server)->port(), identity->address().c_str());
   std::fflush(stdout);
 
-  signals.wait();
+  while (signals.wait() == SIGHUP) (void)reload();
   Signals::obey_at_once();
   const bool drained = (*server)->drain();
-  if (!drained) {
-    // A handler that did not end in time may never do so: there is no waiting for its thread.
-    log.warning("the drain limit has passed: requests were cut off");
-    _exit(kFailed);
+  if (!drained) log.warning("the drain limit has passed: requests are cut off");
+  control->reset();
+  if (!(*server)->stop()) {
+    log.warning("a plugin does not end: it is left behind");
+    _exit(drained ? kOk : kFailed);  // destructors would wait for it
   }
-  (*server)->stop();
-  return kOk;
+  return drained ? kOk : kFailed;
+}
+
+/// `dojo-host --probe FILE`
+int probe(const host::Config& config, const std::string& file) {
+  const auto settings_for = [&](const std::string& plugin) {
+    const auto settings = host::settings_of(config, plugin);
+    return plugins::TrialSettings{settings.config,
+                                  settings.run.isolation == plugins::Isolation::process};
+  };
+  const auto report = plugins::report_probe(
+      file, settings_for, {config.worker, config.reload.probe, config.reload.probe_memory});
+  std::fputs(report.text.c_str(), stdout);
+  return report.exit_code;
 }
 
 int run(int argc, char** argv) {
+  if (argc > 1 && std::string_view(argv[1]) == "ctl") return admin::ctl(argc - 1, argv + 1);
   CLI::App app("dojo-host: serves handler plugins to Bittensor validators", "dojo-host");
   Arguments arguments;
   describe(app, arguments);
@@ -175,6 +225,7 @@ int run(int argc, char** argv) {
     std::fprintf(stderr, "%s\n", config.error().message.c_str());
     return kUsage;
   }
+  if (!arguments.probe.empty()) return probe(*config, arguments.probe);
   const auto log = host::Log::open(config->log_level, config->log_format);
   if (!log) {
     std::fprintf(stderr, "%s\n", log.error().message.c_str());
@@ -185,7 +236,7 @@ int run(int argc, char** argv) {
     return kOk;
   }
   const Signals signals;
-  return serve(*config, *log, signals);
+  return serve(*config, arguments, *log, signals);
 }
 
 }  // namespace

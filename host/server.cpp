@@ -10,8 +10,6 @@
 
 #include <dojo/wire/dialect.hpp>
 
-#include "plugins/generation.hpp"
-
 namespace dojo::host {
 namespace {
 
@@ -42,14 +40,8 @@ class OnTheWire final : public pipeline::Waiting {
   net::Responder responder_;
 };
 
-std::vector<fs::path> plugin_files(const fs::path& folder, std::error_code& error) {
-  std::vector<fs::path> files;
-  for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
-       entry.increment(error)) {
-    if (entry->path().extension() == ".so") files.push_back(entry->path());
-  }
-  std::sort(files.begin(), files.end());
-  return files;
+plugins::Reloader::SettingsOf settings_from(const Config& config) {
+  return [config](std::string_view plugin) { return settings_of(config, plugin); };
 }
 
 }  // namespace
@@ -86,7 +78,13 @@ Result<std::unique_ptr<Server>> Server::create(const Config& config, const wire:
   auto net = net::Server::create(config.http, *server->handler_);
   if (!net) return tl::unexpected(net.error());
   server->net_ = std::move(*net);
-  server->load_plugins();
+  auto reloader = plugins::Reloader::open(
+      {config.plugins_dir, config.state_dir, config.worker, config.reload}, settings_from(config),
+      server->pipeline_.serving(), server->pipeline_.services(), log);
+  if (!reloader) return tl::unexpected(reloader.error());
+  server->reloader_ = std::move(*reloader);
+  server->reloader_->load_all();
+  server->warn_of_strays();
   return server;
 }
 
@@ -94,59 +92,29 @@ Server::Server(const Config& config, const wire::Keypair& identity, const Log& l
     : config_(config),
       log_(log),
       pipeline_(config.auth, config.dispatch, config.compression_level, identity.public_key(), log,
-                wall_clock),
+                metrics_, wall_clock),
       handler_(std::make_unique<Handler>(pipeline_)) {}
 
 Server::~Server() {
-  stop();
+  (void)stop();
 }
 
-void Server::load_plugins() {
-  std::error_code error;
-  const auto files = plugin_files(config_.plugins_dir, error);
-  if (error) {
-    log_.error("the plugins folder cannot be read",
-               {{"folder", config_.plugins_dir.string()}, {"reason", error.message()}});
-  } else if (files.empty()) {
-    log_.warning("the plugins folder holds no .so file",
-                 {{"folder", config_.plugins_dir.string()}});
-  }
-  auto unused = config_.plugins;
-  for (const auto& file : files) {
-    std::string where;
-    auto generation = plugins::Generation::load(file, pipeline_.dispatcher(),
-                                                [&](const std::string& name) -> std::string {
-                                                  const auto found = config_.plugins.find(name);
-                                                  if (found == config_.plugins.end()) return "{}";
-                                                  where = found->second.where + ": ";
-                                                  unused.erase(name);
-                                                  return found->second.json;
-                                                });
-    auto status =
-        generation ? pipeline_.routes().add(*generation) : tl::unexpected(generation.error());
-    if (!status) {
-      ++refused_;
-      log_.error("plugin refused",
-                 {{"file", file.string()}, {"reason", where + status.error().message}});
-      continue;
-    }
-    ++loaded_;
-    std::string routes;
-    for (const auto& route : (*generation)->routes())
-      routes += (routes.empty() ? "/" : " /") + route.name;
-    log_.info("plugin serves", {{"plugin", (*generation)->name()},
-                                {"version", (*generation)->version()},
-                                {"routes", routes},
-                                {"file", file.string()}});
-  }
-  for (const auto& [name, plugin] : unused) {
+void Server::warn_of_strays() const {
+  const auto rows = reloader_->list();
+  for (const auto& [name, settings] : config_.plugins) {
+    if (std::ranges::any_of(rows, [&](const auto& row) { return row.name == name; })) continue;
     log_.warning("config for a plugin that is not there",
-                 {{"plugin", name}, {"where", plugin.where}});
+                 {{"plugin", name}, {"where", settings.where}});
   }
+}
+
+Status Server::apply(const Config& config) {
+  return reloader_->apply(settings_from(config));
 }
 
 void Server::start() {
   net_->start();
+  reloader_->start();
 }
 
 std::uint16_t Server::port() const {
@@ -164,11 +132,16 @@ bool Server::drain() {
   return answered && sent;
 }
 
-void Server::stop() {
-  if (net_) net_->stop();
-  pipeline_.dispatcher().stop([this] { pipeline_.routes().clear(); });
-  if (net_) log_totals();
+bool Server::stop() {
+  pipeline_.dispatcher().refuse_new();
+  // While the plugins end, what they answer, or is answered for them, still goes out.
+  const bool unloaded = !reloader_ || reloader_->stop();
+  if (net_) {
+    net_->stop();
+    log_totals();
+  }
   net_.reset();
+  return unloaded;
 }
 
 void Server::log_totals() const {

@@ -3,24 +3,25 @@
 
 #include <cstdint>
 #include <memory>
-#include <vector>
 
 #include <dojo/result.hpp>
 #include <dojo/wire/keypair.hpp>
 
+#include "admin/metrics.hpp"
 #include "config.hpp"
 #include "log.hpp"
 #include "net/server.hpp"
 #include "pipeline/pipeline.hpp"
+#include "plugins/reloader.hpp"
 
 namespace dojo::host {
 
 /// A running host. Its members are for one thread, the one that made it.
 class Server {
  public:
-  /// Loads the plugins and binds the address; serves from start() on. Plugins that cannot be loaded
-  /// are logged, and left out. @param log must outlive the server. @return an error if the address
-  /// cannot be had.
+  /// Loads the plugins and binds the address; serves from start() on, when the plugins' folder is
+  /// watched too. Plugins that cannot be loaded are logged, and left out. @param log must outlive
+  /// the server. @return an error if the address or the state folder cannot be had.
   static Result<std::unique_ptr<Server>> create(const Config& config, const wire::Keypair& identity,
                                                 const Log& log);
   ~Server();
@@ -30,29 +31,32 @@ class Server {
   void start();
   /// The port that is served; of use where the config says 0.
   [[nodiscard]] std::uint16_t port() const;
-  /// Plugins that serve, and files that were refused.
-  [[nodiscard]] std::size_t plugins_loaded() const { return loaded_; }
-  [[nodiscard]] std::size_t plugins_refused() const { return refused_; }
+  [[nodiscard]] plugins::Reloader& plugins() { return *reloader_; }
+  [[nodiscard]] admin::Metrics& metrics() { return metrics_; }
+  /// Takes over what a new config says of plugins. Any thread. @return what could not be taken
+  /// over, and what needs a restart
+  Status apply(const Config& config);
 
   /// Refuses new requests, waits until the others are answered, at most as long as the config says.
   /// @return whether every request was answered.
   bool drain();
-  /// Ends everything now. Called by the destructor too.
-  void stop();
+  /// Ends everything now. Called by the destructor too. @return false if a plugin's code is left
+  /// running, when the process can only be ended by _exit()
+  bool stop();
 
  private:
   class Handler;
   Server(const Config& config, const wire::Keypair& identity, const Log& log);
-  void load_plugins();
+  void warn_of_strays() const;
   void log_totals() const;
 
   const Config config_;
   const Log& log_;
+  admin::Metrics metrics_;
   pipeline::Pipeline pipeline_;
   std::unique_ptr<Handler> handler_;
   std::unique_ptr<net::Server> net_;
-  std::size_t loaded_ = 0;
-  std::size_t refused_ = 0;
+  std::unique_ptr<plugins::Reloader> reloader_;
 };
 
 }  // namespace dojo::host

@@ -24,5 +24,6 @@ void add_sign(CLI::App& app, int& exit_code);
 void add_verify(CLI::App& app, int& exit_code);
 void add_send(CLI::App& app, int& exit_code);
 void add_batch(CLI::App& app, int& exit_code);
+void add_new_plugin(CLI::App& app, int& exit_code);
 
 }  // namespace dojo::cli

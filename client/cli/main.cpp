@@ -14,6 +14,7 @@ constexpr const char* kFooter = R"(Examples:
   dojo send 203.0.113.7:8888 Echo '{"text":"hi"}' --wallet miner.key --to 5F...
   dojo batch miners.txt Echo @body.json --concurrency 64     the same body to every url in a file
   dojo sign --wallet miner.key 'a message'                   prints 0x and 128 hex digits
+  dojo new-plugin my-scorer                                  a plugin to begin with
 
 Exit codes:
   0    answered (send, batch: by all); verify: the signature is right
@@ -26,7 +27,8 @@ Exit codes:
 
 int run(int argc, char** argv) {
   int exit_code = dojo::cli::kAnswered;
-  CLI::App app{"Send signed models to Dojo miners, and handle the keys that sign them.", "dojo"};
+  CLI::App app{"Send signed models to Dojo miners, handle the keys that sign them, begin a plugin.",
+               "dojo"};
   app.set_version_flag("--version", "dojo " DOJO_VERSION);
   app.require_subcommand(1);
   app.footer(kFooter);
@@ -36,6 +38,7 @@ int run(int argc, char** argv) {
   dojo::cli::add_address(app, exit_code);
   dojo::cli::add_sign(app, exit_code);
   dojo::cli::add_verify(app, exit_code);
+  dojo::cli::add_new_plugin(app, exit_code);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

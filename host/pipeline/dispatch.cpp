@@ -9,6 +9,7 @@
 #include <dojo/model.hpp>
 
 #include "plugins/span.hpp"
+#include "plugins/stragglers.hpp"
 
 namespace dojo::pipeline {
 namespace {
@@ -20,17 +21,14 @@ using std::chrono::steady_clock;
 // How late a deadline may be noticed.
 constexpr std::chrono::milliseconds kDeadlineStep{20};
 
-unsigned worker_count(unsigned wanted) {
-  return wanted != 0 ? wanted : std::max(4u, 2 * std::thread::hardware_concurrency());
-}
-
 std::string microseconds(steady_clock::duration duration) {
   return std::to_string(std::chrono::duration_cast<std::chrono::microseconds>(duration).count());
 }
 
 /// Why a response cannot be sent, if so.
 std::optional<std::string> fault_of(const dojo_response& response) {
-  const bool sound = response.status == 200 || response.status == DOJO_STATUS_FAILED ||
+  const bool sound = response.status == 200 || response.status == plugins::kWorkerDied ||
+                     response.status == DOJO_STATUS_FAILED ||
                      response.status == DOJO_STATUS_INVALID_BODY ||
                      (response.status >= 400 && response.status <= 599);
   if (!sound) return fmt::format("it answered with status {}", response.status);
@@ -55,94 +53,181 @@ const Refusal kOverloaded{Code::overloaded,
 
 }  // namespace
 
-Dispatcher::Dispatcher(const DispatchOptions& options, const host::Log& log, CodeCounts& counts)
-    : options_(options), log_(log), counts_(counts), in_flight_(options.in_flight) {
-  executor_ = std::make_unique<Executor>(worker_count(options_.workers), options_.queue,
-                                         [this](const Executor::Task& task) { run(task); });
-  deadlines_ = std::thread([this] { watch_deadlines(); });
+Dispatcher::Dispatcher(const DispatchOptions& options, const host::Log& log,
+                       admin::Metrics& metrics, CodeCounts& counts)
+    : options_(options),
+      log_(log),
+      metrics_(metrics),
+      counts_(counts),
+      in_flight_(options.in_flight) {
+  watch_ = std::thread([this] { watch(); });
 }
 
 Dispatcher::~Dispatcher() {
-  stop([] {});
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  watch_.join();
 }
+
+// ---- crews
+
+void Dispatcher::engage(std::shared_ptr<plugins::Generation> generation) {
+  const auto* const key = generation.get();
+  Executor::Options options;
+  options.workers = key->blueprint().workers;
+  options.capacity = options_.queue;
+  options.on_thread = [number = key->number()] { plugins::name_this_thread(number); };
+  options.run = [this](Executor& executor, Task&& task, unsigned worker) {
+    run(executor, std::move(task), worker);
+  };
+  options.is_over = [this](dojo_request_id id) { return in_flight_.cancelled(id); };
+  auto crew = std::make_shared<Crew>(std::move(generation), std::move(options));
+  const std::lock_guard lock(mutex_);
+  crews_.emplace(key, std::move(crew));
+}
+
+std::shared_ptr<Crew> Dispatcher::crew_of(const plugins::Generation& generation) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = crews_.find(&generation);
+  return found == crews_.end() ? nullptr : found->second;
+}
+
+bool Dispatcher::retire(Crew& crew, std::chrono::milliseconds drain,
+                        std::chrono::milliseconds grace) {
+  if (!crew.wait_until_idle(drain)) {
+    if (!crew.cancelled()) {
+      // Its handlers come to know it before their callers do: they may still have an answer.
+      crew.cancel();
+      (void)crew.wait_until_idle(grace);
+    }
+    for (auto& open : in_flight_.take_waiting(crew)) {
+      ++counts_[static_cast<std::size_t>(Code::draining)];
+      open.waiting->answer(make_answer(open.terms, draining()));
+    }
+  }
+  return crew.executor().stop(grace);
+}
+
+void Dispatcher::dismiss(const plugins::Generation& generation) {
+  const auto crew = crew_of(generation);
+  if (!crew) return;
+  const auto left = in_flight_.clear(*crew);
+  const std::lock_guard lock(mutex_);
+  crews_.erase(&generation);
+}
+
+// ---- the way of a call
 
 void Dispatcher::submit(std::unique_ptr<Call> call) {
   if (draining_) return refuse(std::move(call), draining());
-  const auto own = call->route.info().deadline;
+  const auto& info = call->route.info();
+  const auto now = steady_clock::now();
   // From now, since how long a body may take to arrive is limited apart.
-  call->deadline = steady_clock::now() + (own.count() != 0 ? own : options_.deadline);
-  const auto gate = call->route.gate;
+  call->deadline = now + (info.deadline.count() != 0 ? info.deadline : options_.deadline);
+  Task task;
+  task.gate = call->route.gate;
+  task.hooked = info.hooked;
+  task.arrived = now;
+  task.deadline = call->deadline;
+  const auto crew = call->route.crew;
   const auto id = in_flight_.open(call);
   if (!id) return refuse(std::move(call), kOverloaded);
-  if (executor_->push({*id, gate})) return;
+  task.id = *id;
+  if (crew->executor().push(std::move(task))) return;
   if (auto turned_away = in_flight_.close(*id, nullptr))
     refuse(std::move(turned_away), kOverloaded);
 }
 
-void Dispatcher::run(const Executor::Task& task) {
+void Dispatcher::run(Executor& executor, Task task, unsigned worker) {
   auto* call = in_flight_.start(task.id);
   if (call == nullptr ||
       in_flight_.cancelled(task.id)) {  // answered for meanwhile, or the caller has gone
-    if (call != nullptr) in_flight_.close(task.id, nullptr);
-    executor_->release(task.gate);
+    close_early(executor, task);
     return;
   }
   call->times.started = steady_clock::now();
-  if (!prepare_body(task.id, *call)) return;
+  if (const auto refusal = prepare_body(*call)) {
+    if (auto ended = close_early(executor, task)) refuse(std::move(ended), *refusal);
+    return;
+  }
 
   dojo_request request{};
   request.struct_size = sizeof request;
   request.route = call->route.index;
-  request.id = task.id;
   request.body = span(call->body);
   request.hotkey = span(call->caller.hotkey);
   request.dialect = span(to_string(call->caller.dialect));
   request.peer = span(call->peer);
   request.trace = span(call->terms.request_id);
   request.deadline_ns = static_cast<std::uint64_t>(call->deadline.time_since_epoch().count());
-  // The call may be over, and gone, before handle() returns; the generation must not be.
-  const auto generation = call->route.generation;
+  // The call may be over, and gone, before handle() returns; the crew must not be.
+  const auto crew = call->route.crew;
+  if (task.hooked) {
+    if (ask_hooks(task, request, *crew, worker)) executor.push_again(std::move(task));
+    return;
+  }
+  request.id = task.id;
   in_flight_.hand_over(task.id);
-  const auto taken = generation->handle(request);
+  const auto taken = crew->generation().handle(request, worker);
   if (taken == DOJO_OK) return;
-  if (auto left = close(task.id, generation.get())) {
+  if (auto left = close(task.id, &crew->generation())) {
     fail(std::move(left), fmt::format("handle returned {}", taken));
   }
 }
 
-bool Dispatcher::prepare_body(dojo_request_id id, Call& call) {
+bool Dispatcher::ask_hooks(Task& task, const dojo_request& request, const Crew& crew,
+                           unsigned worker) {
+  auto verdict = crew.generation().judge(request, worker);
+  if (verdict.code == Code::ok) {
+    task.priority = verdict.priority;
+    return in_flight_.put_back(task.id);
+  }
+  auto call = in_flight_.close(task.id, nullptr);
+  if (!call) return false;
+  if (verdict.code == Code::internal) {
+    fail(std::move(call), verdict.reason);
+  } else {
+    const auto* word = verdict.code == Code::blacklisted ? "Blacklisted" : "Forbidden";
+    refuse(std::move(call), {verdict.code, fmt::format("{}: {}", word, verdict.reason)});
+  }
+  return false;
+}
+
+std::optional<Refusal> Dispatcher::prepare_body(Call& call) {
   if (call.compressed) {
     auto plain = wire::decompress(call.body, options_.decompression);
     if (!plain) {
-      auto ended = close(id, nullptr);
-      if (ended)
-        refuse(std::move(ended),
-               {plain.error().code, "Failed to decompress zstd data: " + plain.error().message});
-      return false;
+      return Refusal{plain.error().code,
+                     "Failed to decompress zstd data: " + plain.error().message};
     }
     call.body = std::move(*plain);
+    call.compressed = false;
     call.decompressed = Share(decompressed_, call.body.size());
-    if (decompressed_ > options_.decompressed) {
-      if (auto ended = close(id, nullptr)) refuse(std::move(ended), kOverloaded);
-      return false;
-    }
+    if (decompressed_ > options_.decompressed) return kOverloaded;
   }
   call.body.reserve(call.body.size() + DOJO_BODY_PADDING);
-  return true;
+  return std::nullopt;
+}
+
+std::unique_ptr<Call> Dispatcher::close_early(Executor& executor, const Task& task) {
+  auto call = in_flight_.close(task.id, nullptr);
+  if (!task.hooked) executor.release(task.gate);  // else it has not passed its gate yet
+  return call;
 }
 
 std::unique_ptr<Call> Dispatcher::close(dojo_request_id id, const plugins::Generation* generation) {
   auto call = in_flight_.close(id, generation);
-  if (call) executor_->release(call->route.gate);
+  if (call) call->route.crew->executor().release(call->route.gate);
   return call;
 }
 
+// ---- what plugins ask
+
 std::int32_t Dispatcher::complete(const plugins::Generation& generation, dojo_request_id id,
                                   const dojo_response& response) noexcept {
-  {
-    const std::lock_guard lock(mutex_);
-    ++completing_;
-  }
   std::int32_t result = DOJO_FAILED;
   try {
     result = complete_now(generation, id, response);
@@ -151,8 +236,6 @@ std::int32_t Dispatcher::complete(const plugins::Generation& generation, dojo_re
   }
   // Spans have been copied, whatever came of it, so the plugin has them back on every way out.
   if (response.release != nullptr) response.release(response.release_context);
-  const std::lock_guard lock(mutex_);
-  if (--completing_ == 0) completed_.notify_all();
   return result;
 }
 
@@ -166,7 +249,14 @@ std::int32_t Dispatcher::complete_now(const plugins::Generation& generation, doj
   }
   const auto error = view(response.error);
   const auto metadata = view(response.metadata);
-  if (response.status == DOJO_STATUS_FAILED) {
+  if (response.status == plugins::kWorkerDied) {
+    call->route.crew->count(true);
+    refuse(std::move(call), {Code::internal,
+                             "Service Unavailable: the plugin's process has ended",
+                             {},
+                             503,
+                             std::chrono::seconds(1)});
+  } else if (response.status == DOJO_STATUS_FAILED) {
     fail(std::move(call), error);
   } else if (response.status == DOJO_STATUS_INVALID_BODY) {
     refuse(std::move(call), {Code::invalid_body, std::string(error)});
@@ -192,11 +282,35 @@ void Dispatcher::log(const plugins::Generation& generation, std::int32_t level, 
   (log_.*write)(text, {{"plugin", generation.name()}, {"request", trace}});
 }
 
+void Dispatcher::count(const plugins::Generation& generation, std::string_view name,
+                       double amount) noexcept {
+  metrics_.count(generation.name(), name, amount);
+}
+
+void Dispatcher::observe(const plugins::Generation& generation, std::string_view name,
+                         double value) noexcept {
+  metrics_.observe(generation.name(), name, value);
+}
+
+bool Dispatcher::post(const plugins::Generation& generation, plugins::Job job) noexcept {
+  const auto crew = crew_of(generation);
+  if (!crew) return false;
+  Task task;
+  task.arrived = steady_clock::now();
+  task.job = job;
+  return crew->executor().push(std::move(task));
+}
+
+// ---- answers
+
 void Dispatcher::answer(std::unique_ptr<Call> call, int status, Code code, std::string_view body,
                         std::optional<std::string_view> error, std::string_view metadata) {
   if (!call->waiting) return;
+  call->route.crew->count(code == Code::internal);
   const auto handled = steady_clock::now();
   auto whole = make_answer(call->terms, status, code, body, error, metadata);
+  whole.headers.emplace_back("x-dojo-generation",
+                             std::to_string(call->route.generation().number()));
   ++counts_[static_cast<std::size_t>(code)];
   call->waiting->answer(std::move(whole));
   if (!log_.debugs()) return;
@@ -228,7 +342,7 @@ void Dispatcher::fail(std::unique_ptr<Call> call, std::string_view reason) {
   if (!call->waiting) return;
   if (failures_.take()) {
     log_.error("handler failed", {{"request", call->terms.request_id},
-                                  {"plugin", call->route.generation->name()},
+                                  {"plugin", call->route.generation().name()},
                                   {"route", call->route.info().name},
                                   {"reason", reason}});
   }
@@ -236,72 +350,34 @@ void Dispatcher::fail(std::unique_ptr<Call> call, std::string_view reason) {
   answer(std::move(call), http_status(Code::internal), Code::internal, {}, told, {});
 }
 
-void Dispatcher::watch_deadlines() {
+void Dispatcher::watch() {
   std::unique_lock lock(mutex_);
   while (!wake_.wait_for(lock, kDeadlineStep, [this] { return stopping_; })) {
     lock.unlock();
-    for (auto& late : in_flight_.take_overdue(steady_clock::now())) {
-      if (failures_.take()) {
-        log_.warning("deadline passed", {{"request", late.terms.request_id},
-                                         {"route", late.route},
-                                         {"hotkey", late.hotkey},
-                                         {"stage", late.running ? "handler" : "queue"}});
-      }
-      ++counts_[static_cast<std::size_t>(Code::deadline)];
-      late.waiting->answer(
-          make_answer(late.terms, {Code::deadline, "Gateway Timeout: no answer in time"}));
-    }
+    answer_overdue();
+    for (const auto& idle : in_flight_.take_idle()) idle.crew->generation().cancel(idle.id);
     lock.lock();
+  }
+}
+
+void Dispatcher::answer_overdue() {
+  for (auto& late : in_flight_.take_overdue(steady_clock::now())) {
+    if (failures_.take()) {
+      log_.warning("deadline passed", {{"request", late.terms.request_id},
+                                       {"route", late.route},
+                                       {"hotkey", late.hotkey},
+                                       {"stage", late.running ? "handler" : "queue"}});
+    }
+    if (late.running) late.crew->count(true);
+    ++counts_[static_cast<std::size_t>(Code::deadline)];
+    late.waiting->answer(
+        make_answer(late.terms, {Code::deadline, "Gateway Timeout: no answer in time"}));
   }
 }
 
 bool Dispatcher::drain(std::chrono::milliseconds limit) {
   refuse_new();
   return in_flight_.wait_until_answered(steady_clock::now() + limit);
-}
-
-void Dispatcher::stop(const std::function<void()>& let_go) {
-  refuse_new();
-  {
-    const std::lock_guard lock(mutex_);
-    if (stopping_) return;
-    stopping_ = true;
-  }
-  wake_.notify_all();
-  deadlines_.join();
-  // Nobody waits any more, and handlers that ask cancelled() come to know it, before they are
-  // waited for.
-  for (auto& open : in_flight_.take_overdue(steady_clock::time_point::max())) {
-    ++counts_[static_cast<std::size_t>(Code::draining)];
-    open.waiting->answer(make_answer(open.terms, draining()));
-  }
-  // The executor goes only with this object: a plugin's own thread may complete a request, and
-  // release its gate, until the plugin has been stopped.
-  executor_->stop();
-
-  auto left = in_flight_.clear();
-  {
-    // A completion under way holds a call, and with it a generation, which must not end on a thread
-    // of its own plugin's.
-    std::unique_lock lock(mutex_);
-    completed_.wait(lock, [this] { return completing_ == 0; });
-  }
-  std::vector<std::shared_ptr<const plugins::Generation>> generations;
-  for (auto& call : left) {
-    if (call->waiting) {
-      ++counts_[static_cast<std::size_t>(Code::draining)];
-      call->waiting->answer(make_answer(call->terms, draining()));
-      call->waiting.reset();
-    }
-    generations.push_back(std::move(call->route.generation));
-  }
-  let_go();
-  generations.clear();
-  left.clear();
-}
-
-std::size_t Dispatcher::queued() const {
-  return executor_->waiting();
 }
 
 }  // namespace dojo::pipeline

@@ -8,7 +8,7 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string_view>
@@ -16,9 +16,10 @@
 
 #include <dojo/wire/compression.hpp>
 
+#include "admin/metrics.hpp"
 #include "log.hpp"
 #include "pipeline/call.hpp"
-#include "pipeline/executor.hpp"
+#include "pipeline/crew.hpp"
 #include "pipeline/in_flight.hpp"
 #include "pipeline/log_budget.hpp"
 #include "plugins/services.hpp"
@@ -26,8 +27,7 @@
 namespace dojo::pipeline {
 
 struct DispatchOptions {
-  unsigned workers = 0;       ///< threads that run handlers; 0: two per core, at least four
-  std::size_t queue = 1'024;  ///< requests waiting for a worker at most
+  std::size_t queue = 1'024;  ///< requests waiting for a worker of one plugin's at most
   std::size_t in_flight =
       8'192;  ///< requests between admission and answer at most, answered-for ones included
   std::chrono::milliseconds deadline{30'000};  ///< for routes that have none of their own
@@ -41,10 +41,20 @@ using CodeCounts = std::array<std::atomic<std::uint64_t>, kCodeWords.size()>;
 
 class Dispatcher final : public plugins::Services {
  public:
-  Dispatcher(const DispatchOptions& options, const host::Log& log, CodeCounts& counts);
+  /// All must outlive it, and every generation must have been dismissed before it goes.
+  Dispatcher(const DispatchOptions& options, const host::Log& log, admin::Metrics& metrics,
+             CodeCounts& counts);
   ~Dispatcher() override;
   Dispatcher(const Dispatcher&) = delete;
   Dispatcher& operator=(const Dispatcher&) = delete;
+
+  /// Engages blueprint().workers threads for a generation, until dismiss().
+  void engage(std::shared_ptr<plugins::Generation> generation);
+  [[nodiscard]] std::shared_ptr<Crew> crew_of(const plugins::Generation& generation) const;
+  /// As plugins::Serving::retire.
+  bool retire(Crew& crew, std::chrono::milliseconds drain, std::chrono::milliseconds grace);
+  /// Lets go of a generation that has ended, and of the bodies that it might still have read.
+  void dismiss(const plugins::Generation& generation);
 
   /// Takes a call, whose `waiting` is answered in any case: by the plugin, or with overloaded,
   /// draining or deadline. Any thread; never blocks for long.
@@ -55,12 +65,6 @@ class Dispatcher final : public plugins::Services {
   [[nodiscard]] bool refuses_new() const { return draining_; }
   /// Waits until every call is answered, or until `limit` has passed. @return whether every one is.
   bool drain(std::chrono::milliseconds limit);
-  /// Stops the workers, answers what is left as draining, and then ends the plugins: `let_go` has
-  /// to drop every reference to a generation that is held elsewhere. Bodies are freed last, since
-  /// plugins may read them until they are stopped.
-  void stop(const std::function<void()>& let_go);
-
-  [[nodiscard]] std::size_t queued() const;
   [[nodiscard]] std::size_t in_flight() const { return in_flight_.size(); }
 
   std::int32_t complete(const plugins::Generation& generation, dojo_request_id id,
@@ -68,12 +72,22 @@ class Dispatcher final : public plugins::Services {
   bool cancelled(const plugins::Generation& generation, dojo_request_id id) noexcept override;
   void log(const plugins::Generation& generation, std::int32_t level, dojo_request_id id,
            std::string_view text) noexcept override;
+  void count(const plugins::Generation& generation, std::string_view name,
+             double amount) noexcept override;
+  void observe(const plugins::Generation& generation, std::string_view name,
+               double value) noexcept override;
+  bool post(const plugins::Generation& generation, plugins::Job job) noexcept override;
 
  private:
-  void run(const Executor::Task& task);
-  /// Body as the plugin gets it. @return false if the call has been refused for it.
-  bool prepare_body(dojo_request_id id, Call& call);
-  void watch_deadlines();
+  void run(Executor& executor, Task task, unsigned worker);
+  /// Asks the plugin's hooks of a call. @return whether it may go on
+  bool ask_hooks(Task& task, const dojo_request& request, const Crew& crew, unsigned worker);
+  /// Body as the plugin gets it. @return why the call is refused, if so
+  std::optional<Refusal> prepare_body(Call& call);
+  /// Ends a call that no plugin has been given.
+  std::unique_ptr<Call> close_early(Executor& executor, const Task& task);
+  void watch();
+  void answer_overdue();
   std::int32_t complete_now(const plugins::Generation& generation, dojo_request_id id,
                             const dojo_response& response);
   std::unique_ptr<Call> close(dojo_request_id id, const plugins::Generation* generation);
@@ -85,19 +99,18 @@ class Dispatcher final : public plugins::Services {
 
   const DispatchOptions options_;
   const host::Log& log_;
+  admin::Metrics& metrics_;
   CodeCounts& counts_;
   LogBudget refusals_{log_};
   LogBudget failures_{log_};
   std::atomic<std::uint64_t> decompressed_{0};  // bytes, outlives the calls that share in it
   InFlight in_flight_;
   std::atomic<bool> draining_{false};
-  std::unique_ptr<Executor> executor_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable wake_;
-  std::condition_variable completed_;
-  std::size_t completing_ = 0;  // threads in complete()
   bool stopping_ = false;
-  std::thread deadlines_;
+  std::map<const plugins::Generation*, std::shared_ptr<Crew>> crews_;
+  std::thread watch_;
 };
 
 }  // namespace dojo::pipeline

@@ -2,9 +2,8 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 
-#include <dojo/plugin.h>
+#include "pipeline/task.hpp"
 
 namespace dojo::pipeline {
 
@@ -12,8 +11,8 @@ namespace dojo::pipeline {
 struct Gate {
   explicit Gate(std::uint32_t most) : limit(most) {}
   const std::uint32_t limit;
-  std::uint32_t admitted = 0;          ///< running, or in the queue with leave to run
-  std::deque<dojo_request_id> parked;  ///< waiting for one of those to end
+  std::uint32_t admitted = 0;  ///< running, or in the queue with leave to run
+  TaskHeap parked;             ///< waiting for one of those to end
 };
 
 }  // namespace dojo::pipeline

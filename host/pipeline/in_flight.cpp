@@ -12,6 +12,11 @@ std::size_t index_of(dojo_request_id id) {
   return id & ((1u << kIndexBits) - 1);
 }
 
+/// Whether nobody waits for a call's answer.
+bool idle(const Call& call) {
+  return !call.waiting || call.waiting->abandoned() || call.route.crew->cancelled();
+}
+
 }  // namespace
 
 InFlight::InFlight(std::size_t capacity) : slots_(capacity) {
@@ -32,6 +37,7 @@ std::optional<dojo_request_id> InFlight::open(std::unique_ptr<Call>& call) {
   auto& slot = slots_[index];
   const std::lock_guard lock(slot.mutex);
   slot.state = State::queued;
+  slot.idle_told = false;
   slot.call = std::move(call);
   return slot.generation << kIndexBits | index;
 }
@@ -43,6 +49,15 @@ Call* InFlight::start(dojo_request_id id) {
   if (!is(*slot, id) || slot->state != State::queued) return nullptr;
   slot->state = State::prepared;
   return slot->call.get();
+}
+
+bool InFlight::put_back(dojo_request_id id) {
+  auto& slot = *find(id);
+  const std::lock_guard lock(slot.mutex);
+  if (!is(slot, id)) return false;
+  slot.state = State::queued;
+  if (!slot.call->waiting) empty(slot);  // its deadline has passed meanwhile
+  return slot.state == State::queued;
 }
 
 void InFlight::hand_over(dojo_request_id id) {
@@ -59,7 +74,7 @@ std::unique_ptr<Call> InFlight::close(dojo_request_id id, const plugins::Generat
     const std::lock_guard lock(slot->mutex);
     if (!is(*slot, id)) return nullptr;
     if (generation != nullptr &&
-        (slot->state != State::running || slot->call->route.generation.get() != generation)) {
+        (slot->state != State::running || &slot->call->route.generation() != generation)) {
       return nullptr;
     }
     call = empty(*slot);
@@ -72,7 +87,7 @@ bool InFlight::cancelled(dojo_request_id id) {
   auto* slot = find(id);
   if (slot == nullptr) return true;
   const std::lock_guard lock(slot->mutex);
-  return !is(*slot, id) || !slot->call->waiting || slot->call->waiting->abandoned();
+  return !is(*slot, id) || idle(*slot->call);
 }
 
 std::string InFlight::trace(dojo_request_id id) {
@@ -82,25 +97,46 @@ std::string InFlight::trace(dojo_request_id id) {
   return is(*slot, id) ? slot->call->terms.request_id : std::string();
 }
 
-std::vector<InFlight::Overdue> InFlight::take_overdue(std::chrono::steady_clock::time_point now) {
-  std::vector<Overdue> overdue;
+template <class Wanted>
+std::vector<InFlight::Overdue> InFlight::take(Wanted wanted) {
+  std::vector<Overdue> taken;
   for (auto& slot : slots_) {
     const std::lock_guard lock(slot.mutex);
-    if (slot.state == State::free || !slot.call->waiting || slot.call->deadline > now) continue;
+    if (slot.state == State::free || !slot.call->waiting || !wanted(*slot.call)) continue;
     auto& call = *slot.call;
-    overdue.push_back({std::move(call.waiting), call.terms, call.route.info().name,
-                       call.caller.hotkey, slot.state != State::queued});
+    taken.push_back({std::move(call.waiting), call.terms, call.route.info().name,
+                     call.caller.hotkey, call.route.crew, slot.state != State::queued});
     if (slot.state == State::queued) empty(slot);
   }
-  for (std::size_t i = 0; i < overdue.size(); ++i) no_longer_waiting();
-  return overdue;
+  for (std::size_t i = 0; i < taken.size(); ++i) no_longer_waiting();
+  return taken;
 }
 
-std::vector<std::unique_ptr<Call>> InFlight::clear() {
+std::vector<InFlight::Overdue> InFlight::take_overdue(std::chrono::steady_clock::time_point now) {
+  return take([&](const Call& call) { return call.deadline <= now; });
+}
+
+std::vector<InFlight::Overdue> InFlight::take_waiting(const Crew& crew) {
+  return take([&](const Call& call) { return call.route.crew.get() == &crew; });
+}
+
+std::vector<InFlight::Idle> InFlight::take_idle() {
+  std::vector<Idle> found;
+  for (auto& slot : slots_) {
+    const std::lock_guard lock(slot.mutex);
+    if (slot.state != State::running || slot.idle_told || !idle(*slot.call)) continue;
+    slot.idle_told = true;
+    const auto index = static_cast<std::uint64_t>(&slot - slots_.data());
+    found.push_back({slot.call->route.crew, slot.generation << kIndexBits | index});
+  }
+  return found;
+}
+
+std::vector<std::unique_ptr<Call>> InFlight::clear(const Crew& crew) {
   std::vector<std::unique_ptr<Call>> left;
   for (auto& slot : slots_) {
     const std::lock_guard lock(slot.mutex);
-    if (slot.state == State::free) continue;
+    if (slot.state == State::free || slot.call->route.crew.get() != &crew) continue;
     left.push_back(empty(slot));
     if (left.back()->waiting) no_longer_waiting();
   }

@@ -31,6 +31,8 @@ class InFlight {
   /// A worker takes the call up. @return the call, which stays where it is until close(); nothing
   /// if it is over already.
   Call* start(dojo_request_id id);
+  /// The worker has only looked at it, and another one is to start it. @return false if it is over
+  bool put_back(dojo_request_id id);
   /// The worker is done with it: from now on its plugin may close it.
   void hand_over(dojo_request_id id);
   /// Ends a call. @return it, its slot being free now. Its `waiting` is null if it was answered
@@ -48,13 +50,23 @@ class InFlight {
     Terms terms;
     std::string route;
     std::string hotkey;
+    std::shared_ptr<Crew> crew;
     bool running = false;  ///< a plugin has it
   };
   /// Takes the waiting end of every call whose deadline is not after `now`. Those that no plugin
   /// has are over with that; the others keep their slot.
   std::vector<Overdue> take_overdue(std::chrono::steady_clock::time_point now);
-  /// All calls that are left in their slots, which are free then.
-  std::vector<std::unique_ptr<Call>> clear();
+  /// The same for every call of a crew, whatever its deadline.
+  std::vector<Overdue> take_waiting(const Crew& crew);
+  /// A call that its plugin works on for nobody.
+  struct Idle {
+    std::shared_ptr<Crew> crew;
+    dojo_request_id id = 0;
+  };
+  /// Calls that a plugin has and nobody waits for any more, each told once.
+  std::vector<Idle> take_idle();
+  /// A crew's calls that are left in their slots, which are free then.
+  std::vector<std::unique_ptr<Call>> clear(const Crew& crew);
 
   /// Blocks until no call waits for an answer, or until `limit`. @return whether none does.
   bool wait_until_answered(std::chrono::steady_clock::time_point limit);
@@ -68,7 +80,10 @@ class InFlight {
     std::uint64_t generation = 1;
     State state = State::free;
     std::unique_ptr<Call> call;
+    bool idle_told = false;  // take_idle() has
   };
+  template <class Wanted>
+  std::vector<Overdue> take(Wanted wanted);
   Slot* find(dojo_request_id id);  // the slot the id names; whether it is that id's still is seen
                                    // under its lock
   static bool is(const Slot& slot, dojo_request_id id);

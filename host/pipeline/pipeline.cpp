@@ -18,6 +18,8 @@ using std::chrono::steady_clock;
 constexpr std::size_t kLongestRequestId = 64;
 constexpr std::size_t kMostCallersWarned = 4'096;
 
+const Refusal kNoRoute{Code::not_found, "Not Found: there is no such route"};
+
 bool is_request_id(std::string_view text) {
   return !text.empty() && text.size() <= kLongestRequestId &&
          std::all_of(text.begin(), text.end(), [](unsigned char c) {
@@ -47,15 +49,12 @@ tl::expected<bool, Refusal> is_compressed(const boost::beast::http::fields& head
 }  // namespace
 
 Pipeline::Pipeline(AuthOptions auth, const DispatchOptions& dispatch, int compression_level,
-                   const wire::PublicKey& self, const host::Log& log, std::function<WallTime()> now)
+                   const wire::PublicKey& self, const host::Log& log, admin::Metrics& metrics,
+                   std::function<WallTime()> now)
     : log_(log),
       compression_level_(compression_level),
       authenticator_(std::move(auth), self, std::move(now)),
-      dispatcher_(dispatch, log, counts_) {}
-
-Pipeline::~Pipeline() {
-  dispatcher_.stop([this] { routes_.clear(); });
-}
+      dispatcher_(dispatch, log, metrics, counts_) {}
 
 tl::expected<std::shared_ptr<Admission>, Answer> Pipeline::admit(const Head& head,
                                                                  std::string_view peer) {
@@ -76,8 +75,7 @@ tl::expected<std::shared_ptr<Admission>, Answer> Pipeline::admit(const Head& hea
 tl::expected<std::shared_ptr<Admission>, Refusal> Pipeline::check(const Head& head) {
   auto caller = authenticator_.check(head);
   if (!caller) return tl::unexpected(std::move(caller.error()));
-  auto route = routes_.find(head.path);
-  if (!route) return tl::unexpected(Refusal{Code::not_found, "Not Found: there is no such route"});
+  if (!routes_.has(head.path)) return tl::unexpected(kNoRoute);
   if (head.method != "POST" && head.method != "HEAD") {
     return tl::unexpected(
         Refusal{Code::not_found, "Method Not Allowed: use POST", {}, 405, {}, "POST, HEAD"});
@@ -89,7 +87,7 @@ tl::expected<std::shared_ptr<Admission>, Refusal> Pipeline::check(const Head& he
 
   auto admission = std::make_shared<Admission>();
   admission->caller = std::move(*caller);
-  admission->route = std::move(*route);
+  admission->path = head.path;
   admission->compressed = *compressed;
   return admission;
 }
@@ -104,15 +102,21 @@ void Pipeline::take(const std::shared_ptr<Admission>& admission, std::string bod
   if (terms.head_only) {
     ++counts_[static_cast<std::size_t>(Code::ok)];
     log_.debug("preflight", {{"request", terms.request_id},
-                             {"route", admission->route.info().name},
+                             {"path", admission->path},
                              {"hotkey", admission->caller.hotkey}});
     waiting->answer(make_answer(terms, 200, Code::ok, {}, {}, {}));
+    return;
+  }
+  // Now, not when the head came: an upload that takes its time keeps no generation from ending.
+  auto route = routes_.find(admission->path);
+  if (!route) {
+    waiting->answer(refuse(terms, kNoRoute, admission->peer, admission->caller.hotkey));
     return;
   }
   auto call = std::make_unique<Call>();
   call->terms = std::move(admission->terms);
   call->caller = std::move(admission->caller);
-  call->route = std::move(admission->route);
+  call->route = std::move(*route);
   call->peer = std::move(admission->peer);
   call->body = std::move(body);
   call->compressed = admission->compressed;

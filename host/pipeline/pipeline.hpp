@@ -16,6 +16,7 @@
 #include "pipeline/call.hpp"
 #include "pipeline/dispatch.hpp"
 #include "pipeline/log_budget.hpp"
+#include "pipeline/roster.hpp"
 #include "pipeline/route.hpp"
 
 namespace dojo::pipeline {
@@ -24,7 +25,7 @@ namespace dojo::pipeline {
 struct Admission {
   Terms terms;
   Caller caller;
-  Route route;
+  std::string path;
   std::string peer;
   bool compressed = false;
   Times times;
@@ -34,13 +35,15 @@ class Pipeline {
  public:
   /// @param self the host's own hotkey @param now the wall clock
   Pipeline(AuthOptions auth, const DispatchOptions& dispatch, int compression_level,
-           const wire::PublicKey& self, const host::Log& log, std::function<WallTime()> now);
-  /// Ends the plugins while the dispatcher that serves them is still there.
-  ~Pipeline();
+           const wire::PublicKey& self, const host::Log& log, admin::Metrics& metrics,
+           std::function<WallTime()> now);
+  ~Pipeline() = default;
   Pipeline(const Pipeline&) = delete;
   Pipeline& operator=(const Pipeline&) = delete;
 
-  RouteTable& routes() { return routes_; }
+  /// Where generations serve.
+  plugins::Serving& serving() { return roster_; }
+  plugins::Services& services() { return dispatcher_; }
   Dispatcher& dispatcher() { return dispatcher_; }
   [[nodiscard]] const CodeCounts& counts() const { return counts_; }
 
@@ -71,6 +74,7 @@ class Pipeline {
   Authenticator authenticator_;
   RouteTable routes_;
   Dispatcher dispatcher_;
+  Roster roster_{routes_, dispatcher_};
   std::mutex mutex_;
   PublicKeySet warned_;  // callers that have been named for using legacy
 };

@@ -12,35 +12,48 @@
 
 #include <dojo/result.hpp>
 
+#include "pipeline/crew.hpp"
 #include "pipeline/gate.hpp"
-#include "plugins/generation.hpp"
 
 namespace dojo::pipeline {
 
-/// A route of one generation. A request keeps its Route from admission to answer, and so never sees
-/// two generations.
+/// A route of one generation. A request keeps its Route from the moment it is whole until it is
+/// answered, and so never sees two generations.
 struct Route {
-  std::shared_ptr<const plugins::Generation> generation;
+  std::shared_ptr<Crew> crew;
   std::uint32_t index = 0;
   std::shared_ptr<Gate> gate;  ///< null: no limit of its own
-  [[nodiscard]] const plugins::RouteInfo& info() const { return generation->routes()[index]; }
+  Crew::Place place;
+  [[nodiscard]] const plugins::Generation& generation() const { return crew->generation(); }
+  [[nodiscard]] const plugins::RouteInfo& info() const { return generation().routes()[index]; }
 };
 
 /// The routes of all generations that serve. Any thread.
 class RouteTable {
  public:
-  /// Adds a generation's routes, all or none. @return an error that names both plugins if one of
-  /// them is taken.
-  Status add(const std::shared_ptr<const plugins::Generation>& generation);
-  /// @param path as in the request line, without query: "/Echo"
+  /// Adds the routes of `next` and takes away those of `previous` (null: there is none), in one
+  /// step.
+  /// @return an error that names both plugins if another one has a route of `next`; nothing has
+  /// changed then.
+  Status swap(const std::shared_ptr<Crew>& next, const Crew* previous);
+  /// Takes a crew's routes away.
+  void remove(const Crew& crew);
+  /// @param path as in the request line, without query: "/Echo" @return the route, with a place for
+  /// one request
   [[nodiscard]] std::optional<Route> find(std::string_view path) const;
-  [[nodiscard]] std::vector<Route> all() const;
-  /// Lets go of every generation.
-  void clear();
+  [[nodiscard]] bool has(std::string_view path) const;
 
  private:
+  struct Entry {
+    std::shared_ptr<Crew> crew;
+    std::uint32_t index = 0;
+    std::shared_ptr<Gate> gate;
+  };
+  using Entries = std::map<std::string, Entry, std::less<>>;  // by name, without the slash
+  [[nodiscard]] const Entry* look_up(std::string_view path) const;
+
   mutable std::mutex mutex_;
-  std::map<std::string, Route, std::less<>> routes_;  // by name, without the slash
+  Entries entries_;
 };
 
 }  // namespace dojo::pipeline

@@ -1,7 +1,11 @@
 // A look at a shared object's file before the loader maps it.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include <dojo/result.hpp>
 
@@ -13,5 +17,33 @@ namespace dojo::plugins {
 /// 4 and 5).
 /// @return an error that says what the file is instead. Any thread.
 Status check_elf(const std::filesystem::path& file);
+
+/// What a plugin's file says of itself, read without running any of it.
+struct ElfFacts {
+  bool note = false;  ///< it has the note of dojo/plugin.h; where the next three are from
+  std::string name;   ///< as it stands there, of at most 63 bytes: not checked yet
+  std::uint16_t abi_major = 0;
+  std::uint16_t abi_minor = 0;
+  std::vector<std::string> needed;          ///< DT_NEEDED: the libraries it wants; 64 at most
+  std::vector<std::string> unique_symbols;  ///< defined with STB_GNU_UNIQUE, mangled; 4 at most
+  bool nodelete = false;                    ///< DF_1_NODELETE
+  bool entry = false;                       ///< it exports dojo_plugin_entry
+};
+
+/// Reads the facts with libelf, after check_elf(). The file may be anybody's and libelf is large:
+/// to be called in a process that may die of it, `dojo-worker probe`.
+Result<ElfFacts> inspect_elf(const std::filesystem::path& file);
+
+/// All that speaks against loading it, a line each, with what to do about it; empty if nothing
+/// does.
+std::vector<std::string> loading_faults(const ElfFacts& facts);
+/// The same for unloading it again.
+std::vector<std::string> unloading_faults(const ElfFacts& facts);
+
+/// Both, in one error. @param isolated it is to have a process of its own, and need not be unloaded
+Status check_facts(const ElfFacts& facts, bool isolated);
+
+/// A plugin's name: 1 to 64 letters, digits, '_' or '-'. Also safe as a file's name.
+bool is_plugin_name(std::string_view name);
 
 }  // namespace dojo::plugins

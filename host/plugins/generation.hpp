@@ -1,79 +1,95 @@
-// One loaded copy of a plugin, from create() to destroy() and unloading.
+// One generation of a plugin: a copy of its file, loaded once, that requests are sent to until the
+// next one takes its place.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <dojo/plugin.h>
 #include <dojo/result.hpp>
 
+#include "plugins/instance.hpp"
 #include "plugins/services.hpp"
 
 namespace dojo::plugins {
 
-/// A route as its plugin declares it, copied: nothing here points into the shared object.
-struct RouteInfo {
-  std::string name;
-  std::string description;
-  std::string request_schema;             ///< JSON, or empty
-  std::string response_schema;            ///< JSON, or empty
-  std::chrono::milliseconds deadline{0};  ///< 0: the host's default
-  std::uint32_t concurrency = 0;          ///< 0: no limit of its own
+/// What a generation is made from.
+struct Blueprint {
+  std::filesystem::path file;               ///< the host's own copy, loaded by nobody before
+  std::uint64_t number = 0;                 ///< counts up over all plugins; answers carry it
+  std::string sha256;                       ///< of the file, hex
+  std::string config = "{}";                ///< the plugin's table of the config, JSON
+  std::optional<std::string> state;         ///< what the generation before hands over
+  unsigned workers = 4;                     ///< threads that will call handle()
+  std::chrono::milliseconds limit{30'000};  ///< for loading, create() and start() together
 };
 
-/// A plugin that is loaded, created and started. Whoever handles a request of it holds a reference;
-/// the last one to go stops, destroys and unloads it, so that must not be a thread of the plugin's
-/// own.
+/// How a generation ended.
+struct Ending {
+  bool unloaded = true;  ///< false: code or threads of it are left in this process for ever
+  std::string why{};     ///< if so
+};
+
+/// Lives in this process (InProcess) or in one of its own (Isolated). load() comes first, end()
+/// last, also where load() failed; between the two any thread may call what is const. load(),
+/// save(), health() and end() are for one thread at a time.
 class Generation {
  public:
-  /// Loads `file` and brings it to life.
-  /// @param config the plugin's table of the config as a JSON object, by the plugin's name
-  /// @return the generation, or why not, in words for an operator: not a plugin, another ABI, what
-  /// create() or start() said
-  template <class ConfigFor>
-  static Result<std::shared_ptr<const Generation>> load(const std::filesystem::path& file,
-                                                        Services& services, ConfigFor config_for) {
-    auto opened = open(file, services);
-    if (!opened) return tl::unexpected(opened.error());
-    if (auto status = (*opened)->bring_up(config_for((*opened)->name())); !status) {
-      return tl::unexpected(status.error());
-    }
-    return std::shared_ptr<const Generation>(std::move(*opened));
-  }
-  ~Generation();
+  virtual ~Generation() = default;
   Generation(const Generation&) = delete;
   Generation& operator=(const Generation&) = delete;
 
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] const std::string& version() const { return version_; }
-  [[nodiscard]] const std::filesystem::path& file() const { return file_; }
   [[nodiscard]] const std::vector<RouteInfo>& routes() const { return routes_; }
+  [[nodiscard]] const Blueprint& blueprint() const { return blueprint_; }
+  [[nodiscard]] std::uint64_t number() const { return blueprint_.number; }
+  [[nodiscard]] virtual bool isolated() const = 0;
+  /// The process it lives in, if that is not the host's.
+  [[nodiscard]] virtual std::optional<std::int64_t> process() const { return std::nullopt; }
 
-  /// dojo_plugin.handle. Worker threads.
-  [[nodiscard]] std::int32_t handle(const dojo_request& request) const;
+  /// dojo_plugin.handle: the answer comes through Services::complete. Each worker has a number
+  /// below blueprint().workers, and calls from one thread at a time.
+  /// @return DOJO_OK if the plugin has taken the request; otherwise it is the caller's to answer
+  [[nodiscard]] virtual std::int32_t handle(const dojo_request& request,
+                                            unsigned worker) const noexcept = 0;
+  /// The hooks of the request's route, if it is `hooked`.
+  [[nodiscard]] virtual Verdict judge(const dojo_request& request,
+                                      unsigned worker) const noexcept = 0;
+  /// Nobody waits for this request any more. Told once, soon after; the plugin may ask
+  /// Services::cancelled as well where it shares a process with it.
+  virtual void cancel(dojo_request_id id) const noexcept = 0;
+
+  /// Loads, creates, restores what is handed over, starts. @return why not, in words for an
+  /// operator
+  virtual Status load() = 0;
+  /// dojo.state/1 @return nothing if it hands nothing over
+  virtual Result<std::optional<std::string>> save() = 0;
+  /// dojo.health/1; good if it has none.
+  virtual Status health() = 0;
+  /// Stops, destroys and unloads. No handle() runs and none follows. @param limit for stop() and
+  /// destroy() together; one that takes longer is left where it is.
+  virtual Ending end(std::chrono::milliseconds limit) = 0;
+
+ protected:
+  explicit Generation(Blueprint blueprint) : blueprint_(std::move(blueprint)) {}
+  void introduce(std::string name, std::string version, std::vector<RouteInfo> routes) {
+    name_ = std::move(name);
+    version_ = std::move(version);
+    routes_ = std::move(routes);
+  }
 
  private:
-  class Library;
-  Generation(std::filesystem::path file, Services& services, std::unique_ptr<Library> library);
-  static Result<std::unique_ptr<Generation>> open(const std::filesystem::path& file,
-                                                  Services& services);
-  Status bring_up(const std::string& config);
-  Status read_routes();
-
-  std::filesystem::path file_;
+  const Blueprint blueprint_;
   std::string name_;
   std::string version_;
   std::vector<RouteInfo> routes_;
-  Services& services_;
-  std::unique_ptr<Library> library_;
-  dojo_host host_{};      // what the plugin was given; it may keep the address
-  dojo_plugin plugin_{};  // its tables
-  bool created_ = false;
-  bool started_ = false;
 };
 
 }  // namespace dojo::plugins

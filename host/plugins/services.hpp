@@ -10,6 +10,16 @@ namespace dojo::plugins {
 
 class Generation;
 
+/// Work that a plugin has posted (dojo.executor/1).
+struct Job {
+  void (*run)(void* data, std::int32_t cancelled) = nullptr;
+  void* data = nullptr;
+};
+
+/// A dojo_response.status beside the ABI's, which only Isolated uses: the process that had the
+/// request has ended. The caller is told 503, code internal. `error` goes to the log.
+inline constexpr std::uint32_t kWorkerDied = 2;
+
 /// Behind the table that every generation is created with. All calls: any thread; none throws.
 class Services {
  public:
@@ -20,6 +30,12 @@ class Services {
   virtual bool cancelled(const Generation& generation, dojo_request_id id) noexcept = 0;
   virtual void log(const Generation& generation, std::int32_t level, dojo_request_id id,
                    std::string_view text) noexcept = 0;
+  virtual void count(const Generation& generation, std::string_view name,
+                     double amount) noexcept = 0;
+  virtual void observe(const Generation& generation, std::string_view name,
+                       double value) noexcept = 0;
+  /// @return false: too much is waiting; the job is still the caller's.
+  virtual bool post(const Generation& generation, Job job) noexcept = 0;
 };
 
 }  // namespace dojo::plugins

@@ -1,4 +1,5 @@
-# dojo_add_plugin(NAME SOURCES…): a plugin for dojo-host, <NAME>.so in the build's plugins/ folder.
+# dojo_add_plugin(NAME SOURCES…): a plugin for dojo-host, <NAME>.so, where CMake puts such things, or in the folder
+# DOJO_PLUGIN_OUTPUT_DIRECTORY if that is set.
 #
 # What it takes care of, so that a plugin can be replaced while the host runs:
 #   -fno-gnu-unique and a version script: only `dojo_plugin_entry` is visible, and dlclose() really unloads
@@ -9,16 +10,21 @@ function(dojo_add_plugin name)
   target_link_libraries(${name} PRIVATE dojo::sdk)
   set_target_properties(${name} PROPERTIES
     PREFIX ""
+    POSITION_INDEPENDENT_CODE ON
     CXX_VISIBILITY_PRESET hidden
     C_VISIBILITY_PRESET hidden
     VISIBILITY_INLINES_HIDDEN ON
-    LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/plugins
     LINK_DEPENDS ${exports})
-  target_compile_features(${name} PRIVATE cxx_std_20)
+  if(DOJO_PLUGIN_OUTPUT_DIRECTORY)
+    set_target_properties(${name} PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${DOJO_PLUGIN_OUTPUT_DIRECTORY})
+  endif()
+  if(CMAKE_CXX_COMPILER_LOADED)  # a project may be in C alone
+    target_compile_features(${name} PRIVATE cxx_std_20)
+  endif()
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     target_compile_options(${name} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-fno-gnu-unique>)
   endif()
-  target_link_options(${name} PRIVATE LINKER:--version-script=${exports} LINKER:-z,now)
+  target_link_options(${name} PRIVATE LINKER:--version-script=${exports} LINKER:-z,now LINKER:--as-needed)
   if(NOT DOJO_SANITIZE)  # the sanitizers' runtime is the program's, and undefined in a shared object
     target_link_options(${name} PRIVATE LINKER:-z,defs)
   endif()

@@ -424,15 +424,24 @@ def test_a_full_queue_is_503(ask, start_host, validator):
     host = start_host("[dispatch]\nworkers = 1\nqueue = 1\n")
     running = Background(curl, host.url + "/Slow", legacy(validator), b'{"ms":1500}')
     host.wait_for_log("slow began")
-    calls = [Background(curl, host.url + "/Echo", legacy(validator), HI) for _ in range(5)]
+    calls = [Background(curl, host.url + "/Fail", legacy(validator), b'{"how":"nothing"}') for _ in range(5)]
     answers = sorted((call.result() for call in calls), key=lambda answer: answer.status)
     assert [answer.status for answer in answers] == [200, 503, 503, 503, 503]  # one waits, the others cannot
-    check(answers[0], 200, "ok", body=HI_MODEL)
+    check(answers[0], 200, "ok", body={})
     for answer in answers[1:]:
         check(answer, 503, "overloaded", "too many requests")
         assert int(answer.headers["retry-after"]) >= 1
     check(running.result(), 200, "ok", body={"ms": 1500})
-    ask(host, legacy(validator), 200, "ok", body=HI_MODEL)
+    ask(host, legacy(validator), 200, "ok", body=HI_MODEL)  # another plugin's queue is its own
+
+
+def test_a_full_queue_of_one_plugin_is_no_others_concern(ask, start_host, validator):
+    host = start_host("[dispatch]\nworkers = 1\nqueue = 1\n")
+    running = Background(curl, host.url + "/Slow", legacy(validator), b'{"ms":1500}')
+    host.wait_for_log("slow began")
+    for _ in range(5):
+        ask(host, legacy(validator), 200, "ok", body=HI_MODEL)
+    check(running.result(), 200, "ok", body={"ms": 1500})
 
 
 def test_draining_refuses_the_new_and_answers_the_old(ask, start_host, validator):
@@ -457,14 +466,13 @@ def test_draining_refuses_a_preflight_too(start_host, validator):
     assert (answer.status, answer.code) == (503, "draining")
 
 
-def test_a_drain_that_takes_too_long_is_cut_off(start_host, validator):
+def test_a_drain_that_takes_too_long_cancels_what_is_left(start_host, validator):
     host = start_host("[dispatch]\ndrain_ms = 200\n")
     running = Background(curl, host.url + "/Slow", legacy(validator), b'{"ms":30000}', flags=["--retry", "0"])
     host.wait_for_log("slow began")
     host.stop(code=1)
     assert "the drain limit has passed" in host.log()
-    with pytest.raises(AssertionError):
-        running.result()
+    check(running.result(), 200, "ok", body={"ms": 30000})  # its handler has seen that it is cancelled
 
 
 # --- answers -----------------------------------------------------------------------------------------------------
@@ -522,4 +530,4 @@ def test_what_is_no_http_is_answered_with_an_envelope_too(dojo_host):
 
 
 def test_nothing_of_this_grew_the_files_that_outlive_the_host(dojo_host):
-    assert os.listdir(dojo_host.config.parent / "state") == ["identity.json"]
+    assert sorted(os.listdir(dojo_host.config.parent / "state")) == ["control", "control.lock", "identity.json", "plugins"]

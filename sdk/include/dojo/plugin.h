@@ -39,7 +39,8 @@ enum {
   DOJO_FAILED = 1,  /* it failed; where there is an error buffer, it says why */
   DOJO_STALE = 2,   /* the request is answered already: nothing was touched */
   DOJO_INVALID = 3, /* an argument breaks the rules of this header */
-  DOJO_UNKNOWN = 4  /* there is no such thing */
+  DOJO_UNKNOWN = 4, /* there is no such thing, or the plugin does not do this */
+  DOJO_REFUSED = 5  /* a hook: this caller may not; the error buffer says why */
 };
 
 /* Levels of dojo_host.log. */
@@ -60,7 +61,7 @@ typedef struct dojo_error {
 } dojo_error;
 
 /* Names one request from dojo_plugin.handle until it is completed; never used twice while a plugin
- * lives. */
+ * lives, never 0. */
 typedef uint64_t dojo_request_id;
 
 /* A request, whole and admitted: its signature is good and it is decompressed.
@@ -69,8 +70,8 @@ typedef uint64_t dojo_request_id;
  * plugin). */
 typedef struct dojo_request {
   uint32_t struct_size;
-  uint32_t route; /* index into dojo_plugin.routes */
-  dojo_request_id id;
+  uint32_t route;       /* index into dojo_plugin.routes */
+  dojo_request_id id;   /* 0 in a hook: there is nothing to complete */
   dojo_span body;       /* JSON text, not yet looked at; DOJO_BODY_PADDING more bytes may be read */
   dojo_span hotkey;     /* the caller's SS58 address */
   dojo_span dialect;    /* how it was signed: "legacy", "dojo/1" */
@@ -121,7 +122,14 @@ typedef struct dojo_host {
   /* Writes a line to the host's log, under the plugin's name. `id` is the request it is about, or
    * 0. */
   void (*log)(void* context, int32_t level, dojo_request_id id, dojo_span text);
-  /* A table of an extension by its name and revision ("dojo.state/1"), or NULL. */
+  /* Adds to a counter of the plugin's. `name`: letters, digits, '_', 1 to 64 of them; the host
+   * shows it as dojo_plugin_<name>{plugin="…"}. Metrics are the host's: a new generation goes on
+   * where the old one was. A plugin has 64 of them at most, more are dropped. `amount` >= 0. */
+  void (*count)(void* context, dojo_span name, double amount);
+  /* Puts a value into a histogram of the plugin's, named as for count(). Times are in seconds. */
+  void (*observe)(void* context, dojo_span name, double value);
+  /* A table of an extension of the host's, by its name and revision (DOJO_EXT_EXECUTOR), or NULL.
+   */
   const void* (*extension)(void* context, const char* name);
 } dojo_host;
 
@@ -134,6 +142,15 @@ typedef struct dojo_route {
   const char* request_schema;  /* JSON Schema of the model asked with, or NULL */
   const char* response_schema; /* of the model answered with, or NULL */
   uint64_t deadline_ms;        /* 0: the host's default */
+  /* Hooks, each may be NULL. [worker] They run after the host's own checks and before handle(), in
+   * this order; the request is theirs to read until they return. blacklist and verify return
+   * DOJO_OK to let it pass, DOJO_REFUSED with a reason that the caller is told (200 "Blacklisted:
+   * …", 403), or anything else, which the caller is told as a handler's failure. */
+  int32_t (*blacklist)(void* self, const struct dojo_request* request, dojo_error* reason);
+  int32_t (*verify)(void* self, const struct dojo_request* request, dojo_error* reason);
+  /* Of the requests that wait for a worker, one of higher priority goes first; 0 is that of a route
+   * without this hook, -1000 to 1000 are told apart. Who waits rises with time. */
+  int32_t (*priority)(void* self, const struct dojo_request* request);
 } dojo_route;
 
 /* A plugin that has been created. `self` is the first argument of each function. */
@@ -154,6 +171,9 @@ typedef struct dojo_plugin {
   void (*stop)(void* self);
   /* [control] The last call. Frees everything. */
   void (*destroy)(void* self);
+  /* [control] A table of an extension that this plugin offers, by its name and revision
+   * (DOJO_EXT_STATE …), or NULL. Lives until destroy(). May be NULL itself. */
+  const void* (*extension)(void* self, const char* name);
 } dojo_plugin;
 
 /* The exported symbol, `dojo_plugin_entry`. Written without constructors, so that it can be read
@@ -166,13 +186,57 @@ typedef struct dojo_plugin_entry_v1 {
       name; /* as in the config: [plugins.<name>]; letters, digits, '_', '-'; 1 to 64 of them */
   const char* version; /* for people: "1.0.0" */
   /* [control] Makes a plugin. `config` is its table of the host's config as a JSON object, {} if
-   * there is none. On DOJO_OK the host owns `*plugin` by the rules above; otherwise nothing is left
-   * behind and `error` says why. */
-  int32_t (*create)(const dojo_host* host, dojo_span config, dojo_plugin* plugin,
+   * there is none. On DOJO_OK `*plugin` points to a table of the plugin's, which lives until
+   * destroy(); otherwise nothing is left behind and `error` says why. */
+  int32_t (*create)(const dojo_host* host, dojo_span config, const dojo_plugin** plugin,
                     dojo_error* error);
-  /* [any] A table of an extension that the plugin offers, by name, or NULL. May be NULL itself. */
-  const void* (*extension)(const char* name);
 } dojo_plugin_entry_v1;
+
+/*
+ * Extensions. A table each, found by its name and revision; a new revision is a new name.
+ */
+
+/* A plugin's: what one generation knows goes to the next when the plugin is replaced. */
+#define DOJO_EXT_STATE "dojo.state/1"
+typedef struct dojo_state_v1 {
+  uint32_t struct_size;
+  /* [control] Writes what the next generation is to know, by calls of write() in order, from this
+   * thread. Requests are being handled meanwhile. DOJO_UNKNOWN: there is nothing to hand over. */
+  int32_t (*save)(void* self, void (*write)(void* write_context, dojo_span bytes),
+                  void* write_context, dojo_error* error);
+  /* [control] After create(), before start(); not called if there is no state. Anything but DOJO_OK
+   * keeps the new generation from serving. `state` lives until the call returns. */
+  int32_t (*restore)(void* self, dojo_span state, dojo_error* error);
+} dojo_state_v1;
+
+/* A plugin's: whether it can do its work. */
+#define DOJO_EXT_HEALTH "dojo.health/1"
+typedef struct dojo_health_v1 {
+  uint32_t struct_size;
+  /* [control] Asked before the plugin serves, when anything but DOJO_OK and DOJO_UNKNOWN keeps it
+   * from serving, and now and then while it serves, when it is shown to the operator. Requests may
+   * be being handled meanwhile. */
+  int32_t (*check)(void* self, dojo_error* error);
+} dojo_health_v1;
+
+/* A plugin's: a test of itself, run in a process of its own before the host loads the file. */
+#define DOJO_EXT_SELFTEST "dojo.selftest/1"
+typedef struct dojo_selftest_v1 {
+  uint32_t struct_size;
+  /* [control] After create(), without start(). Anything but DOJO_OK and DOJO_UNKNOWN refuses the
+   * file. */
+  int32_t (*run)(void* self, dojo_error* error);
+} dojo_selftest_v1;
+
+/* The host's: work of the plugin's own on the threads that run its handlers. */
+#define DOJO_EXT_EXECUTOR "dojo.executor/1"
+typedef struct dojo_executor_v1 {
+  uint32_t struct_size;
+  /* [any] Calls run(data, 0) once from a [worker] thread, or run(data, 1) if the plugin is stopped
+   * before its turn comes. `context` is dojo_host.context. DOJO_FAILED: too much is waiting, run()
+   * is not called. */
+  int32_t (*post)(void* context, void (*run)(void* data, int32_t cancelled), void* data);
+} dojo_executor_v1;
 
 #if defined(__GNUC__)
 #define DOJO_EXPORT __attribute__((visibility("default")))

@@ -48,9 +48,15 @@ std::string all_of(const Config& config) {
                       auth.any_receiver, auth.window.count(), auth.replay_entries,
                       auth.legacy_memory.count(), auth.legacy_entries, auth.deny.size());
   text +=
-      fmt::format("{} {} {} {} {} {} {}\n", dispatch.workers, dispatch.queue, dispatch.in_flight,
-                  dispatch.deadline.count(), dispatch.decompression.max_output,
+      fmt::format("{} {} {} {} {} {} {}\n", config.reload.workers, dispatch.queue,
+                  dispatch.in_flight, dispatch.deadline.count(), dispatch.decompression.max_output,
                   dispatch.decompression.max_window_log, dispatch.decompressed);
+  const auto& reload = config.reload;
+  text += fmt::format("{} {} {} {} {} {} {} {} {} {} {} {}\n", reload.debounce.count(),
+                      reload.rescan.count(), reload.probe.count(), reload.probe_memory >> 20,
+                      reload.start.count(), reload.drain.count(), reload.grace.count(),
+                      reload.stop.count(), reload.probation.count(), reload.probation_requests,
+                      reload.probation_failures, reload.health.count());
   return text;
 }
 
@@ -123,7 +129,28 @@ max_request_bytes = 3
 [log]
 level = "debug"
 format = "json"
+[reload]
+debounce_ms = 1
+rescan_ms = 10
+probe_ms = 20
+probe_memory_mb = 30
+start_ms = 40
+drain_ms = 50
+grace_ms = 60
+stop_ms = 70
+probation_s = 80
+probation_requests = 90
+probation_failures_percent = 100
+health_s = 11
 [plugins.one]
+[run.one]
+workers = 3
+isolation = "process"
+reload = "exclusive"
+memory_mb = 4
+cpu_s = 5
+open_files = 6
+seccomp = true
 )");
   ASSERT_TRUE(config) << config.error().message;
   EXPECT_EQ(all_of(*config),
@@ -131,7 +158,12 @@ format = "json"
             "::1 9000 3 5 10.0.0.0/8,::1\n"
             "1 2 600 70 9 4 5 6 7 8 9 10 0 12\n"
             "false true true 100 16 2 17 1\n"
-            "1 2 3 4 2 10 3\n");
+            "1 2 3 4 2 10 3\n"
+            "1 10 20 30 40 50 60 70 80 90 100 11\n");
+  EXPECT_EQ(settings_of(*config, "one").run,
+            (plugins::RunOptions{3, plugins::Isolation::process, plugins::Replacement::exclusive,
+                                 std::uint64_t{4} << 20, 5, 6, true}));
+  EXPECT_EQ(settings_of(*config, "another").run, plugins::RunOptions());
   EXPECT_TRUE(config->auth.deny.contains(key.public_key()));
 }
 
@@ -158,15 +190,26 @@ TEST(Config, NamesFileAndLineOfEachMistake) {
 }
 
 TEST(Config, RefusesNumbersOutOfRange) {
-  for (const char* text :
-       {"[http]\nthreads = -1", "[http]\nthreads = 1025", "[http]\nbacklog = 65536",
-        "[http]\nmax_head_bytes = 511", "[http]\nhead_timeout_ms = 0", "[http]\nlinger_ms = -1",
-        "[http]\nidle_timeout_ms = 1000000001", "[auth]\nwindow_ms = 99",
-        "[auth]\nwindow_ms = 600001", "[auth]\nlegacy_memory_h = 8761",
-        "[auth]\nreplay_entries = 15", "[dispatch]\nworkers = 4097",
-        "[dispatch]\nin_flight = 16777217", "[dispatch]\nqueue = 0", "[compression]\nlevel = 23",
-        "[compression]\nlevel = 0", "[compression]\nmax_window_log = 28",
-        "[http]\nmax_body_bytes = -9223372036854775808"}) {
+  for (const char* text : {"[http]\nthreads = -1",
+                           "[http]\nthreads = 1025",
+                           "[http]\nbacklog = 65536",
+                           "[http]\nmax_head_bytes = 511",
+                           "[http]\nhead_timeout_ms = 0",
+                           "[http]\nlinger_ms = -1",
+                           "[http]\nidle_timeout_ms = 1000000001",
+                           "[auth]\nwindow_ms = 99",
+                           "[auth]\nwindow_ms = 600001",
+                           "[auth]\nlegacy_memory_h = 8761",
+                           "[auth]\nreplay_entries = 15",
+                           "[dispatch]\nworkers = 4097",
+                           "[reload]\nprobe_ms = 1",
+                           "[run.one]\nisolation = \"jail\"",
+                           "[dispatch]\nin_flight = 16777217",
+                           "[dispatch]\nqueue = 0",
+                           "[compression]\nlevel = 23",
+                           "[compression]\nlevel = 0",
+                           "[compression]\nmax_window_log = 28",
+                           "[http]\nmax_body_bytes = -9223372036854775808"}) {
     EXPECT_THAT(wrong(text), testing::StartsWith("dojo.toml:2: ")) << text;
   }
 }
@@ -226,9 +269,10 @@ x = 1
   ASSERT_TRUE(config) << config.error().message;
   const auto& plugin = config->plugins.at("score");
   EXPECT_EQ(plugin.where, "dojo.toml:2");
-  ASSERT_TRUE(check_json(plugin.json)) << plugin.json << check_json(plugin.json).error().message;
+  ASSERT_TRUE(check_json(plugin.config))
+      << plugin.config << check_json(plugin.config).error().message;
   rapidjson::Document json;
-  json.Parse(plugin.json.data(), plugin.json.size());
+  json.Parse(plugin.config.data(), plugin.config.size());
   EXPECT_STREQ(json["text"].GetString(), "q\"\\\n\t\xc3\xa9\x01");
   EXPECT_EQ(json["odd \"key\"\n"].GetInt(), 1);
   EXPECT_EQ(json["hex"].GetInt(), 255);
@@ -237,7 +281,7 @@ x = 1
   EXPECT_EQ(json["list"][1][0].GetDouble(), 2.5);
   EXPECT_EQ(json["inner"]["deep"]["x"].GetInt(), 1);
   EXPECT_STREQ(json["when"].GetString(), "1979-05-27T07:32:00Z");
-  EXPECT_EQ(config->plugins.at("empty").json, "{}");
+  EXPECT_EQ(config->plugins.at("empty").config, "{}");
 }
 
 TEST(Listen, IsAddressAndPort) {

@@ -12,6 +12,7 @@
 #include <dojo/wire/envelope.hpp>
 
 #include "host/support.hpp"
+#include "pipeline/roster.hpp"
 
 namespace dojo::pipeline {
 namespace {
@@ -26,18 +27,15 @@ using testing::Not;
 class DispatcherTest : public testing::Test {
  protected:
   Dispatcher& start(const std::string& config = "{}") {
-    dispatcher = std::make_unique<Dispatcher>(options, lines.log(), counts);
-    const auto added = routes.add(test::load("test_behaviours", *dispatcher, config));
-    if (!added) throw std::runtime_error(added.error().message);
+    dispatcher = std::make_unique<Dispatcher>(options, lines.log(), metrics, counts);
+    roster = std::make_unique<Roster>(routes, *dispatcher);
+    served =
+        std::make_unique<test::Served>(*roster, *dispatcher, "test_behaviours", config, workers);
     return *dispatcher;
   }
-  void stop() {
-    if (dispatcher) dispatcher->stop([this] { routes.clear(); });
-  }
-  ~DispatcherTest() override {
-    stop();
-    dispatcher.reset();
-  }
+  void stop() { served.reset(); }
+  Crew& crew() { return *dispatcher->crew_of(**served); }
+  std::size_t queued() { return crew().executor().waiting(); }
 
   std::unique_ptr<Call> call(const std::string& route, Inbox& inbox, std::string body = "{}") {
     auto made = std::make_unique<Call>();
@@ -70,14 +68,17 @@ class DispatcherTest : public testing::Test {
 
   DispatchOptions options = [] {
     DispatchOptions made;
-    made.workers = 4;
     made.deadline = 60s;
     return made;
   }();
+  unsigned workers = 4;
   test::Lines lines;
+  admin::Metrics metrics;
   CodeCounts counts{};
   RouteTable routes;
   std::unique_ptr<Dispatcher> dispatcher;
+  std::unique_ptr<Roster> roster;
+  std::unique_ptr<test::Served> served;
 };
 
 // ---- answers
@@ -179,7 +180,7 @@ TEST_F(DispatcherTest, TakesTheFirstOfTwoAnswers) {
 }
 
 TEST_F(DispatcherTest, LetsAPluginAnswerOnlyWhatItWasGiven) {
-  options.workers = 1;  // so that all others are still the host's
+  workers = 1;  // so that all others are still the host's
   start();
   std::vector<Inbox> inboxes(64);
   for (auto& inbox : inboxes) submit("Guesses", inbox);
@@ -215,6 +216,7 @@ TEST_F(DispatcherTest, RefusesABodyThatIsNoZstdOrTooLarge) {
 
 TEST_F(DispatcherTest, BoundsWhatAllDecompressedBodiesTake) {
   options.decompressed = 2'500'000;
+  workers = 1;  // several at once could all find that it is too much
   start();
   const auto frame = *wire::compress("{\"x\":\"" + std::string(1'000'000, ' ') + "\"}");
   std::vector<Inbox> inboxes(8);
@@ -269,7 +271,7 @@ TEST_F(DispatcherTest, TellsAPluginWhenNobodyWaitsAnyMore) {
 }
 
 TEST_F(DispatcherTest, AnswersForWhatWaitsInTheQueueTooLong) {
-  options.workers = 1;
+  workers = 1;
   options.deadline = 100ms;
   start();
   Inbox blocked;
@@ -285,7 +287,7 @@ TEST_F(DispatcherTest, AnswersForWhatWaitsInTheQueueTooLong) {
 }
 
 TEST_F(DispatcherTest, DoesNotTroubleAPluginForACallerWhoHasGone) {
-  options.workers = 1;
+  workers = 1;
   start();
   Inbox blocked;
   Inbox gone;
@@ -293,7 +295,7 @@ TEST_F(DispatcherTest, DoesNotTroubleAPluginForACallerWhoHasGone) {
   submit("Fails", gone);
   gone.abandon();
   submit("Opens", gone);
-  ASSERT_TRUE(eventually([&] { return dispatcher->queued() == 2; }));
+  ASSERT_TRUE(eventually([&] { return queued() == 2; }));
   stop();
   EXPECT_EQ(counted(Code::internal), 0u);
   EXPECT_THAT(lines.text(), Not(HasSubstr("the secret reason")));
@@ -302,12 +304,12 @@ TEST_F(DispatcherTest, DoesNotTroubleAPluginForACallerWhoHasGone) {
 // ---- bounds
 
 TEST_F(DispatcherTest, RefusesWhatItsQueueCannotHold) {
-  options.workers = 1;
+  workers = 1;
   options.queue = 2;
   start();
   std::vector<Inbox> inboxes(8);
   submit("Blocks", inboxes[0]);
-  ASSERT_TRUE(eventually([&] { return dispatcher->queued() == 0; }));
+  ASSERT_TRUE(eventually([&] { return queued() == 0; }));
   for (std::size_t i = 1; i < inboxes.size(); ++i) submit("Answers", inboxes[i]);
   for (std::size_t i = 3; i < inboxes.size(); ++i) {
     const auto answer = inboxes[i].answer();
@@ -332,10 +334,10 @@ TEST_F(DispatcherTest, LimitsARouteToItsConcurrency) {
   start();
   std::vector<Inbox> inboxes(3);
   for (auto& inbox : inboxes) submit("KeepsOne", inbox);
-  ASSERT_TRUE(eventually([&] { return dispatcher->queued() == 2; }));
+  ASSERT_TRUE(eventually([&] { return queued() == 2; }));
   EXPECT_THAT(ask("Releases").body, HasSubstr("[0]"));
   EXPECT_THAT(inboxes[0].answer().body, HasSubstr("late"));
-  ASSERT_TRUE(eventually([&] { return dispatcher->queued() == 1; }));
+  ASSERT_TRUE(eventually([&] { return queued() == 1; }));
 }
 
 TEST_F(DispatcherTest, KeepsServingOthersWhenOneRouteIsStuckForGood) {
@@ -377,12 +379,12 @@ TEST_F(DispatcherTest, DrainsWhatIsUnderWay) {
 }
 
 TEST_F(DispatcherTest, AnswersWhatIsLeftWhenItStops) {
-  options.workers = 2;
+  workers = 2;
   start();
   std::vector<Inbox> inboxes(10);
   submit("KeepsLong", inboxes[0]);
   for (std::size_t i = 1; i < inboxes.size(); ++i) submit("KeepsOne", inboxes[i]);
-  ASSERT_TRUE(eventually([&] { return dispatcher->queued() == 8; }));
+  ASSERT_TRUE(eventually([&] { return queued() == 8; }));
   stop();
   for (auto& inbox : inboxes) EXPECT_EQ(inbox.answer().code, Code::draining);
   EXPECT_EQ(counted(Code::draining), 10u);

@@ -1,5 +1,3 @@
-#include "plugins/generation.hpp"
-
 #include <filesystem>
 #include <fstream>
 
@@ -7,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "host/support.hpp"
+#include "plugins/in_process.hpp"
 
 namespace dojo::plugins {
 namespace {
@@ -15,17 +14,18 @@ using testing::HasSubstr;
 
 test::NoServices no_services;
 
-std::string refusal(const std::filesystem::path& file) {
-  const auto generation =
-      Generation::load(file, no_services, [](const std::string&) { return "{}"; });
-  return generation ? "" : generation.error().message;
+std::string refusal(const std::filesystem::path& file, const std::string& config = "{}") {
+  InProcess generation(test::blueprint(file, config), no_services);
+  const auto status = generation.load();
+  return status ? "" : status.error().message;
 }
 
 TEST(Generation, IsNamedAndHasItsRoutes) {
   const auto generation = test::load("test_behaviours", no_services);
   EXPECT_EQ(generation->name(), "behaviours");
   EXPECT_EQ(generation->version(), "1.0.0");
-  EXPECT_EQ(generation->file(), test::plugin("test_behaviours"));
+  EXPECT_EQ(generation->blueprint().file, test::plugin("test_behaviours"));
+  EXPECT_FALSE(generation->isolated());
   ASSERT_GT(generation->routes().size(), 5u);
   EXPECT_EQ(generation->routes()[0].name, "Answers");
   EXPECT_EQ(generation->routes()[0].description, "for a test");
@@ -37,20 +37,9 @@ TEST(Generation, MayBeWrittenInC) {
   EXPECT_EQ(test::load("test_plugin_c", no_services)->routes()[0].name, "CEcho");
 }
 
-TEST(Generation, AsksForTheConfigByTheNameInTheFile) {
-  std::string asked;
-  (void)Generation::load(test::plugin("test_rival"), no_services, [&](const std::string& name) {
-    asked = name;
-    return std::string("{}");
-  });
-  EXPECT_EQ(asked, "rival");
-}
-
 TEST(Generation, SaysWhyAPluginTakesNoConfig) {
-  const auto generation = Generation::load(test::plugin("test_rival"), no_services,
-                                           [](const std::string&) { return R"({"a":1})"; });
-  ASSERT_FALSE(generation);
-  EXPECT_EQ(generation.error().message, "create failed (1): config: this plugin takes none");
+  EXPECT_EQ(refusal(test::plugin("test_rival"), R"({"a":1})"),
+            "create failed (1): config: this plugin takes none");
 }
 
 TEST(Generation, SaysWhyAPluginIsRefused) {
@@ -62,7 +51,7 @@ TEST(Generation, SaysWhyAPluginIsRefused) {
   EXPECT_THAT(refusal(test::plugin("test_faulty_name")), HasSubstr("its name \"not a name\""));
   EXPECT_EQ(refusal(test::plugin("test_faulty_start")), "start failed (1): the GPU is on fire");
   EXPECT_THAT(refusal(test::plugin("test_faulty_create")),
-              HasSubstr("create let an exception out"));
+              HasSubstr("create failed (1): it let an exception out"));
   EXPECT_THAT(refusal(test::plugin("test_faulty_routes")),
               HasSubstr("route One: it declares this route twice"));
   EXPECT_THAT(refusal(test::plugin("test_faulty_route_name")), HasSubstr("route \"a/b\""));
@@ -79,15 +68,11 @@ TEST(Generation, RefusesAFileThatIsNoSharedObject) {
 }
 
 TEST(Generation, IsUnloadedAtTheEnd) {
-  const auto mapped = [] {
-    std::ifstream maps("/proc/self/maps");
-    const std::string all{std::istreambuf_iterator<char>(maps), {}};
-    return all.find("test_rival.so") != std::string::npos;
-  };
-  auto generation = test::load("test_rival", no_services);
-  EXPECT_TRUE(mapped());
-  generation.reset();
-  EXPECT_FALSE(mapped());
+  const auto generation = test::load("test_rival", no_services);
+  EXPECT_TRUE(is_mapped(test::plugin("test_rival")));
+  const auto ending = generation->end(std::chrono::seconds(20));
+  EXPECT_TRUE(ending.unloaded) << ending.why;
+  EXPECT_FALSE(is_mapped(test::plugin("test_rival")));
 }
 
 }  // namespace

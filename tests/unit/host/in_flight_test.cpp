@@ -19,7 +19,7 @@ class InFlightTest : public testing::Test {
  protected:
   std::unique_ptr<Call> call(Inbox& inbox, Clock::time_point deadline = Clock::now() + 1h) {
     auto made = std::make_unique<Call>();
-    made->route = {generation, 0, nullptr};
+    made->route = {crew, 0, nullptr, Crew::Place(*crew)};
     made->terms.request_id = "trace";
     made->caller.hotkey = "5Hotkey";
     made->deadline = deadline;
@@ -37,7 +37,8 @@ class InFlightTest : public testing::Test {
   }
 
   test::NoServices services;
-  std::shared_ptr<const plugins::Generation> generation = test::load("test_behaviours", services);
+  std::shared_ptr<plugins::Generation> generation = test::load("test_behaviours", services);
+  std::shared_ptr<Crew> crew = test::crew(generation);
   InFlight calls{4};
 };
 
@@ -177,9 +178,49 @@ TEST_F(InFlightTest, IsCleared) {
   open(inbox);
   hand_over(open(inbox, now));
   calls.take_overdue(now);
-  EXPECT_EQ(calls.clear().size(), 2u);
+  const auto other = test::crew(test::load("test_plugin_c", services));
+  EXPECT_EQ(calls.clear(*other).size(), 0u) << "these are another crew's";
+  EXPECT_EQ(calls.clear(*crew).size(), 2u);
+  EXPECT_EQ(crew->open(), 0u);
   EXPECT_EQ(calls.size(), 0u);
   EXPECT_TRUE(calls.wait_until_answered(now));
+}
+
+TEST_F(InFlightTest, GivesUpACrewsCalls) {
+  Inbox inbox;
+  const auto queued = open(inbox);
+  const auto running = open(inbox);
+  hand_over(running);
+  const auto taken = calls.take_waiting(*crew);
+  ASSERT_EQ(taken.size(), 2u);
+  EXPECT_EQ(calls.start(queued), nullptr) << "nobody has it, so it is over";
+  EXPECT_TRUE(calls.cancelled(running)) << "its plugin may still read it";
+  EXPECT_EQ(calls.size(), 1u);
+}
+
+TEST_F(InFlightTest, TellsOnceThatNobodyWaits) {
+  Inbox inbox;
+  const auto id = open(inbox);
+  inbox.abandon();
+  EXPECT_TRUE(calls.take_idle().empty()) << "no plugin has it yet";
+  hand_over(id);
+  const auto idle = calls.take_idle();
+  ASSERT_EQ(idle.size(), 1u);
+  EXPECT_EQ(idle[0].id, id);
+  EXPECT_EQ(idle[0].crew, crew);
+  EXPECT_TRUE(calls.take_idle().empty());
+}
+
+TEST_F(InFlightTest, PutsACallBackThatWasOnlyLookedAt) {
+  Inbox inbox;
+  const auto now = Clock::now();
+  const auto id = open(inbox, now);
+  ASSERT_NE(calls.start(id), nullptr);
+  EXPECT_TRUE(calls.put_back(id));
+  ASSERT_NE(calls.start(id), nullptr);
+  EXPECT_EQ(calls.take_overdue(now).size(), 1u);
+  EXPECT_FALSE(calls.put_back(id)) << "its deadline has passed meanwhile";
+  EXPECT_EQ(calls.size(), 0u);
 }
 
 TEST_F(InFlightTest, AnswersEachCallOnceWhateverRaces) {

@@ -25,18 +25,8 @@ WallTime wall_clock() {
   return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
 }
 
-DispatchOptions two_workers() {
-  DispatchOptions options;
-  options.workers = 2;
-  return options;
-}
-
 class PipelineTest : public testing::Test {
  protected:
-  PipelineTest() {
-    const auto added = pipeline.routes().add(test::load("test_behaviours", pipeline.dispatcher()));
-    EXPECT_TRUE(added);
-  }
   /// Sends a head and, if it is admitted, a body.
   Answer send(const SignedHead& head, std::string body = "{}") {
     auto admission = pipeline.admit(head.head(), "10.1.2.3");
@@ -55,7 +45,9 @@ class PipelineTest : public testing::Test {
   const wire::Keypair self = wire::Keypair::generate();
   const wire::Keypair caller = wire::Keypair::generate();
   test::Lines lines;
-  Pipeline pipeline{{}, two_workers(), 3, self.public_key(), lines.log(), wall_clock};
+  admin::Metrics metrics;
+  Pipeline pipeline{{}, {}, 3, self.public_key(), lines.log(), metrics, wall_clock};
+  test::Served served{pipeline.serving(), pipeline.services(), "test_behaviours"};
 };
 
 TEST_F(PipelineTest, AnswersASignedRequest) {
@@ -198,8 +190,8 @@ TEST_F(PipelineTest, EndsItsPluginsBeforeWhatServesThem) {
   // With nothing but its destructor: a plugin's thread may be answering.
   std::vector<Inbox> inboxes(40);
   {
-    Pipeline other{{}, two_workers(), 3, self.public_key(), lines.log(), wall_clock};
-    ASSERT_TRUE(other.routes().add(test::load("test_behaviours", other.dispatcher())));
+    Pipeline other{{}, {}, 3, self.public_key(), lines.log(), metrics, wall_clock};
+    const test::Served here(other.serving(), other.services(), "test_behaviours");
     for (auto& inbox : inboxes) {
       const auto head = legacy(caller, "/LargeThread");
       auto admission = other.admit(head.head(), "peer");

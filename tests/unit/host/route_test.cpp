@@ -12,12 +12,17 @@ using testing::HasSubstr;
 
 class RouteTableTest : public testing::Test {
  protected:
+  std::shared_ptr<Crew> crew(const std::string& plugin) {
+    return test::crew(test::load(plugin, services));
+  }
+  Status add(const std::string& plugin) { return table.swap(crew(plugin), nullptr); }
+
   test::NoServices services;
   RouteTable table;
 };
 
 TEST_F(RouteTableTest, FindsARouteByItsPath) {
-  ASSERT_TRUE(table.add(test::load("test_behaviours", services)));
+  ASSERT_TRUE(add("test_behaviours"));
   const auto route = table.find("/Answers");
   ASSERT_TRUE(route);
   EXPECT_EQ(route->info().name, "Answers");
@@ -28,7 +33,7 @@ TEST_F(RouteTableTest, FindsARouteByItsPath) {
 }
 
 TEST_F(RouteTableTest, GivesAGateToLimitedRoutesAlone) {
-  ASSERT_TRUE(table.add(test::load("test_behaviours", services)));
+  ASSERT_TRUE(add("test_behaviours"));
   EXPECT_EQ(table.find("/Answers")->gate, nullptr);
   const auto limited = table.find("/KeepsOne");
   ASSERT_NE(limited->gate, nullptr);
@@ -37,25 +42,48 @@ TEST_F(RouteTableTest, GivesAGateToLimitedRoutesAlone) {
 }
 
 TEST_F(RouteTableTest, TakesAllOfAPluginOrNothing) {
-  ASSERT_TRUE(table.add(test::load("test_behaviours", services)));
-  const auto before = table.all().size();
-  const auto status = table.add(test::load("test_rival", services));
+  ASSERT_TRUE(add("test_behaviours"));
+  const auto status = add("test_rival");
   ASSERT_FALSE(status);
-  EXPECT_THAT(status.error().message, HasSubstr("route /Answers is claimed by both behaviours ("));
-  EXPECT_THAT(status.error().message, HasSubstr("and rival ("));
-  EXPECT_FALSE(table.find("/OnlyHere"));
-  EXPECT_EQ(table.all().size(), before);
+  EXPECT_THAT(status.error().message,
+              HasSubstr("route /Answers is claimed by both behaviours and rival"));
+  EXPECT_FALSE(table.has("/OnlyHere"));
+  EXPECT_EQ(table.find("/Answers")->generation().name(), "behaviours");
 }
 
-TEST_F(RouteTableTest, LetsGoOfItsGenerations) {
-  auto generation = test::load("test_rival", services);
-  const std::weak_ptr<const plugins::Generation> seen = generation;
-  ASSERT_TRUE(table.add(generation));
-  generation.reset();
-  EXPECT_FALSE(seen.expired());
-  table.clear();
+TEST_F(RouteTableTest, SwapsOneCrewForTheNext) {
+  const auto first = crew("test_behaviours");
+  ASSERT_TRUE(table.swap(first, nullptr));
+  const auto second = crew("test_rival");
+  ASSERT_TRUE(table.swap(second, first.get())) << "what the one before has is free to take";
+  EXPECT_EQ(table.find("/Answers")->crew, second);
+  EXPECT_TRUE(table.has("/OnlyHere"));
+  EXPECT_FALSE(table.has("/KeepsOne")) << "a route that the next one does not have is gone";
+}
+
+TEST_F(RouteTableTest, GivesEachRequestAPlace) {
+  const auto here = crew("test_behaviours");
+  ASSERT_TRUE(table.swap(here, nullptr));
+  EXPECT_TRUE(table.has("/Answers"));
+  EXPECT_EQ(here->open(), 0u);
+  {
+    auto route = table.find("/Answers");
+    EXPECT_EQ(here->open(), 1u);
+    const auto moved = std::move(*route);
+    EXPECT_EQ(here->open(), 1u);
+    EXPECT_FALSE(here->wait_until_idle(std::chrono::milliseconds(1)));
+  }
+  EXPECT_TRUE(here->wait_until_idle(std::chrono::milliseconds(0)));
+}
+
+TEST_F(RouteTableTest, LetsGoOfACrew) {
+  auto here = crew("test_rival");
+  const std::weak_ptr<Crew> seen = here;
+  ASSERT_TRUE(table.swap(here, nullptr));
+  table.remove(*here);
+  here.reset();
   EXPECT_TRUE(seen.expired());
-  EXPECT_FALSE(table.find("/Answers"));
+  EXPECT_FALSE(table.has("/Answers"));
 }
 
 }  // namespace

@@ -10,7 +10,7 @@
 #include <dojo/wire/compression.hpp>
 #include <dojo/wire/envelope.hpp>
 
-#include "host/signed_head.hpp"
+#include "host/host_test.hpp"
 #include "host/support.hpp"
 #include "net/client.hpp"
 
@@ -21,64 +21,11 @@ namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 using testing::HasSubstr;
 
-class ServerTest : public testing::Test {
- protected:
-  ServerTest() {
-    const auto* test = testing::UnitTest::GetInstance()->current_test_info();
-    folder = fs::path(testing::TempDir()) / (std::string("dojo_") + test->name());
-    fs::remove_all(folder);
-    fs::create_directories(folder);
-    config = default_config();
-    config.http.port = 0;
-    config.http.threads = 2;
-    config.dispatch.workers = 2;
-    config.plugins_dir = folder;
-    config.drain = 20s;
-    add("test_behaviours");
-  }
-  ~ServerTest() override {
-    server.reset();
-    fs::remove_all(folder);
-  }
-  void add(const std::string& plugin) {
-    fs::copy_file(test::plugin(plugin), folder / (plugin + ".so"));
-  }
-  Server& start() {
-    auto made = Server::create(config, self, lines.log());
-    if (!made) throw std::runtime_error(made.error().message);
-    server = std::move(*made);
-    server->start();
-    return *server;
-  }
-  /// A signed request as it stands on the wire.
-  std::string request(const std::string& path, const std::string& body = "{}",
-                      const std::string& headers = "") {
-    const auto now =
-        std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
-    const auto head = test::dojo1(caller, test::statement(self, path, body, now));
-    std::string all = headers + "Content-Length: " + std::to_string(body.size()) + "\r\n";
-    for (const auto& field : head.fields) {
-      all += std::string(field.name_string()) + ": " + std::string(field.value()) + "\r\n";
-    }
-    return net::request(path, all, body, "POST");
-  }
-  std::optional<net::Reply> ask(const std::string& path, const std::string& body = "{}") {
-    auto client = net::Client::to(server->port());
-    client.send(request(path, body));
-    return client.read_reply();
-  }
-
-  const wire::Keypair self = wire::Keypair::generate();
-  const wire::Keypair caller = wire::Keypair::generate();
-  test::Lines lines;
-  fs::path folder;
-  Config config;
-  std::unique_ptr<Server> server;
-};
+using ServerTest = test::HostTest;
 
 TEST_F(ServerTest, ServesItsPlugins) {
   start();
-  EXPECT_EQ(server->plugins_loaded(), 1u);
+  EXPECT_EQ(server->plugins().list().size(), 1u);
   const auto reply = ask("/Answers", R"({"a":1})");
   ASSERT_TRUE(reply);
   EXPECT_EQ(reply->status, 200);
@@ -132,17 +79,16 @@ TEST_F(ServerTest, LeavesOutAPluginThatClaimsAnothersRoute) {
   add("test_rival");
   add("test_faulty_start");
   start();
-  EXPECT_EQ(server->plugins_loaded(), 1u);
-  EXPECT_EQ(server->plugins_refused(), 2u);
-  EXPECT_TRUE(lines.has("route /Answers is claimed by both behaviours ("));
-  EXPECT_TRUE(lines.has("start failed (1): the GPU is on fire"));
+  EXPECT_EQ(lines.count("plugin serves"), 1u);
+  EXPECT_TRUE(lines.has("route /Answers is claimed by both behaviours and rival"));
+  EXPECT_TRUE(lines.has("start failed (1): the GPU is on fire")) << lines.text();
   EXPECT_EQ(ask("/Answers")->status, 200);
   EXPECT_EQ(ask("/OnlyHere")->status, 404);
 }
 
 TEST_F(ServerTest, GivesEachPluginItsConfig) {
-  config.plugins["behaviours"] = {R"({"mine":1})", "dojo.toml:7"};
-  config.plugins["absent"] = {"{}", "dojo.toml:9"};
+  config.plugins["behaviours"] = {R"({"mine":1})", "dojo.toml:7", {}};
+  config.plugins["absent"] = {"{}", "dojo.toml:9", {}};
   start();
   EXPECT_THAT(ask("/Describes")->body, HasSubstr(R"("config":{"mine":1})"));
   EXPECT_TRUE(lines.has("config for a plugin that is not there"));
@@ -153,7 +99,7 @@ TEST_F(ServerTest, SaysWhereARefusedConfigStands) {
   fs::remove_all(folder);
   fs::create_directories(folder);
   add("test_rival");
-  config.plugins["rival"] = {R"({"mine":1})", "dojo.toml:7"};
+  config.plugins["rival"] = {R"({"mine":1})", "dojo.toml:7", {}};
   start();
   EXPECT_TRUE(lines.has("dojo.toml:7: create failed (1): config: this plugin takes none"))
       << lines.text();
@@ -180,7 +126,7 @@ TEST_F(ServerTest, DrainsWhatIsUnderWay) {
     clients.back().send(request(i % 2 == 0 ? "/LargeThread" : "/Answers"));
   }
   ASSERT_EQ(clients[1].read_reply()->status, 200);
-  EXPECT_TRUE(server->drain());
+  EXPECT_TRUE(server->drain()) << lines.text();
   for (std::size_t i = 0; i < clients.size(); ++i) {
     if (i == 1) continue;
     const auto reply = clients[i].read_reply();

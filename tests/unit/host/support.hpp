@@ -1,6 +1,7 @@
 // What the host's tests share: a log that is read back, callers that wait, plugins that misbehave.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <filesystem>
@@ -15,12 +16,15 @@
 
 #include <gtest/gtest.h>
 #include <spdlog/sinks/ostream_sink.h>
+#include <unistd.h>
 
 #include <dojo/model.hpp>
 
 #include "log.hpp"
 #include "pipeline/call.hpp"
-#include "plugins/generation.hpp"
+#include "pipeline/crew.hpp"
+#include "plugins/in_process.hpp"
+#include "plugins/serving.hpp"
 
 namespace dojo::test {
 
@@ -153,13 +157,24 @@ inline std::string header_of(const pipeline::Answer& answer, std::string_view na
   return {};
 }
 
-inline std::shared_ptr<const plugins::Generation> load(const std::string& name,
-                                                       plugins::Services& services,
-                                                       const std::string& config = "{}") {
-  auto generation =
-      plugins::Generation::load(plugin(name), services, [&](const std::string&) { return config; });
-  if (!generation) throw std::runtime_error(generation.error().message);
-  return *generation;
+inline plugins::Blueprint blueprint(const std::filesystem::path& file,
+                                    const std::string& config = "{}", unsigned workers = 4) {
+  static std::atomic<std::uint64_t> numbers{0};
+  plugins::Blueprint made;
+  made.file = file;
+  made.number = ++numbers;
+  made.config = config;
+  made.workers = workers;
+  return made;
+}
+
+/// A generation in this process, loaded.
+inline std::shared_ptr<plugins::Generation> load(const std::string& name,
+                                                 plugins::Services& services,
+                                                 const std::string& config = "{}") {
+  auto generation = std::make_shared<plugins::InProcess>(blueprint(plugin(name), config), services);
+  if (auto status = generation->load(); !status) throw std::runtime_error(status.error().message);
+  return generation;
 }
 
 /// The services of a host that does nothing.
@@ -172,6 +187,63 @@ class NoServices : public plugins::Services {
   bool cancelled(const plugins::Generation&, dojo_request_id) noexcept override { return false; }
   void log(const plugins::Generation&, std::int32_t, dojo_request_id,
            std::string_view) noexcept override {}
+  void count(const plugins::Generation&, std::string_view, double) noexcept override {}
+  void observe(const plugins::Generation&, std::string_view, double) noexcept override {}
+  bool post(const plugins::Generation&, plugins::Job) noexcept override { return false; }
 };
+
+/// A file that nobody else has loaded.
+inline std::filesystem::path own_copy(const std::string& name) {
+  static std::atomic<int> copies{0};
+  const auto copy = std::filesystem::path(testing::TempDir()) /
+                    (name + std::to_string(getpid()) + "-" + std::to_string(++copies) + ".so");
+  std::filesystem::copy_file(plugin(name), copy, std::filesystem::copy_options::overwrite_existing);
+  return copy;
+}
+
+/// A generation in this process that serves, until it is ended.
+class Served {
+ public:
+  Served(plugins::Serving& serving, plugins::Services& services, const std::string& name,
+         const std::string& config = "{}", unsigned workers = 4)
+      : serving_(serving),
+        generation_(std::make_shared<plugins::InProcess>(blueprint(own_copy(name), config, workers),
+                                                         services)) {
+    serving_.prepare(generation_);
+    auto status = generation_->load();
+    if (status) status = serving_.activate(*generation_, nullptr);
+    if (status) return;
+    end();
+    throw std::runtime_error(status.error().message);
+  }
+  ~Served() { end(); }
+  Served(const Served&) = delete;
+  Served& operator=(const Served&) = delete;
+
+  plugins::Generation& operator*() const { return *generation_; }
+  /// Requests are cancelled at once, and workers waited for.
+  void end() {
+    if (std::exchange(ended_, true)) return;
+    serving_.deactivate(*generation_);
+    EXPECT_TRUE(serving_.retire(*generation_, 0ms, 100ms) ||
+                serving_.retire(*generation_, 0ms, 20s));
+    const auto ending = generation_->end(20s);
+    EXPECT_TRUE(ending.unloaded) << ending.why;
+    std::filesystem::remove(generation_->blueprint().file);
+    serving_.forget(*generation_);
+  }
+
+ private:
+  plugins::Serving& serving_;
+  std::shared_ptr<plugins::InProcess> generation_;
+  bool ended_ = false;
+};
+
+/// A crew whose workers drop what they are given.
+inline std::shared_ptr<pipeline::Crew> crew(std::shared_ptr<plugins::Generation> generation) {
+  pipeline::Executor::Options options;
+  options.run = [](pipeline::Executor&, pipeline::Task&&, unsigned) {};
+  return std::make_shared<pipeline::Crew>(std::move(generation), std::move(options));
+}
 
 }  // namespace dojo::test

@@ -15,8 +15,10 @@ namespace {
 
 using namespace dojo;
 using namespace std::chrono_literals;
+using testing::AnyOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
 
 struct Ping {
   std::string text;
@@ -63,9 +65,25 @@ class FakeHost {
       host.lines_.push_back(std::to_string(level) + ' ' + std::to_string(id) + ' ' +
                             std::string(detail::view(text)));
     };
-    table_.extension = [](void*, const char*) -> const void* { return nullptr; };
+    table_.count = [](void* self, dojo_span name, double amount) {
+      static_cast<FakeHost*>(self)->note("count", name, amount);
+    };
+    table_.observe = [](void* self, dojo_span name, double value) {
+      static_cast<FakeHost*>(self)->note("observe", name, value);
+    };
+    table_.extension = [](void* self, const char* name) -> const void* {
+      auto& host = *static_cast<FakeHost*>(self);
+      return std::string_view(name) == DOJO_EXT_EXECUTOR ? host.executor : nullptr;
+    };
+    executor_.struct_size = sizeof executor_;
+    executor_.post = [](void* self, void (*run)(void*, std::int32_t), void* data) -> std::int32_t {
+      auto& host = *static_cast<FakeHost*>(self);
+      if (host.full) return DOJO_FAILED;
+      host.posted.emplace_back([=](bool cancelled) { run(data, cancelled ? 1 : 0); });
+      return DOJO_OK;
+    };
   }
-  const dojo_host* table() { return &table_; }
+  dojo_host* table() { return &table_; }
 
   /// The next answer, waited for.
   Answered next() {
@@ -85,8 +103,16 @@ class FakeHost {
   }
 
   std::atomic<bool> gone{false};
+  bool full = false;
+  std::vector<std::function<void(bool cancelled)>> posted;
+  std::vector<std::string> metrics;
+  const void* executor = &executor_;
 
  private:
+  void note(const char* kind, dojo_span name, double value) {
+    metrics.push_back(std::string(kind) + ' ' + std::string(detail::view(name)) + ' ' +
+                      std::to_string(value));
+  }
   std::int32_t complete(dojo_request_id id, const dojo_response& response) {
     EXPECT_EQ(response.struct_size, sizeof response);
     EXPECT_EQ(response.release, nullptr);
@@ -99,6 +125,7 @@ class FakeHost {
   }
 
   dojo_host table_{};
+  dojo_executor_v1 executor_{};
   std::mutex mutex_;
   std::condition_variable come_;
   std::deque<Answered> answers_;
@@ -120,24 +147,29 @@ class PluginTest : public testing::Test {
                        [&](detail::Plugin& made) { (made.add(std::move(parts)), ...); });
     created_ = code == DOJO_OK;
     if (!created_) return {text.data(), error.size};
-    if (plugin_.start(plugin_.self, &error) != DOJO_OK) return {text.data(), error.size};
+    if (plugin_->start(plugin_->self, &error) != DOJO_OK) return {text.data(), error.size};
     started_ = true;
     return {};
   }
-  std::int32_t give(std::string_view body, std::uint32_t route = 0) {
+  /// A whole request, but for what it is for and its id.
+  dojo_request request(std::string_view body, std::uint32_t route = 0) {
     body_.assign(body);
     body_.reserve(body.size() + DOJO_BODY_PADDING);
-    dojo_request request{};
-    request.struct_size = sizeof request;
-    request.route = route;
-    request.id = 42;
-    request.body = detail::span(body_);
-    request.hotkey = detail::span("5Hotkey");
-    request.dialect = detail::span("dojo/1");
-    request.peer = detail::span("127.0.0.1");
-    request.trace = detail::span("trace");
-    request.deadline_ns = 5'000'000'000;
-    return plugin_.handle(plugin_.self, &request);
+    dojo_request made{};
+    made.struct_size = sizeof made;
+    made.route = route;
+    made.body = detail::span(body_);
+    made.hotkey = detail::span("5Hotkey");
+    made.dialect = detail::span("dojo/1");
+    made.peer = detail::span("127.0.0.1");
+    made.trace = detail::span("trace");
+    made.deadline_ns = 5'000'000'000;
+    return made;
+  }
+  std::int32_t give(std::string_view body, std::uint32_t route = 0) {
+    auto whole = request(body, route);
+    whole.id = 42;
+    return plugin_->handle(plugin_->self, &whole);
   }
   /// Its answer to {"text":"hi"}.
   Answered ask(std::string_view body = R"({"text":"hi"})") {
@@ -145,15 +177,42 @@ class PluginTest : public testing::Test {
     return host.next();
   }
   void end() {
-    if (std::exchange(started_, false)) plugin_.stop(plugin_.self);
-    if (std::exchange(created_, false)) plugin_.destroy(plugin_.self);
+    if (std::exchange(started_, false)) plugin_->stop(plugin_->self);
+    if (std::exchange(created_, false)) plugin_->destroy(plugin_->self);
   }
-  [[nodiscard]] const dojo_plugin& table() const { return plugin_; }
+  [[nodiscard]] const dojo_plugin& table() const { return *plugin_; }
+
+  /// What the first route's hooks say of a request, as "<code> <reason>".
+  std::string judged(std::string_view body = R"({"text":"hi"})") {
+    const auto& route = table().routes[0];
+    const auto seen = request(body);
+    std::string said;
+    for (const auto& hook : {route.blacklist, route.verify}) {
+      if (hook == nullptr) continue;
+      const auto [code, reason] =
+          call([&](dojo_error* error) { return hook(plugin_->self, &seen, error); });
+      said += std::to_string(code) + ' ' + reason + ';';
+    }
+    if (route.priority != nullptr) said += std::to_string(route.priority(plugin_->self, &seen));
+    return said;
+  }
+  /// What a function with an error buffer returns, and what stands in the buffer.
+  template <class Call>
+  std::pair<std::int32_t, std::string> call(Call function) {
+    std::array<char, 64> text{};
+    dojo_error error{text.data(), text.size(), 0};
+    const auto code = function(&error);
+    return {code, std::string(text.data(), error.size)};
+  }
+  template <class Table>
+  const Table* extension(const char* name) {
+    return static_cast<const Table*>(plugin_->extension(plugin_->self, name));
+  }
 
   FakeHost host;
 
  private:
-  dojo_plugin plugin_{};
+  const dojo_plugin* plugin_ = nullptr;
   bool created_ = false;
   bool started_ = false;
   std::string body_;
@@ -352,6 +411,18 @@ TEST_F(PluginTest, FailsForAReplyThatIsOverwritten) {
   EXPECT_EQ(host.unread(), 0u);
 }
 
+TEST_F(PluginTest, AnswersNobodyWithAReplyThatOutlivesIt) {
+  std::optional<Reply<Pong>> kept;
+  make("{}", handle([&](Context&, Ping, Reply<Pong> reply) { kept.emplace(std::move(reply)); }));
+  give(R"({"text":"1"})");
+  end();
+  EXPECT_TRUE(kept->context().cancelled());
+  kept->context().log(LogLevel::info, "nobody reads this");
+  kept.reset();
+  EXPECT_EQ(host.unread(), 0u);
+  EXPECT_THAT(host.lines(), IsEmpty());
+}
+
 TEST_F(PluginTest, FailsAReplyWithWhateverItIsTold) {
   const auto failing = [this](auto how) {
     make("{}", handle([how](Context&, Ping, Reply<Pong> reply) { reply.fail(how); }));
@@ -365,14 +436,44 @@ TEST_F(PluginTest, FailsAReplyWithWhateverItIsTold) {
   EXPECT_THAT(failing(std::exception_ptr()).error, HasSubstr("no exception"));
 }
 
-TEST_F(PluginTest, AnswersOnceWhenAHandlerThrowsWithItsReply) {
-  make("{}", handle([](Context&, Ping, Reply<Pong> reply) {
+TEST_F(PluginTest, AnswersWithWhatAHandlerThrowsThatStillHasItsReply) {
+  make("{}", handle([](Context&, Ping ping, Reply<Pong> reply) {
          const auto mine = std::move(reply);
+         if (ping.text == "http") throw HttpError(429, "slower");
+         if (ping.text == "int") throw 7;
+         throw std::runtime_error("secret");
+       }));
+  EXPECT_EQ(ask(R"({"text":"http"})"), (Answered{42, 429, "", "slower", ""}));
+  EXPECT_EQ(ask(R"({"text":"x"})"), (Answered{42, DOJO_STATUS_FAILED, "", "secret", ""}));
+  EXPECT_EQ(ask(R"({"text":"int"})").status, std::uint32_t{DOJO_STATUS_FAILED});
+  EXPECT_EQ(host.unread(), 0u);
+  EXPECT_THAT(host.lines(), IsEmpty());
+}
+
+TEST_F(PluginTest, LogsWhatAHandlerThrowsThatHasAnswered) {
+  make("{}", handle([](Context&, Ping, Reply<Pong> reply) {
+         reply.send({"sent", {}});
          throw std::runtime_error("late");
        }));
-  EXPECT_EQ(ask().status, std::uint32_t{DOJO_STATUS_FAILED});
+  EXPECT_EQ(ask().status, 200u);
   EXPECT_EQ(host.unread(), 0u);
   EXPECT_THAT(host.lines(), ElementsAre(HasSubstr("late")));
+}
+
+TEST_F(PluginTest, AnswersOnceWhenAReplyIsLetGoWhileItsHandlerThrows) {
+  // On two threads at once: whoever comes second answers, and nobody twice.
+  for (int i = 0; i < 200; ++i) {
+    std::thread other;
+    make("{}", handle([&](Context&, Ping, Reply<Pong> reply) {
+           other = std::thread([reply = std::move(reply)] {});
+           throw HttpError(429, "slower");
+         }));
+    const auto answer = ask();
+    other.join();
+    EXPECT_THAT(answer.status, AnyOf(429u, std::uint32_t{DOJO_STATUS_FAILED}));
+    EXPECT_EQ(host.unread(), 0u);
+    end();
+  }
 }
 
 TEST_F(PluginTest, RefusesABadBodyBeforeThereIsAReply) {
@@ -439,6 +540,273 @@ TEST_F(PluginTest, LetsNoExceptionOutOfStop) {
   EXPECT_THAT(host.lines(), ElementsAre(HasSubstr("on_stop threw")));
 }
 
+TEST_F(PluginTest, StopsWithEveryHookThoughOneThrows) {
+  bool ran = false;
+  make("{}", on_stop([] { throw 1; }), on_stop([&] { ran = true; }), handle(plain));
+  end();
+  EXPECT_TRUE(ran);
+}
+
+// ---- hooks of a route
+
+TEST_F(PluginTest, HasNoHooksUnlessTold) {
+  make("{}", handle(plain));
+  EXPECT_EQ(table().routes[0].blacklist, nullptr);
+  EXPECT_EQ(table().routes[0].verify, nullptr);
+  EXPECT_EQ(table().routes[0].priority, nullptr);
+}
+
+TEST_F(PluginTest, AsksItsHooks) {
+  make("{}", handle(plain)
+                 .blacklist([](const Context& call) -> std::optional<std::string> {
+                   if (call.caller() == "5Hotkey") return "we know you";
+                   return {};
+                 })
+                 .verify([](const Context&, const Ping& ping) -> std::optional<std::string> {
+                   if (ping.text == "bad") return "bad text";
+                   return std::nullopt;
+                 })
+                 .priority([](const Context&, const Ping& ping) {
+                   return static_cast<int>(ping.text.size());
+                 }));
+  EXPECT_EQ(judged(), "5 we know you;0 ;2");
+  EXPECT_EQ(judged(R"({"text":"bad"})"), "5 we know you;5 bad text;3");
+  EXPECT_EQ(host.unread(), 0u);
+}
+
+TEST_F(PluginTest, LetsAHookSeeTheConfigAndNeverCancels) {
+  host.gone = true;
+  make(R"({"name":"n"})", configure<Settings>(),
+       handle(plain).blacklist([](const Context& call) -> std::optional<std::string> {
+         call.count("asked");
+         return call.config<Settings>().name + (call.cancelled() ? " cancelled" : "");
+       }));
+  EXPECT_EQ(judged(), "5 n;");
+  EXPECT_THAT(host.metrics, ElementsAre("count asked 1.000000"));
+}
+
+TEST_F(PluginTest, LeavesABodyThatIsNotTheModelToTheHandler) {
+  const auto refuse = [](const Context&, const Ping&) {
+    return std::optional<std::string>("seen");
+  };
+  make("{}", handle(plain).blacklist(refuse).verify(refuse).priority(
+                 [](const Context&, const Ping&) { return 7; }));
+  EXPECT_EQ(judged("[]"), "0 ;0 ;0");
+  EXPECT_EQ(judged(), "5 seen;5 seen;7");
+}
+
+TEST_F(PluginTest, TakesWhatAHookThrowsForAFailureAndNotARefusal) {
+  const auto broken = [](const Context&) -> std::optional<std::string> {
+    throw HttpError(422, "no list");
+  };
+  make("{}", handle(plain)
+                 .blacklist(broken)
+                 .verify([](const Context&) -> std::optional<std::string> { throw 7; })
+                 .priority([](const Context&) -> int { throw 7; }));
+  EXPECT_EQ(judged(), "1 no list;1 it threw something that is no std::exception;0");
+  EXPECT_THAT(host.lines(), ElementsAre(HasSubstr("a priority hook threw")));
+}
+
+TEST_F(PluginTest, RefusesAHookForARouteItDoesNotHave) {
+  make("{}", handle(plain)
+                 .blacklist([](const Context&) { return std::optional<std::string>(); })
+                 .priority([](const Context&) { return 5; }));
+  const auto elsewhere = request("{}", 1);
+  const auto& route = table().routes[0];
+  EXPECT_EQ(call([&](dojo_error* error) {
+              return route.blacklist(table().self, &elsewhere, error);
+            }).first,
+            DOJO_INVALID);
+  EXPECT_EQ(route.priority(table().self, &elsewhere), 0);
+}
+
+TEST_F(PluginTest, CutsAReasonBetweenTwoCharacters) {
+  std::string long_text(63, 'x');
+  long_text += "\xc3\xa9 and more";
+  make("{}", handle(plain).blacklist(
+                 [=](const Context&) { return std::optional<std::string>(long_text); }));
+  EXPECT_EQ(judged(), "5 " + std::string(63, 'x') + ";");
+}
+
+// ---- extensions
+
+TEST_F(PluginTest, OffersNoExtensionUnlessTold) {
+  make("{}", handle(plain));
+  for (const auto* name : {DOJO_EXT_STATE, DOJO_EXT_HEALTH, DOJO_EXT_SELFTEST, "dojo.other/1"}) {
+    EXPECT_EQ(extension<void>(name), nullptr) << name;
+  }
+}
+
+TEST_F(PluginTest, HandsItsStateOver) {
+  Settings known{5, "old"};
+  ASSERT_EQ(make("{}", handle(plain),
+                 state<Settings>([&] { return known; }, [&](Settings from) { known = from; })),
+            "");
+  const auto* const table = extension<dojo_state_v1>(DOJO_EXT_STATE);
+  ASSERT_NE(table, nullptr);
+  std::string saved;
+  const auto write = [](void* context, dojo_span bytes) {
+    static_cast<std::string*>(context)->append(detail::view(bytes));
+  };
+  EXPECT_EQ(call([&](dojo_error* error) {
+              return table->save(this->table().self, write, &saved, error);
+            }).first,
+            DOJO_OK);
+  EXPECT_EQ(saved, R"({"depth":5,"name":"old"})");
+  const auto restore = [&](std::string_view state) {
+    return call([&](dojo_error* error) {
+      return table->restore(this->table().self, detail::span(state), error);
+    });
+  };
+  EXPECT_EQ(restore(R"({"name":"new","more":1})").first, DOJO_OK);
+  EXPECT_EQ(known.name, "new");
+  EXPECT_EQ(known.depth, 3);
+  EXPECT_EQ(restore("{}"), std::pair(std::int32_t{DOJO_FAILED},
+                                     std::string("state: name: required field is missing")));
+}
+
+TEST_F(PluginTest, FailsToHandOverWhatItCannotSay) {
+  make("{}", handle(plain),
+       state<Pong>([]() -> Pong { throw std::runtime_error("too busy"); },
+                   [](const Pong&) { throw std::runtime_error("not mine"); }));
+  const auto* const table = extension<dojo_state_v1>(DOJO_EXT_STATE);
+  const auto write = [](void*, dojo_span) { ADD_FAILURE(); };
+  EXPECT_EQ(call([&](dojo_error* error) {
+              return table->save(this->table().self, write, nullptr, error);
+            }).second,
+            "too busy");
+  EXPECT_EQ(call([&](dojo_error* error) {
+              return table->restore(this->table().self, detail::span(R"({"text":"","score":null})"),
+                                    error);
+            }).second,
+            "not mine");
+}
+
+TEST_F(PluginTest, HasOneState) {
+  const auto any = [] { return state<Pong>([] { return Pong(); }, [](const Pong&) {}); };
+  EXPECT_EQ(make("{}", handle(plain), any(), any()), "a plugin has one dojo::state");
+}
+
+TEST_F(PluginTest, TellsItsHealthAndTestsItself) {
+  bool sick = false;
+  make("{}", handle(plain), health([&] {
+         if (sick) throw std::runtime_error("the GPU is hot");
+       }),
+       selftest([](Host& here) {
+         here.log(LogLevel::info, "tested");
+         throw 7;
+       }));
+  const auto* const health = extension<dojo_health_v1>(DOJO_EXT_HEALTH);
+  const auto check = [&] {
+    return call([&](dojo_error* error) { return health->check(table().self, error); });
+  };
+  ASSERT_NE(health, nullptr);
+  EXPECT_EQ(check().first, DOJO_OK);
+  sick = true;
+  EXPECT_EQ(check(), std::pair(std::int32_t{DOJO_FAILED}, std::string("the GPU is hot")));
+  const auto* const selftest = extension<dojo_selftest_v1>(DOJO_EXT_SELFTEST);
+  ASSERT_NE(selftest, nullptr);
+  EXPECT_EQ(call([&](dojo_error* error) { return selftest->run(table().self, error); }).second,
+            "it threw something that is no std::exception");
+  EXPECT_THAT(host.lines(), ElementsAre("1 0 tested"));
+}
+
+// ---- the host's services
+
+TEST_F(PluginTest, CountsAndObserves) {
+  make("{}", on_start([](Host& here) { here.count("started", 2.5); }),
+       handle([](Context& call, Ping) {
+         call.count("asked");
+         call.observe("seconds", 250ms);
+         call.observe("size", 7);
+       }));
+  ask();
+  EXPECT_THAT(host.metrics, ElementsAre("count started 2.500000", "count asked 1.000000",
+                                        "observe seconds 0.250000", "observe size 7.000000"));
+}
+
+TEST_F(PluginTest, PostsWork) {
+  const Host* given = nullptr;
+  int ran = 0;
+  make("{}", on_start([&](Host& here) {
+         given = &here;
+         EXPECT_TRUE(here.post([&] { ++ran; }));
+       }),
+       handle([&](Context& call, Ping) {
+         EXPECT_EQ(&call.host(), given);
+         EXPECT_TRUE(call.post([&] { ++ran; }));
+         EXPECT_TRUE(call.post([&] {
+           ++ran;
+           throw std::runtime_error("gone wrong");
+         }));
+       }));
+  ask();
+  ASSERT_EQ(host.posted.size(), 3u);
+  host.posted[0](false);
+  EXPECT_EQ(ran, 1);
+  host.posted[1](true);
+  EXPECT_EQ(ran, 1) << "dropped";
+  host.posted[2](false);
+  EXPECT_EQ(ran, 2);
+  EXPECT_THAT(host.lines(), ElementsAre("3 0 posted work threw: gone wrong"));
+}
+
+TEST_F(PluginTest, KeepsWorkThatIsNotTaken) {
+  const auto mark = std::make_shared<int>(1);
+  host.full = true;
+  make("{}", handle([&](Context& call, Ping) { EXPECT_FALSE(call.post([mark] { (void)mark; })); }));
+  ask();
+  EXPECT_EQ(mark.use_count(), 1);
+  end();
+  host.executor = nullptr;
+  make("{}", handle([&](Context& call, Ping) { EXPECT_FALSE(call.post([mark] { (void)mark; })); }));
+  ask();
+  EXPECT_EQ(mark.use_count(), 1);
+}
+
+// ---- tables of another length
+
+TEST_F(PluginTest, TakesALongerHostAndRequest) {
+  struct LongHost {
+    dojo_host known;
+    void* more;
+  } longer{*host.table(), &longer};
+  longer.known.struct_size = sizeof longer;
+  struct LongRequest {
+    dojo_request known;
+    std::uint64_t more;
+  } asked{request(R"({"text":"hi"})"), 99};
+  asked.known.struct_size = sizeof asked;
+  asked.known.id = 42;
+  std::array<char, 64> text{};
+  dojo_error error{text.data(), text.size(), 0};
+  const dojo_plugin* plugin = nullptr;
+  ASSERT_EQ(detail::create(&longer.known, detail::span("{}"), &plugin, &error,
+                           [](detail::Plugin& made) { made.add(handle(plain)); }),
+            DOJO_OK);
+  EXPECT_EQ(plugin->handle(plugin->self, &asked.known), DOJO_OK);
+  EXPECT_EQ(host.next().status, 200u);
+  plugin->destroy(plugin->self);
+}
+
+TEST_F(PluginTest, RefusesAShorterHostAndRequest) {
+  host.table()->struct_size = 64;
+  EXPECT_THAT(make("{}", handle(plain)), HasSubstr("table is too short"));
+  host.table()->struct_size = sizeof(dojo_host);
+  make("{}", handle(plain));
+  auto asked = request(R"({"text":"hi"})");
+  asked.struct_size = 96;
+  EXPECT_EQ(table().handle(table().self, &asked), DOJO_INVALID);
+  EXPECT_EQ(host.unread(), 0u);
+}
+
+TEST_F(PluginTest, DoesWithoutAShortExecutor) {
+  const std::uint32_t size = 8;
+  host.executor = &size;
+  make("{}", handle([](Context& call, Ping) { EXPECT_FALSE(call.post([] {})); }));
+  ask();
+}
+
 }  // namespace
 
 DOJO_PLUGIN("unit-test", "1.2.3", dojo::handle(plain), dojo::configure<Settings>())
@@ -450,20 +818,19 @@ TEST(Entry, CanBeReadWithoutRunningCode) {
   EXPECT_EQ(dojo_plugin_entry.abi_major, DOJO_ABI_MAJOR);
   EXPECT_STREQ(dojo_plugin_entry.name, "unit-test");
   EXPECT_STREQ(dojo_plugin_entry.version, "1.2.3");
-  EXPECT_EQ(dojo_plugin_entry.extension, nullptr);
   EXPECT_STREQ(dojo_plugin_note.plugin, "unit-test");
   EXPECT_EQ(dojo_plugin_note.type, std::uint32_t{DOJO_NOTE_TYPE});
 }
 
 TEST(Entry, Creates) {
   FakeHost host;
-  dojo_plugin plugin{};
+  const dojo_plugin* plugin = nullptr;
   std::array<char, 64> text{};
   dojo_error error{text.data(), text.size(), 0};
   ASSERT_EQ(
       dojo_plugin_entry.create(host.table(), detail::span(R"({"name":"n"})"), &plugin, &error),
       DOJO_OK);
-  plugin.destroy(plugin.self);
+  plugin->destroy(plugin->self);
   EXPECT_EQ(dojo_plugin_entry.create(host.table(), detail::span("{}"), &plugin, &error),
             DOJO_FAILED);
 }

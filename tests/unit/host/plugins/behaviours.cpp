@@ -23,7 +23,8 @@ dojo_span span(std::string_view text) {
 
 class Plugin {
  public:
-  Plugin(const dojo_host* host, std::string config) : host_(host), config_(std::move(config)) {}
+  Plugin(const dojo_host* host, std::string config);
+  [[nodiscard]] const dojo_plugin* table() const { return &table_; }
 
   std::int32_t complete(dojo_request_id id, std::uint32_t status, std::string_view body,
                         std::string_view error = {}, std::string_view metadata = {}) const {
@@ -108,6 +109,7 @@ class Plugin {
 
   const dojo_host* host_;
   const std::string config_;
+  dojo_plugin table_{};
   std::mutex mutex_;
   std::condition_variable wake_;
   bool stopping_ = false;
@@ -289,7 +291,7 @@ const std::array<dojo_route, kCount>& routes() {
     for (std::size_t i = 0; i < kCount; ++i) {
       const auto& from = kBehaviours[i];
       made[i] = {sizeof(dojo_route), from.concurrency, from.name, "for a test", "{}", nullptr,
-                 from.deadline_ms};
+                 from.deadline_ms,   nullptr,          nullptr,   nullptr};
     }
     return made;
   }();
@@ -300,30 +302,33 @@ Plugin& of(void* self) {
   return *static_cast<Plugin*>(self);
 }
 
-std::int32_t create(const dojo_host* host, dojo_span config, dojo_plugin* plugin, dojo_error*) {
-  *plugin = {sizeof *plugin,
-             static_cast<std::uint32_t>(kCount),
-             std::make_unique<Plugin>(host, std::string(config.data, config.size)).release(),
-             routes().data(),
-             [](void* self, dojo_error*) {
-               of(self).start();
-               return std::int32_t{DOJO_OK};
-             },
-             [](void* self, const dojo_request* request) {
-               return kBehaviours[request->route].handle(of(self), *request);
-             },
-             [](void* self) { of(self).stop(); },
-             [](void* self) { std::unique_ptr<Plugin>(&of(self)).reset(); }};
+Plugin::Plugin(const dojo_host* host, std::string config)
+    : host_(host), config_(std::move(config)) {
+  table_ = {sizeof table_,
+            static_cast<std::uint32_t>(kCount),
+            this,
+            routes().data(),
+            [](void* self, dojo_error*) {
+              of(self).start();
+              return std::int32_t{DOJO_OK};
+            },
+            [](void* self, const dojo_request* request) {
+              return kBehaviours[request->route].handle(of(self), *request);
+            },
+            [](void* self) { of(self).stop(); },
+            [](void* self) { std::unique_ptr<Plugin>(&of(self)).reset(); },
+            nullptr};
+}
+
+std::int32_t create(const dojo_host* host, dojo_span config, const dojo_plugin** plugin,
+                    dojo_error*) {
+  *plugin =
+      std::make_unique<Plugin>(host, std::string(config.data, config.size)).release()->table();
   return DOJO_OK;
 }
 
 }  // namespace
 
 DOJO_NOTE("behaviours");
-extern "C" DOJO_EXPORT const dojo_plugin_entry_v1 dojo_plugin_entry = {sizeof(dojo_plugin_entry_v1),
-                                                                       DOJO_ABI_MAJOR,
-                                                                       DOJO_ABI_MINOR,
-                                                                       "behaviours",
-                                                                       "1.0.0",
-                                                                       create,
-                                                                       nullptr};
+extern "C" DOJO_EXPORT const dojo_plugin_entry_v1 dojo_plugin_entry = {
+    sizeof(dojo_plugin_entry_v1), DOJO_ABI_MAJOR, DOJO_ABI_MINOR, "behaviours", "1.0.0", create};

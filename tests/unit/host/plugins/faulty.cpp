@@ -8,12 +8,12 @@ namespace {
 
 const dojo_route kRoutes[] = {
 #if defined(FAULTY_ROUTE_NAME)
-    {sizeof(dojo_route), 0, "a/b", nullptr, nullptr, nullptr, 0},
+    {sizeof(dojo_route), 0, "a/b", nullptr, nullptr, nullptr, 0, nullptr, nullptr, nullptr},
 #elif defined(FAULTY_SCHEMA)
-    {sizeof(dojo_route), 0, "One", nullptr, "{\"type\":", nullptr, 0},
+    {sizeof(dojo_route), 0, "One", nullptr, "{\"type\":", nullptr, 0, nullptr, nullptr, nullptr},
 #else
-    {sizeof(dojo_route), 0, "One", nullptr, nullptr, nullptr, 0},
-    {sizeof(dojo_route), 0, "One", nullptr, nullptr, nullptr, 0},
+    {sizeof(dojo_route), 0, "One", nullptr, nullptr, nullptr, 0, nullptr, nullptr, nullptr},
+    {sizeof(dojo_route), 0, "One", nullptr, nullptr, nullptr, 0, nullptr, nullptr, nullptr},
 #endif
 };
 
@@ -31,28 +31,33 @@ std::int32_t start(void*, dojo_error* error) {
   return DOJO_OK;
 #endif
 }
-std::int32_t handle(void*, const dojo_request*) {
+[[maybe_unused]] std::int32_t handle(void*, const dojo_request*) {
   return DOJO_FAILED;
 }
 void stop(void*) {}
 void destroy(void*) {}
 
-std::int32_t create(const dojo_host*, dojo_span, dojo_plugin* plugin, dojo_error* error) {
+#ifdef FAULTY_ROUTES
+constexpr std::uint32_t kCount = 2;
+#else
+constexpr std::uint32_t kCount = 1;
+#endif
+const dojo_plugin kPlugin = {sizeof kPlugin, kCount,  nullptr, kRoutes, start,
+#ifdef FAULTY_HOLES
+                             nullptr,
+#else
+                             handle,
+#endif
+                             stop,           destroy, nullptr};
+
+std::int32_t create(const dojo_host*, dojo_span, const dojo_plugin** plugin, dojo_error* error) {
 #ifdef FAULTY_CREATE
   say(error, "never mind");
   throw 7;  // breaks the ABI's rule
 #endif
   (void)error;
   (void)say;
-#ifdef FAULTY_ROUTES
-  const std::uint32_t count = 2;
-#else
-  const std::uint32_t count = 1;
-#endif
-  *plugin = {sizeof *plugin, count, nullptr, kRoutes, start, handle, stop, destroy};
-#ifdef FAULTY_HOLES
-  plugin->handle = nullptr;
-#endif
+  *plugin = &kPlugin;
   return DOJO_OK;
 }
 
@@ -69,5 +74,6 @@ constexpr std::uint16_t kMajor = DOJO_ABI_MAJOR + 1;
 constexpr std::uint16_t kMajor = DOJO_ABI_MAJOR;
 #endif
 
+DOJO_NOTE(NAME);
 extern "C" DOJO_EXPORT const dojo_plugin_entry_v1 dojo_plugin_entry = {
-    sizeof(dojo_plugin_entry_v1), kMajor, DOJO_ABI_MINOR, NAME, "0.0.1", create, nullptr};
+    sizeof(dojo_plugin_entry_v1), kMajor, DOJO_ABI_MINOR, NAME, "0.0.1", create};

@@ -1,0 +1,36 @@
+// The host's metrics, in Prometheus' words.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace dojo::admin {
+
+/// Counters and histograms of plugins. They are the host's, so a plugin that is replaced goes on
+/// counting where it was. Any thread; never throws; a name that is known costs no lock.
+class Metrics {
+ public:
+  Metrics();
+  ~Metrics();
+  Metrics(const Metrics&) = delete;
+  Metrics& operator=(const Metrics&) = delete;
+
+  /// Adds to a plugin's counter, `dojo_plugin_<name>{plugin="…"}`. Dropped, and counted as
+  /// dojo_metrics_dropped_total{plugin="…",reason="…"}, is what has no name ("name": letters,
+  /// digits, '_', 1 to 64 of them), a plugin's 65th ("limit"), a name that is a metric of another
+  /// kind, also of another plugin's, or would look like a part of one ("kind"), and no amount
+  /// ("value": negative, not finite).
+  void count(std::string_view plugin, std::string_view name, double amount) noexcept;
+  /// The same for a histogram. Its buckets are made for seconds: 0.1 ms to 1000 s.
+  void observe(std::string_view plugin, std::string_view name, double value) noexcept;
+
+  /// All of them in Prometheus' text exposition format.
+  [[nodiscard]] std::string text() const;
+
+ private:
+  class Tables;
+  std::unique_ptr<Tables> tables_;
+};
+
+}  // namespace dojo::admin

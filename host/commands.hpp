@@ -1,0 +1,19 @@
+// What `dojo-host ctl` can ask of a running host.
+#pragma once
+
+#include <functional>
+
+#include <dojo/result.hpp>
+
+#include "admin/control.hpp"
+#include "server.hpp"
+
+namespace dojo::host {
+
+/// plugins, reload NAME, rollback NAME, unload NAME, drain, reload-config, metrics.
+/// @param server must outlive them @param reload_config reads the config again @param drain begins
+/// to end the host; does not wait for it. Both are called from threads of the control socket.
+admin::Commands make_commands(Server& server, std::function<Status()> reload_config,
+                              std::function<void()> drain);
+
+}  // namespace dojo::host

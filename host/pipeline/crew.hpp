@@ -1,0 +1,83 @@
+// A generation and the threads that work for it.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <utility>
+
+#include "pipeline/executor.hpp"
+#include "plugins/generation.hpp"
+
+namespace dojo::pipeline {
+
+/// Workers belong to one generation: what its code leaves in a thread's own storage goes with them,
+/// and a plugin that keeps its workers busy keeps nobody else's. Any thread.
+class Crew {
+ public:
+  Crew(std::shared_ptr<plugins::Generation> generation, Executor::Options options)
+      : generation_(std::move(generation)), executor_(std::move(options)) {}
+
+  [[nodiscard]] plugins::Generation& generation() const { return *generation_; }
+  [[nodiscard]] Executor& executor() { return executor_; }
+
+  /// A request's place with this crew, from the moment it is routed here until nothing of it is
+  /// left.
+  class Place {
+   public:
+    Place() = default;
+    explicit Place(Crew& crew) : crew_(&crew) { ++crew.open_; }
+    Place(Place&& other) noexcept : crew_(std::exchange(other.crew_, nullptr)) {}
+    Place& operator=(Place&& other) noexcept {
+      std::swap(crew_, other.crew_);
+      return *this;
+    }
+    Place(const Place&) = delete;
+    Place& operator=(const Place&) = delete;
+    ~Place() {
+      if (crew_ != nullptr) crew_->leave();
+    }
+
+   private:
+    Crew* crew_ = nullptr;
+  };
+  [[nodiscard]] std::size_t open() const { return open_; }
+  /// Blocks until no request has a place here, or until `limit`. @return whether none has
+  bool wait_until_idle(std::chrono::milliseconds limit) {
+    retiring_ = true;
+    std::unique_lock lock(mutex_);
+    return idle_.wait_for(lock, limit, [this] { return open_ == 0; });
+  }
+
+  /// Nobody waits for this crew's requests any more.
+  void cancel() { cancelled_ = true; }
+  [[nodiscard]] bool cancelled() const { return cancelled_; }
+
+  /// Requests that a handler has answered, and those for which it failed or was too late.
+  void count(bool failed) { ++(failed ? failed_ : answered_); }
+  [[nodiscard]] std::uint64_t answered() const { return answered_; }
+  [[nodiscard]] std::uint64_t failed() const { return failed_; }
+
+ private:
+  void leave() {
+    if (--open_ != 0 || !retiring_) return;
+    const std::lock_guard lock(mutex_);
+    idle_.notify_all();
+  }
+
+  const std::shared_ptr<plugins::Generation> generation_;
+  std::atomic<std::size_t> open_{0};
+  std::atomic<bool> retiring_{false};
+  std::atomic<bool> cancelled_{false};
+  std::atomic<std::uint64_t> answered_{0};
+  std::atomic<std::uint64_t> failed_{0};
+  std::mutex mutex_;
+  std::condition_variable idle_;
+  Executor executor_;  // last: its threads end first
+};
+
+}  // namespace dojo::pipeline

@@ -1,0 +1,94 @@
+// Where generations go when their time is over.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "log.hpp"
+#include "plugins/generation.hpp"
+#include "plugins/serving.hpp"
+#include "plugins/staging.hpp"
+
+namespace dojo::plugins {
+
+/// A generation, and the copy of the file that it was loaded from.
+struct Loaded {
+  std::shared_ptr<Generation> generation;
+  std::shared_ptr<const Staged> staged;
+};
+
+/// Drains, stops, destroys and unloads, each generation on a thread of its own, so that one that
+/// takes its time delays no other. One that cannot be unloaded is pinned: it stays, and is tried
+/// again now and then. Any thread.
+class Reaper {
+ public:
+  struct Options {
+    std::chrono::milliseconds drain{30'000};  ///< for requests to end
+    std::chrono::milliseconds grace{1'000};   ///< for cancelled ones to end
+    std::chrono::milliseconds end{10'000};    ///< for stop() and destroy()
+  };
+  /// Where one stands.
+  struct Retiree {
+    std::string name;
+    std::string version;
+    std::string sha256;
+    std::uint64_t number = 0;
+    std::uint64_t in_flight = 0;
+    bool pinned = false;
+    std::string why;  ///< it is pinned
+  };
+
+  /// Both must outlive it.
+  Reaper(Serving& serving, const host::Log& log, Options options);
+  /// Waits for all.
+  ~Reaper();
+  Reaper(const Reaper&) = delete;
+  Reaper& operator=(const Reaper&) = delete;
+
+  /// Takes a generation that is not active (any more). Does not block.
+  void take(Loaded loaded);
+  /// The same with limits of one's own.
+  void take(Loaded loaded, const Options& options);
+  /// Tries again to unload what is pinned.
+  void retry();
+  [[nodiscard]] std::vector<Retiree> list() const;
+  /// Blocks until each is gone or pinned. @return whether none is pinned
+  bool wait();
+  /// The same for one of them.
+  bool wait(std::uint64_t number);
+  /// Generations pinned since the start.
+  [[nodiscard]] std::uint64_t pinned_ever() const;
+
+ private:
+  enum class State { working, pinned, gone };
+  struct Entry {
+    Loaded loaded;
+    std::uint64_t number = 0;
+    State state = State::working;
+    std::string why;
+    std::thread thread;
+  };
+  void bury(Entry& entry, const Options& options);
+  Ending end(Generation& generation, const Options& options);
+  void begin(Entry& entry, const Options& options);
+  void clear_gone();
+  bool wait_for(const std::function<bool(const Entry&)>& wanted);
+
+  Serving& serving_;
+  const host::Log& log_;
+  const Options options_;
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::uint64_t pinned_ever_ = 0;
+  std::list<Entry> entries_;
+};
+
+}  // namespace dojo::plugins

@@ -1,0 +1,2 @@
+#define ZOO_NAME "../bad name"
+#include "zoo.h"

@@ -1,0 +1,3 @@
+#define ZOO_NAME "no_note"
+#define ZOO_NO_NOTE
+#include "zoo.h"

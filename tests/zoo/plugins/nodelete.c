@@ -1,0 +1,3 @@
+/* Linked with -z nodelete: dlclose() does nothing. */
+#define ZOO_NAME "nodelete"
+#include "zoo.h"
