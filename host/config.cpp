@@ -303,6 +303,7 @@ void read_run(Table table, plugins::RunOptions& run) {
   table.integer("cpu_s", run.cpu, 0, 1'000'000'000);
   table.integer("open_files", run.files, 0, 1 << 20);
   table.boolean("seccomp", run.seccomp);
+  table.duration("restart_most_ms", run.restart_most, 10);
 }
 
 void read_runs(const toml::table* runs, Config& config, Complaints& complaints) {

@@ -26,11 +26,11 @@ std::string microseconds(steady_clock::duration duration) {
 }
 
 /// Why a response cannot be sent, if so.
-std::optional<std::string> fault_of(const dojo_response& response) {
-  const bool sound = response.status == 200 || response.status == plugins::kWorkerDied ||
-                     response.status == DOJO_STATUS_FAILED ||
-                     response.status == DOJO_STATUS_INVALID_BODY ||
-                     (response.status >= 400 && response.status <= 599);
+std::optional<std::string> fault_of(const dojo_response& response, bool isolated) {
+  const bool sound =
+      response.status == 200 || (isolated && response.status == plugins::kWorkerDied) ||
+      response.status == DOJO_STATUS_FAILED || response.status == DOJO_STATUS_INVALID_BODY ||
+      (response.status >= 400 && response.status <= 599);
   if (!sound) return fmt::format("it answered with status {}", response.status);
   for (const auto& [what, text] :
        {std::pair{"body", view(response.body)}, {"metadata", view(response.metadata)}}) {
@@ -243,7 +243,7 @@ std::int32_t Dispatcher::complete_now(const plugins::Generation& generation, doj
                                       const dojo_response& response) {
   auto call = close(id, &generation);
   if (!call || !call->waiting) return DOJO_STALE;
-  if (const auto fault = fault_of(response)) {
+  if (const auto fault = fault_of(response, generation.isolated())) {
     fail(std::move(call), *fault);
     return DOJO_INVALID;
   }

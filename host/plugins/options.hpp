@@ -41,6 +41,7 @@ struct RunOptions {
   std::uint64_t cpu = 0;     ///< seconds, over the life of one process
   std::uint64_t files = 0;   ///< open at once
   bool seccomp = false;
+  std::chrono::milliseconds restart_most{10'000};  ///< the longest wait before it is started anew
   friend bool operator==(const RunOptions&, const RunOptions&) = default;
 };
 

@@ -1,11 +1,13 @@
 #include "plugins/reloader.hpp"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <sodium.h>
 
 #include "plugins/in_process.hpp"
 #include "plugins/isolated.hpp"
@@ -32,6 +34,18 @@ unsigned worker_count(const RunOptions& run, const ReloadOptions& reload) {
 
 const char* word(Isolation isolation) {
   return isolation == Isolation::process ? "process" : "thread";
+}
+
+/// Tells one plugin's settings from another's, and gives none of them away.
+std::string fingerprint(const PluginSettings& settings) {
+  const auto text =
+      fmt::format("{}\n{} {} {} {} {}", settings.config, word(settings.run.isolation),
+                  settings.run.memory, settings.run.cpu, settings.run.files, settings.run.seccomp);
+  std::array<unsigned char, crypto_generichash_BYTES> hash{};
+  crypto_generichash(hash.data(), hash.size(), reinterpret_cast<const unsigned char*>(text.data()),
+                     text.size(), nullptr, 0);
+  std::array<char, 2 * hash.size() + 1> hex{};
+  return sodium_bin2hex(hex.data(), hex.size(), hash.data(), hash.size());
 }
 
 std::string joined(const std::vector<RouteInfo>& routes) {
@@ -123,11 +137,16 @@ void Reloader::take_up(const fs::path& source) {
 Status Reloader::deploy(Candidate& candidate) {
   auto staged = stage(candidate.file);
   if (!staged) return tl::unexpected(staged.error());
+  if (!candidate.sha256.empty() && candidate.sha256 != (*staged)->sha256()) {
+    return fail(
+        fmt::format("{} is not what was kept: its hash is another", candidate.file.string()));
+  }
   candidate.sha256 = (*staged)->sha256();
+  candidate.proven = serves(candidate.source, candidate.sha256);
   if (!candidate.insist) {
     auto& judged = judged_[candidate.source];
-    if (judged == candidate.sha256 || serves(candidate.source, candidate.sha256)) return {};
-    if (const auto known = store_.find(candidate.sha256)) {
+    if (judged == candidate.sha256 || candidate.proven) return {};
+    if (const auto known = quarantined(candidate.sha256)) {
       candidate.plugin = known->plugin;
       judged = candidate.sha256;
       return fail(
@@ -141,7 +160,7 @@ Status Reloader::deploy(Candidate& candidate) {
   auto status = try_out(candidate, **staged, settings);
   if (status) {
     status = replace(candidate, *staged, settings);
-  } else {
+  } else if (!candidate.proven) {
     quarantine(candidate, status.error().message);
   }
   if (status || settings.where.empty()) return status;
@@ -161,6 +180,7 @@ Status Reloader::try_out(Candidate& candidate, const Staged& staged, PluginSetti
   options.memory_bytes = options_.reload.probe_memory;
   const auto settings_for = [&](const std::string& plugin) {
     settings = settings_of_(plugin);
+    candidate.settings = fingerprint(settings);
     return TrialSettings{settings.config, settings.run.isolation == Isolation::process};
   };
   const auto trial = try_plugin(staged.file(), settings_for, options);
@@ -186,7 +206,7 @@ Status Reloader::replace(Candidate& candidate, std::shared_ptr<const Staged> sta
 
   serving_.prepare(*next);
   auto status = bring_up(**next, candidate);
-  if (!status) quarantine(candidate, status.error().message);
+  if (!status && !candidate.proven) quarantine(candidate, status.error().message);
   const auto* old = before == nullptr ? nullptr : before->active.generation.get();
   if (status) status = serving_.activate(**next, old);
   if (!status) {
@@ -222,6 +242,7 @@ Result<std::shared_ptr<Generation>> Reloader::make(const Candidate& candidate, c
   isolation.cpu_seconds = settings.run.cpu;
   isolation.open_files = settings.run.files;
   isolation.seccomp = settings.run.seccomp;
+  isolation.backoff_most = settings.run.restart_most;
   return Isolated::make(std::move(blueprint), services_, isolation);
 }
 
@@ -290,8 +311,9 @@ void Reloader::record(const Candidate& candidate, Loaded next, PluginSettings se
 
 void Reloader::quarantine(const Candidate& candidate, const std::string& reason) {
   judged_[candidate.source] = candidate.sha256;
-  const auto status = store_.quarantine(
-      {candidate.sha256, candidate.plugin, candidate.source.string(), reason, system_clock::now()});
+  const auto status =
+      store_.quarantine({candidate.sha256, candidate.plugin, candidate.source.string(), reason,
+                         system_clock::now(), candidate.settings});
   if (!status) {
     log_.warning("a quarantine cannot be written down", {{"reason", status.error().message}});
   }
@@ -306,7 +328,7 @@ void Reloader::fall_back(const std::string& plugin, const fs::path& source,
   if (!copy) return;
   log_.warning("the last good copy is taken instead",
                {{"plugin", plugin}, {"version", copy->version}, {"sha256", copy->sha256}});
-  Candidate candidate{copy->file, source, true};
+  Candidate candidate{copy->file, source, true, plugin, copy->sha256};
   if (const auto status = deploy(candidate); !status) {
     log_.error("plugin does not serve", {{"plugin", plugin}, {"reason", status.error().message}});
   }
@@ -315,9 +337,17 @@ void Reloader::fall_back(const std::string& plugin, const fs::path& source,
 std::optional<Good> Reloader::good_copy(const std::string& plugin,
                                         const std::string& not_sha256) const {
   for (const auto& good : store_.good(plugin)) {
-    if (good.sha256 != not_sha256 && !store_.find(good.sha256)) return good;
+    if (good.sha256 != not_sha256 && !quarantined(good.sha256)) return good;
   }
   return std::nullopt;
+}
+
+/// What holds a file back, if anything does still.
+std::optional<Quarantined> Reloader::quarantined(const std::string& sha256) const {
+  auto known = store_.find(sha256);
+  const bool mended = known && !known->settings.empty() &&
+                      known->settings != fingerprint(settings_of_(known->plugin));
+  return mended ? std::nullopt : std::move(known);
 }
 
 void Reloader::keep_good(const Loaded& loaded) {
@@ -364,7 +394,7 @@ Status Reloader::go_back(Plugin& plugin, const std::string& reason) {
   const auto copy = good_copy(generation.name(), present);
   if (!copy) return fail("there is no good copy to go back to");
   quarantine({{}, plugin.source, false, generation.name(), present}, reason);
-  Candidate candidate{copy->file, plugin.source, true};
+  Candidate candidate{copy->file, plugin.source, true, generation.name(), copy->sha256};
   return deploy(candidate);
 }
 
@@ -438,6 +468,8 @@ Status Reloader::apply(SettingsOf settings_of) {
                                 complaints.empty() ? "" : "\n", name, status.error().message);
     }
   }
+  judged_.clear();
+  for (const auto& file : folder_.present()) take_up(file);
   return complaints.empty() ? Status() : fail(complaints);
 }
 

@@ -87,7 +87,8 @@ class Reloader {
   /// Ends a plugin, until reload() or another file.
   Status unload(std::string_view name);
   /// The config has changed: plugins whose settings have, are replaced by themselves with the new
-  /// ones. @return what could not be, a line each
+  /// ones, and files that were refused with the old ones are tried again. @return what could not
+  /// be, a line each
   Status apply(SettingsOf settings_of);
   [[nodiscard]] std::vector<PluginRow> list() const;
   [[nodiscard]] std::uint64_t pinned_ever() const { return reaper_.pinned_ever(); }
@@ -110,7 +111,9 @@ class Reloader {
     std::filesystem::path source;  // the operator's, for whom it stands
     bool insist = false;           // also if quarantined, or active already
     std::string plugin{};          // once known
-    std::string sha256{};
+    std::string sha256{};          // if given, what the file's must be
+    std::string settings{};        // fingerprint of those that it has been tried with
+    bool proven = false;           // it serves now: if it fails here, that is not the file's fault
   };
   using Plugins = std::map<std::string, Plugin, std::less<>>;
 
@@ -134,6 +137,7 @@ class Reloader {
   [[nodiscard]] std::optional<Good> good_copy(const std::string& plugin,
                                               const std::string& not_sha256) const;
   void quarantine(const Candidate& candidate, const std::string& reason);
+  [[nodiscard]] std::optional<Quarantined> quarantined(const std::string& sha256) const;
   void keep_good(const Loaded& loaded);
   [[nodiscard]] bool failing(const Plugin& plugin) const;
   Status go_back(Plugin& plugin, const std::string& reason);

@@ -27,8 +27,9 @@ struct QuarantinedJson {
   std::string file;
   std::string reason;
   std::int64_t since = 0;
+  std::string settings;
 };
-DOJO_MODEL(QuarantinedJson, sha256, plugin, file, reason, since)
+DOJO_MODEL(QuarantinedJson, sha256, plugin, file, reason, since, DOJO_DEFAULT(settings))
 
 struct GoodJson {
   std::string sha256;
@@ -172,9 +173,12 @@ Result<Store> Store::open(const fs::path& state_dir, std::vector<std::string>& r
 void Store::read_quarantine(std::vector<std::string>& remarks) {
   for (auto& json : read_all<QuarantinedJson>(folders_.quarantine.get(),
                                               (folders_.path / "quarantine").string(), remarks)) {
-    quarantined_[json.sha256] = {json.sha256, printable(json.plugin, 64),
+    quarantined_[json.sha256] = {json.sha256,
+                                 printable(json.plugin, 64),
                                  printable(json.file, kLongestText),
-                                 printable(json.reason, kLongestText), from_ms(json.since)};
+                                 printable(json.reason, kLongestText),
+                                 from_ms(json.since),
+                                 json.settings};
   }
 }
 
@@ -193,7 +197,7 @@ void Store::judge_start(std::vector<std::string>& remarks) {
   } else {
     remarks.push_back(fmt::format("plugin {} ({}) is quarantined: {}", printable(json->plugin, 64),
                                   printable(json->file, kLongestText), kEnded));
-    const auto status = quarantine({json->sha256, json->plugin, json->file, kEnded, {}});
+    const auto status = quarantine({json->sha256, json->plugin, json->file, kEnded, {}, {}});
     if (!status) remarks.push_back("quarantine: " + status.error().message);
   }
   if (const auto status = end_start(); !status) remarks.push_back(status.error().message);
@@ -207,9 +211,9 @@ Status Store::quarantine(Quarantined entry) {
   entry.reason = printable(entry.reason, kLongestText);
   const std::lock_guard lock(*mutex_);
   quarantined_[entry.sha256] = entry;
-  auto status = write_json(
-      folders_.quarantine.get(), entry.sha256 + ".json",
-      QuarantinedJson{entry.sha256, entry.plugin, entry.file, entry.reason, to_ms(entry.since)});
+  auto status = write_json(folders_.quarantine.get(), entry.sha256 + ".json",
+                           QuarantinedJson{entry.sha256, entry.plugin, entry.file, entry.reason,
+                                           to_ms(entry.since), entry.settings});
   forget_oldest();
   return status;
 }

@@ -25,6 +25,9 @@ struct Quarantined {
   std::string file;    ///< where it came from
   std::string reason;
   std::chrono::system_clock::time_point since;
+  /// A fingerprint of the settings that it was tried with, by whose change it may become good;
+  /// empty: they had no part in it.
+  std::string settings{};
 };
 
 /// A copy of a file that has served.

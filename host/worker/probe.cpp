@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -32,6 +33,7 @@ namespace {
 
 using namespace plugins;
 
+constexpr int kNiceness = 10;
 constexpr int kOk = 0;
 constexpr int kFailed = 1;
 constexpr int kUsage = 2;
@@ -234,6 +236,8 @@ int probe(int argc, char** argv) {
     return app.exit(error) == 0 ? kOk : kUsage;
   }
   die_plainly();
+  // Requests that are being served meanwhile come first.
+  (void)setpriority(PRIO_PROCESS, 0, kNiceness);
   const Channel channel(kProbeDescriptor);
   if (auto status = apply_limits(limits); !status) {
     std::fprintf(stderr, "dojo-worker: %s\n", status.error().message.c_str());

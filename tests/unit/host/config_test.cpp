@@ -151,6 +151,7 @@ memory_mb = 4
 cpu_s = 5
 open_files = 6
 seccomp = true
+restart_most_ms = 70
 )");
   ASSERT_TRUE(config) << config.error().message;
   EXPECT_EQ(all_of(*config),
@@ -160,9 +161,10 @@ seccomp = true
             "false true true 100 16 2 17 1\n"
             "1 2 3 4 2 10 3\n"
             "1 10 20 30 40 50 60 70 80 90 100 11\n");
-  EXPECT_EQ(settings_of(*config, "one").run,
-            (plugins::RunOptions{3, plugins::Isolation::process, plugins::Replacement::exclusive,
-                                 std::uint64_t{4} << 20, 5, 6, true}));
+  EXPECT_EQ(
+      settings_of(*config, "one").run,
+      (plugins::RunOptions{3, plugins::Isolation::process, plugins::Replacement::exclusive,
+                           std::uint64_t{4} << 20, 5, 6, true, std::chrono::milliseconds(70)}));
   EXPECT_EQ(settings_of(*config, "another").run, plugins::RunOptions());
   EXPECT_TRUE(config->auth.deny.contains(key.public_key()));
 }

@@ -209,6 +209,27 @@ TEST_F(ReloaderTest, AppliesANewConfig) {
   EXPECT_EQ(lines.count("plugin serves"), 2u) << "nothing has changed";
 }
 
+TEST_F(ReloaderTest, TriesARefusedFileAgainWhenItsConfigHasChanged) {
+  add("test_rival");
+  const auto good = config;
+  config.plugins["rival"].config = R"({"a":1})";
+  start();
+  ASSERT_TRUE(lines.has("config: this plugin takes none"));
+  EXPECT_EQ(ask("/OnlyHere")->status, 404);
+  ASSERT_TRUE(server->apply(good));
+  EXPECT_NE(ask("/OnlyHere")->status, 404) << "while the host runs";
+
+  ASSERT_TRUE(server->plugins().unload("rival"));
+  ASSERT_TRUE(server->plugins().reload("rival"));
+  server.reset();
+  start();
+  EXPECT_EQ(ask("/OnlyHere")->status, 404);
+  server.reset();
+  config = good;
+  start();
+  EXPECT_NE(ask("/OnlyHere")->status, 404) << "after a restart";
+}
+
 TEST_F(ReloaderTest, LeavesNothingBehind) {
   const auto count = [](const char* what) {
     std::ifstream maps("/proc/self/maps");

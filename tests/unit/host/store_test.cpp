@@ -56,8 +56,8 @@ TEST_F(StoreTest, RemembersAQuarantineOverARestart) {
   {
     auto store = open();
     EXPECT_FALSE(store.find(hash('a')));
-    ASSERT_TRUE(
-        store.quarantine({hash('a'), "score", "/plugins/score.so", "it \"failed\"\n", since}));
+    ASSERT_TRUE(store.quarantine(
+        {hash('a'), "score", "/plugins/score.so", "it \"failed\"\n", since, "fingerprint"}));
     EXPECT_TRUE(store.find(hash('a')));
   }
   const auto store = open();
@@ -74,7 +74,7 @@ TEST_F(StoreTest, RemembersAQuarantineOverARestart) {
 TEST_F(StoreTest, ReleasesForGood) {
   {
     auto store = open();
-    ASSERT_TRUE(store.quarantine({hash('a'), "score", "f", "r", {}}));
+    ASSERT_TRUE(store.quarantine({hash('a'), "score", "f", "r", {}, {}}));
     EXPECT_TRUE(store.release(hash('a')));
     EXPECT_FALSE(store.find(hash('a')));
     EXPECT_TRUE(store.release(hash('a')));
@@ -85,7 +85,7 @@ TEST_F(StoreTest, ReleasesForGood) {
 TEST_F(StoreTest, TakesNoHashThatIsNone) {
   auto store = open();
   for (const std::string& none : {std::string("../../x"), std::string(), hash('A'), hash('g')}) {
-    EXPECT_FALSE(store.quarantine({none, "score", "f", "r", {}})) << none;
+    EXPECT_FALSE(store.quarantine({none, "score", "f", "r", {}, {}})) << none;
     EXPECT_FALSE(store.release(none)) << none;
     EXPECT_FALSE(store.begin_start(none, "score", "f")) << none;
     EXPECT_FALSE(store.keep_good("score", "1", serving("x"), none)) << none;
@@ -97,7 +97,7 @@ TEST_F(StoreTest, TakesNoHashThatIsNone) {
 TEST_F(StoreTest, SkipsFilesThatAreBrokenAndSaysSo) {
   {
     auto store = open();
-    ASSERT_TRUE(store.quarantine({hash('a'), "score", "f", "r", {}}));
+    ASSERT_TRUE(store.quarantine({hash('a'), "score", "f", "r", {}, {}}));
   }
   const auto quarantine = state_ / "plugins" / "quarantine";
   const auto whole = test::read_file(quarantine / (hash('a') + ".json"));
@@ -182,7 +182,7 @@ TEST_F(StoreTest, CopiesWhatItCannotLinkTo) {
   EXPECT_THAT(versions(store), ElementsAre("1"));
   // A quarantine that cannot be written counts all the same.
   test::write_file(state_ / "fill", std::string(2 << 20, 'x'));
-  EXPECT_FALSE(store.quarantine({hash('c'), "score", "f", std::string(8000, 'r'), {}}));
+  EXPECT_FALSE(store.quarantine({hash('c'), "score", "f", std::string(8000, 'r'), {}, {}}));
   EXPECT_TRUE(store.find(hash('c')));
 }
 

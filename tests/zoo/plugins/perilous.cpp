@@ -1,5 +1,6 @@
-// Routes that end, hurt or burden the process they run in, beside some that behave: for tests of
-// isolation = "process". On the bare ABI, with no more in it than the tests ask for.
+// Routes that end, hurt or burden the process they run in, beside some that behave; and words in
+// its config at which it fails elsewhere. On the bare ABI, with no more in it than the tests ask
+// for.
 #include <array>
 #include <atomic>
 #include <cerrno>
@@ -72,6 +73,16 @@ class Plugin {
     for (auto& thread : threads) thread.join();
   }
 
+  void answer_in_destroy(dojo_request_id id) {
+    const std::lock_guard lock(mutex_);
+    kept_.push_back(id);
+  }
+  void answer_kept() {
+    std::thread([this] {
+      for (const auto id : kept_) log(0, "after stop " + std::to_string(answer(id, "{}")));
+    }).join();
+  }
+
   [[nodiscard]] const dojo_host& host() const { return *host_; }
   [[nodiscard]] const dojo_plugin* table() const { return &table_; }
   std::atomic<bool> sick = false;
@@ -84,6 +95,7 @@ class Plugin {
   std::vector<dojo_route> routes_;
   std::mutex mutex_;
   std::vector<std::thread> threads_;
+  std::vector<dojo_request_id> kept_;
 };
 
 std::int32_t recurse(volatile char* above, int depth) {
@@ -91,6 +103,11 @@ std::int32_t recurse(volatile char* above, int depth) {
   volatile char frame[4096] = {};
   frame[0] = above == nullptr ? 'x' : above[0];
   return recurse(frame, depth + 1) + frame[0];
+}
+
+void wait_for(const std::string& file) {
+  while (::access(file.c_str(), F_OK) != 0)
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
 }
 
 /// A number out of a system call: 0, or what it failed with.
@@ -156,7 +173,20 @@ const Behaviour kBehaviours[] = {
        return std::int32_t{DOJO_OK};
      }},
     {"Declines", [](Plugin&, const dojo_request&) { return std::int32_t{DOJO_FAILED}; }},
+    {"DeclinesAndAnswers",
+     [](Plugin& plugin, const dojo_request& request) {
+       plugin.later([&plugin, id = request.id] {
+         while (plugin.host().cancelled(plugin.host().context, id) == 0) std::this_thread::yield();
+         plugin.log(0, "late " + std::to_string(plugin.answer(id, "{}")));
+       });
+       return std::int32_t{DOJO_FAILED};
+     }},
     {"Throws", [](Plugin&, const dojo_request&) -> std::int32_t { throw std::bad_alloc(); }},
+    {"BadJson",
+     [](Plugin& plugin, const dojo_request& request) {
+       plugin.log(0, "bad " + std::to_string(plugin.answer(request.id, "{\"a\":")));
+       return std::int32_t{DOJO_OK};
+     }},
     {"Twice",
      [](Plugin& plugin, const dojo_request& request) {
        const auto id = request.id;
@@ -184,6 +214,29 @@ const Behaviour kBehaviours[] = {
        });
        return std::int32_t{DOJO_OK};
      }},
+    {"AnswersAfterStop",
+     [](Plugin& plugin, const dojo_request& request) {
+       plugin.answer_in_destroy(request.id);
+       return std::int32_t{DOJO_OK};
+     }},
+    // From a thread that nobody waits for, once there is a file of the name that is the body.
+    {"AnswersAfterDestroy",
+     [](Plugin& plugin, const dojo_request& request) {
+       std::thread([host = &plugin.host(), id = request.id,
+                    file = std::string(view(request.body))] {
+         wait_for(file);
+         const dojo_response response{sizeof response, 200, span("{}"), {}, {}, nullptr, nullptr};
+         const auto code = host->complete(host->context, id, &response);
+         const auto text = "after destroy " + std::to_string(code);
+         host->log(host->context, DOJO_LOG_WARNING, 0, span(text));
+       }).detach();
+       return std::int32_t{DOJO_OK};
+     }},
+    {"IgnoresCancel",
+     [](Plugin& plugin, const dojo_request& request) {
+       wait_for(std::string(view(request.body)));
+       return plugin.answer(request.id, "{}");
+     }},
     {"Keeps", [](Plugin&, const dojo_request&) { return std::int32_t{DOJO_OK}; }},
     {"IgnoresAll",
      [](Plugin&, const dojo_request&) -> std::int32_t {
@@ -194,7 +247,7 @@ const Behaviour kBehaviours[] = {
        const auto& host = plugin.host();
        host.count(host.context, span("things"), 2);
        host.observe(host.context, span("seconds"), 0.5);
-       plugin.log(request.id, "a line");
+       for (int i = 0; i < 100; ++i) plugin.log(request.id, "a line");
        return plugin.answer(request.id, "{}");
      }},
     {"Pid",
@@ -293,6 +346,7 @@ const Behaviour kBehaviours[] = {
 
 std::int32_t blacklist(void*, const dojo_request* request, dojo_error* reason) {
   if (view(request->body) == "die") ::raise(SIGSEGV);
+  if (view(request->body) == "throw") throw std::bad_alloc();
   if (view(request->hotkey) != "mallory") return DOJO_OK;
   constexpr std::string_view kReason = "not you";
   std::memcpy(reason->data, kReason.data(), kReason.size());
@@ -346,14 +400,22 @@ Plugin::Plugin(const dojo_host* host, std::string config)
             this,
             routes_.data(),
             [](void* self, dojo_error* error) {
+              if (of(self).asked_for("throws_in_start")) throw std::bad_alloc();
               return of(self).asked_for("no_start") ? say(error, "does not feel like it")
                                                     : std::int32_t{DOJO_OK};
             },
             [](void* self, const dojo_request* request) {
               return kBehaviours[request->route].handle(of(self), *request);
             },
-            [](void* self) { of(self).stop(); },
-            [](void* self) { std::unique_ptr<Plugin>(&of(self)).reset(); },
+            [](void* self) {
+              of(self).stop();
+              if (of(self).asked_for("throws_in_stop")) throw std::bad_alloc();
+            },
+            [](void* self) {
+              const std::unique_ptr<Plugin> mine(&of(self));
+              mine->answer_kept();
+              if (mine->asked_for("throws_in_destroy")) throw std::bad_alloc();
+            },
             [](void*, const char* name) -> const void* {
               const std::string_view wanted(name);
               if (wanted == DOJO_EXT_STATE) return &kState;
@@ -365,6 +427,7 @@ std::int32_t create(const dojo_host* host, dojo_span config, const dojo_plugin**
                     dojo_error*) {
   auto made = std::make_unique<Plugin>(host, std::string(view(config)));
   if (made->asked_for("dies_in_create")) std::abort();
+  if (made->asked_for("throws_in_create")) throw std::bad_alloc();
   while (made->asked_for("hangs_in_create")) ::pause();
   made->log(0, "created");
   *plugin = made.release()->table();

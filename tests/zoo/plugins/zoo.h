@@ -6,6 +6,12 @@
  *   ZOO_CREATE(error)  an int32_t: what create() does before it returns its table
  *   ZOO_SELFTEST(error), ZOO_HEALTH(error)  an int32_t: offers the extension
  *   ZOO_DESTROY()      what destroy() does
+ *   ZOO_ROUTE          the name of its route
+ *   ZOO_ANSWER(request)  a dojo_span: what it answers with
+ *   ZOO_ENTRY          what the entry is called
+ *   ZOO_ENTRY_SIZE, ZOO_PLUGIN_SIZE, ZOO_ROUTE_SIZE  bytes that these tables claim to have; up to
+ *                      ZOO_ROOM more than there are, which are no zeros then
+ * ZOO_ALIAS is for the build: all of them under one name, as versions of one plugin.
  */
 #ifndef DOJO_ZOO_H
 #define DOJO_ZOO_H
@@ -21,12 +27,35 @@ static inline int32_t zoo_fail(dojo_error* error, const char* why) {
   return DOJO_FAILED;
 }
 
+#ifdef ZOO_ALIAS
+#undef ZOO_NAME
+#define ZOO_NAME ZOO_ALIAS
+#endif
 #ifndef ZOO_CREATE
 #define ZOO_CREATE(error) ((void)(error), DOJO_OK)
 #endif
 #ifndef ZOO_DESTROY
 #define ZOO_DESTROY() ((void)0)
 #endif
+#ifndef ZOO_ROUTE
+#define ZOO_ROUTE "Zoo"
+#endif
+#ifndef ZOO_ANSWER
+#define ZOO_ANSWER(request) ((request)->body)
+#endif
+#ifndef ZOO_ENTRY
+#define ZOO_ENTRY dojo_plugin_entry
+#endif
+#ifndef ZOO_ENTRY_SIZE
+#define ZOO_ENTRY_SIZE sizeof(dojo_plugin_entry_v1)
+#endif
+#ifndef ZOO_PLUGIN_SIZE
+#define ZOO_PLUGIN_SIZE sizeof(dojo_plugin)
+#endif
+#ifndef ZOO_ROUTE_SIZE
+#define ZOO_ROUTE_SIZE sizeof(dojo_route)
+#endif
+#define ZOO_ROOM 64
 #ifndef ZOO_NOTE_NAME
 #define ZOO_NOTE_NAME ZOO_NAME
 #endif
@@ -45,7 +74,7 @@ static int32_t zoo_handle(void* self, const dojo_request* request) {
   memset(&response, 0, sizeof response);
   response.struct_size = sizeof response;
   response.status = 200;
-  response.body = request->body;
+  response.body = ZOO_ANSWER(request);
   return zoo_host->complete(zoo_host->context, request->id, &response);
 }
 
@@ -89,21 +118,29 @@ static dojo_span zoo_config;
 
 static int32_t zoo_create(const dojo_host* host, dojo_span config, const dojo_plugin** plugin,
                           dojo_error* error) {
-  static dojo_route route;
-  static dojo_plugin table;
+  static struct {
+    dojo_route known;
+    char room[ZOO_ROOM];
+  } route;
+  static struct {
+    dojo_plugin known;
+    char room[ZOO_ROOM];
+  } table;
+  memset(route.room, 0x5a, sizeof route.room);
+  memset(table.room, 0x5a, sizeof table.room);
   zoo_host = host;
   zoo_config = config;
-  route.struct_size = sizeof route;
-  route.name = "Zoo";
-  table.struct_size = sizeof table;
-  table.route_count = 1;
-  table.routes = &route;
-  table.start = zoo_start;
-  table.handle = zoo_handle;
-  table.stop = zoo_stop;
-  table.destroy = zoo_destroy;
-  table.extension = zoo_extension;
-  *plugin = &table;
+  route.known.struct_size = ZOO_ROUTE_SIZE;
+  route.known.name = ZOO_ROUTE;
+  table.known.struct_size = ZOO_PLUGIN_SIZE;
+  table.known.route_count = 1;
+  table.known.routes = &route.known;
+  table.known.start = zoo_start;
+  table.known.handle = zoo_handle;
+  table.known.stop = zoo_stop;
+  table.known.destroy = zoo_destroy;
+  table.known.extension = zoo_extension;
+  *plugin = &table.known;
   return ZOO_CREATE(error);
 }
 
@@ -111,7 +148,7 @@ static int32_t zoo_create(const dojo_host* host, dojo_span config, const dojo_pl
 DOJO_NOTE(ZOO_NOTE_NAME);
 #endif
 
-const dojo_plugin_entry_v1 dojo_plugin_entry = {
-    sizeof(dojo_plugin_entry_v1), DOJO_ABI_MAJOR, DOJO_ABI_MINOR, ZOO_NAME, "1.0.0", zoo_create};
+const dojo_plugin_entry_v1 ZOO_ENTRY = {ZOO_ENTRY_SIZE, DOJO_ABI_MAJOR, DOJO_ABI_MINOR,
+                                        ZOO_NAME,       "1.0.0",        zoo_create};
 
 #endif
