@@ -13,8 +13,6 @@
 namespace dojo::host {
 namespace {
 
-namespace fs = std::filesystem;
-
 pipeline::WallTime wall_clock() {
   return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
 }

@@ -279,16 +279,16 @@ Verdict Instance::judge(const dojo_request& request) const noexcept {
 
 Verdict Instance::ask(const dojo_request& request) const {
   const auto& route = tables_[request.route];
-  for (const auto& [hook, name, code] :
-       {std::tuple{route.blacklist, "blacklist", Code::blacklisted},
-        std::tuple{route.verify, "verify", Code::bad_signature}}) {
-    if (hook == nullptr) continue;
+  const auto refused_by = [&](auto hook, const char* name, Code code) -> std::optional<Verdict> {
+    if (hook == nullptr) return std::nullopt;
     auto outcome =
         call_plugin([&](dojo_error* reason) { return hook(plugin_.self, &request, reason); });
-    if (outcome.code == DOJO_OK) continue;
-    if (outcome.code == DOJO_REFUSED) return {code, std::move(outcome.reason)};
-    return {Code::internal, failed(name, outcome).error().message};
-  }
+    if (outcome.code == DOJO_OK) return std::nullopt;
+    if (outcome.code == DOJO_REFUSED) return Verdict{code, std::move(outcome.reason)};
+    return Verdict{Code::internal, failed(name, outcome).error().message};
+  };
+  if (auto verdict = refused_by(route.blacklist, "blacklist", Code::blacklisted)) return *verdict;
+  if (auto verdict = refused_by(route.verify, "verify", Code::bad_signature)) return *verdict;
   if (route.priority == nullptr) return {};
   const auto priority = route.priority(plugin_.self, &request);
   return {Code::ok, {}, std::clamp(priority, -kPriorities, kPriorities)};

@@ -111,7 +111,7 @@ static const void* zoo_extension(void* self, const char* name) {
 #ifdef ZOO_HEALTH
   if (strcmp(name, DOJO_EXT_HEALTH) == 0) return &zoo_health_table;
 #endif
-  return NULL;
+  return NULL; /* NOLINT(modernize-use-nullptr) C reads it too */
 }
 
 static dojo_span zoo_config;
