@@ -21,6 +21,8 @@ using std::chrono::steady_clock;
 using std::chrono::system_clock;
 
 constexpr std::chrono::milliseconds kTick{200};
+constexpr int kStageAgain = 5;
+constexpr std::chrono::milliseconds kStagePause{10};
 
 Reaper::Options reaper_options(const ReloadOptions& reload) {
   return {reload.drain, reload.grace, reload.stop};
@@ -169,6 +171,11 @@ Status Reloader::deploy(Candidate& candidate) {
 
 Result<std::shared_ptr<const Staged>> Reloader::stage(const fs::path& file) {
   auto copy = staging_.stage(file, ++numbers_);
+  // A good copy may share its inode with a staged one that goes just now, which counts as a change.
+  for (int again = 0; again < kStageAgain && !copy && Staging::is_changing(copy.error()); ++again) {
+    std::this_thread::sleep_for(kStagePause);
+    copy = staging_.stage(file, ++numbers_);
+  }
   if (!copy) return tl::unexpected(copy.error());
   return std::make_shared<const Staged>(std::move(*copy));
 }
