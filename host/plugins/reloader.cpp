@@ -206,28 +206,27 @@ Status Reloader::replace(Candidate& candidate, std::shared_ptr<const Staged> sta
                             candidate.plugin, before->source.string()));
   }
   auto next = make(candidate, *staged, settings, before);
-  if (!next) return tl::unexpected(next.error());
   const bool makes_way = before != nullptr && before->active.generation &&
                          settings.run.replacement == Replacement::exclusive;
   if (makes_way) make_way(*before);
 
-  serving_.prepare(*next);
-  auto status = bring_up(**next, candidate);
+  serving_.prepare(next);
+  auto status = bring_up(*next, candidate);
   if (!status && !candidate.proven) quarantine(candidate, status.error().message);
   const auto* old = before == nullptr ? nullptr : before->active.generation.get();
-  if (status) status = serving_.activate(**next, old);
+  if (status) status = serving_.activate(*next, old);
   if (!status) {
-    reaper_.take({std::move(*next), std::move(staged)});
+    reaper_.take({std::move(next), std::move(staged)});
     if (makes_way) fall_back(candidate.plugin, candidate.source, candidate.sha256);
     return status;
   }
-  record(candidate, {std::move(*next), std::move(staged)}, std::move(settings));
+  record(candidate, {std::move(next), std::move(staged)}, std::move(settings));
   return {};
 }
 
-Result<std::shared_ptr<Generation>> Reloader::make(const Candidate& candidate, const Staged& staged,
-                                                   const PluginSettings& settings,
-                                                   const Plugin* predecessor) {
+std::shared_ptr<Generation> Reloader::make(const Candidate& candidate, const Staged& staged,
+                                           const PluginSettings& settings,
+                                           const Plugin* predecessor) {
   Blueprint blueprint;
   blueprint.file = staged.file();
   blueprint.number = numbers_;
@@ -236,9 +235,12 @@ Result<std::shared_ptr<Generation>> Reloader::make(const Candidate& candidate, c
   blueprint.workers = worker_count(settings.run, options_.reload);
   blueprint.limit = options_.reload.start;
   if (predecessor != nullptr && predecessor->active.generation) {
-    auto state = predecessor->active.generation->save();
-    if (!state) return fail("the old generation hands nothing over: " + state.error().message);
-    blueprint.state = std::move(*state);
+    if (auto state = predecessor->active.generation->save()) {
+      blueprint.state = std::move(*state);
+    } else {  // it may be what is to be mended: a plugin that crashes again and again, say
+      log_.warning("the old generation hands nothing over",
+                   {{"plugin", candidate.plugin}, {"reason", state.error().message}});
+    }
   }
   if (settings.run.isolation == Isolation::thread) {
     return std::make_shared<InProcess>(std::move(blueprint), services_);

@@ -127,9 +127,8 @@ class Reloader {
   Status replace(Candidate& candidate, std::shared_ptr<const Staged> staged,
                  PluginSettings settings);
   Status bring_up(Generation& generation, const Candidate& candidate);
-  Result<std::shared_ptr<Generation>> make(const Candidate& candidate, const Staged& staged,
-                                           const PluginSettings& settings,
-                                           const Plugin* predecessor);
+  std::shared_ptr<Generation> make(const Candidate& candidate, const Staged& staged,
+                                   const PluginSettings& settings, const Plugin* predecessor);
   void make_way(Plugin& plugin);
   void record(const Candidate& candidate, Loaded next, PluginSettings settings);
   void fall_back(const std::string& plugin, const std::filesystem::path& source,

@@ -85,6 +85,15 @@ TEST_F(ReloaderTest, HandsItsStateOver) {
   EXPECT_THAT(server->metrics().text(), HasSubstr("dojo_plugin_calls{plugin=\"versioned\"}"));
 }
 
+TEST_F(ReloaderTest, ReplacesOneThatCannotHandItsStateOver) {
+  put(3);
+  start();
+  EXPECT_EQ(rows("active").at(0).version, "3.0.0");
+  put(1);
+  EXPECT_TRUE(eventually([&] { return version() == 1; })) << lines.text();
+  EXPECT_TRUE(lines.has("the old generation hands nothing over"));
+}
+
 TEST_F(ReloaderTest, NamesTheGenerationInItsAnswers) {
   put(1);
   start();

@@ -1,5 +1,5 @@
 // The same plugin in several versions, by what it is compiled with: VERSION, and FAILS for one
-// whose handler fails. It counts its calls, and hands the count over.
+// whose handler fails and which hands nothing over. It counts its calls, and hands the count over.
 #include <atomic>
 #include <cstdint>
 #include <stdexcept>
@@ -37,11 +37,18 @@ Told which(dojo::Context& call, Which request) {
   return {VERSION, ++calls};
 }
 
+Memory remember() {
+#ifdef FAILS
+  throw std::runtime_error("this version forgets");
+#endif
+  return {calls};
+}
+
 }  // namespace
 
 #define TEXT_OF(x) #x
 #define TEXT(x) TEXT_OF(x)
 DOJO_PLUGIN("versioned", TEXT(VERSION) ".0.0",
-            dojo::state<Memory>([] { return Memory{calls}; },
+            dojo::state<Memory>([] { return remember(); },
                                 [](Memory memory) { calls = memory.calls; }),
             dojo::handle(which))
