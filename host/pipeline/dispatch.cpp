@@ -103,12 +103,18 @@ bool Dispatcher::retire(Crew& crew, std::chrono::milliseconds drain,
       crew.cancel();
       (void)crew.wait_until_idle(grace);
     }
-    for (auto& open : in_flight_.take_waiting(crew)) {
-      ++counts_[static_cast<std::size_t>(Code::draining)];
-      open.waiting->answer(make_answer(open.terms, draining()));
-    }
+    answer_for(crew);
   }
-  return crew.executor().stop(grace);
+  const bool ended = crew.executor().stop(grace);
+  answer_for(crew);  // what came into its queue at the last moment, and was dropped with it
+  return ended;
+}
+
+void Dispatcher::answer_for(const Crew& crew) {
+  for (auto& open : in_flight_.take_waiting(crew)) {
+    ++counts_[static_cast<std::size_t>(Code::draining)];
+    open.waiting->answer(make_answer(open.terms, draining()));
+  }
 }
 
 void Dispatcher::dismiss(const plugins::Generation& generation) {
@@ -144,8 +150,11 @@ void Dispatcher::submit(std::unique_ptr<Call> call) {
 void Dispatcher::run(Executor& executor, Task task, unsigned worker) {
   auto* call = in_flight_.start(task.id);
   if (call == nullptr ||
-      in_flight_.cancelled(task.id)) {  // answered for meanwhile, or the caller has gone
-    close_early(executor, task);
+      in_flight_.cancelled(task.id)) {  // answered for, the caller has gone, or its crew is ending
+    auto ended = close_early(executor, task);
+    if (ended && ended->waiting && !ended->waiting->abandoned()) {
+      refuse(std::move(ended), draining());
+    }
     return;
   }
   call->times.started = steady_clock::now();

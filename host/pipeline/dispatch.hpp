@@ -88,6 +88,7 @@ class Dispatcher final : public plugins::Services {
   std::unique_ptr<Call> close_early(Executor& executor, const Task& task);
   void watch();
   void answer_overdue();
+  void answer_for(const Crew& crew);
   std::int32_t complete_now(const plugins::Generation& generation, dojo_request_id id,
                             const dojo_response& response);
   std::unique_ptr<Call> close(dojo_request_id id, const plugins::Generation* generation);
