@@ -48,6 +48,16 @@ std::vector<fs::path> FolderWatch::wait(Clock::time_point until) {
   }
 }
 
+std::vector<fs::path> FolderWatch::take_present() {
+  look(Clock::now());
+  std::vector<fs::path> taken;
+  for (auto& [path, file] : files_) {
+    file.returned = file.now;
+    taken.push_back(path);
+  }
+  return taken;
+}
+
 void FolderWatch::wake() {
   const std::uint64_t one = 1;
   (void)!write(wake_.get(), &one, sizeof one);

@@ -16,8 +16,8 @@ namespace dojo::plugins {
 /// Says which .so files are new or changed, once they have come to rest. The folder is watched,
 /// never a file; what the kernel tells is a hint to look, and it is looked now and then anyway, so
 /// that a folder that is replaced, unmounted or made later, a link whose target changes elsewhere,
-/// and a network file system are no special cases. Files that go are not reported. wait() and
-/// take_notes() belong to one thread; wake() and present() are for any.
+/// and a network file system are no special cases. Files that go are not reported. wait(),
+/// take_present() and take_notes() belong to one thread; wake() and present() are for any.
 class FolderWatch {
  public:
   struct Options {
@@ -32,6 +32,9 @@ class FolderWatch {
   /// Waits for files that are new or have changed since they were last returned, until `until`, or
   /// until wake(). The first call returns all that are there. @return sorted
   std::vector<std::filesystem::path> wait(std::chrono::steady_clock::time_point until);
+  /// What is there now, settled or not, as if wait() had returned it. For the start, in wait()'s
+  /// place.
+  std::vector<std::filesystem::path> take_present();
   /// Lets a wait() return, also one that has not begun yet.
   void wake();
   /// The .so files that are there now, sorted: regular files, or links to them; none that is

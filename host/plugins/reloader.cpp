@@ -91,7 +91,7 @@ Reloader::~Reloader() {
 // ---- the folder
 
 void Reloader::load_all() {
-  const auto files = folder_.present();
+  const auto files = folder_.take_present();
   std::error_code error;
   if (!fs::is_directory(options_.folder, error)) {
     log_.error("the plugins folder cannot be read", {{"folder", options_.folder.string()}});

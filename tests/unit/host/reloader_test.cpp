@@ -66,6 +66,15 @@ TEST_F(ReloaderTest, TakesUpAFileThatComesLater) {
   EXPECT_TRUE(eventually([&] { return version() == 1; }));
 }
 
+TEST_F(ReloaderTest, LooksAtAFileOnceWhenItStarts) {
+  put(1);
+  start();
+  std::this_thread::sleep_for(3 * config.reload.rescan);
+  put(2);
+  ASSERT_TRUE(eventually([&] { return version() == 2; }));
+  EXPECT_EQ(rows("active").at(0).generation, 2u) << "each copy has a number";
+}
+
 TEST_F(ReloaderTest, KeepsServingWhenTheFileGoes) {
   put(1);
   start();
