@@ -26,8 +26,6 @@
 namespace dojo::plugins {
 namespace {
 
-constexpr std::chrono::seconds kReaping{5};  // after SIGKILL, which only the kernel can hold up
-
 /// posix_spawn's two tables, which want to be destroyed.
 class Plan {
  public:

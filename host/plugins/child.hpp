@@ -23,6 +23,9 @@ namespace dojo::plugins {
 /// may poll while the object lives.
 class Child {
  public:
+  /// How long to wait after SIGKILL, which only the kernel can hold up.
+  static constexpr std::chrono::seconds kReaping{5};
+
   struct Options {
     std::filesystem::path program;
     std::vector<std::string> arguments;  ///< without the program's own name

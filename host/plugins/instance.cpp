@@ -24,11 +24,11 @@ constexpr char kEntry[] = "dojo_plugin_entry";
 constexpr std::size_t kErrorCapacity = 4096;
 constexpr std::int32_t kPriorities = 1000;  // to either side of 0
 
-bool is_name(std::string_view text, std::size_t longest, std::string_view also) {
-  return text.find_first_not_of('.') != std::string_view::npos && text.size() <= longest &&
-         std::all_of(text.begin(), text.end(), [&](char c) {
+bool is_route_name(std::string_view text) {
+  return text.find_first_not_of('.') != std::string_view::npos && text.size() <= 128 &&
+         std::ranges::all_of(text, [](char c) {
            return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                  also.find(c) != std::string_view::npos;
+                  c == '_' || c == '-' || c == '.';
          });
 }
 
@@ -84,13 +84,13 @@ Status check_schema(const std::string& route, const char* which, const std::stri
 }  // namespace
 
 Status check_name(std::string_view name) {
-  if (is_name(name, 64, "_-")) return {};
+  if (is_plugin_name(name)) return {};
   return fail(fmt::format("its name \"{}\" is not 1 to 64 letters, digits, '_' or '-'",
                           name.substr(0, 64)));
 }
 
 Status check_route(const RouteInfo& route, const std::vector<RouteInfo>& others) {
-  if (!is_name(route.name, 128, "_-.")) {
+  if (!is_route_name(route.name)) {
     return fail(fmt::format("route \"{}\": a name is 1 to 128 letters, digits, '_', '-' or '.'",
                             route.name.substr(0, 128)));
   }

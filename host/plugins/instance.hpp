@@ -25,6 +25,7 @@ struct RouteInfo {
   std::chrono::milliseconds deadline{0};  ///< 0: the host's default
   std::uint32_t concurrency = 0;          ///< 0: no limit of its own
   bool hooked = false;                    ///< it has a hook: see Instance::judge()
+  bool operator==(const RouteInfo&) const = default;
 };
 
 /// A deadline that is longer is taken for this one.

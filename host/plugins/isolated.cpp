@@ -27,12 +27,6 @@ milliseconds until(std::chrono::steady_clock::time_point then) {
   return std::clamp(left, milliseconds(0), kFarAway);
 }
 
-bool same(const RouteInfo& a, const RouteInfo& b) {
-  return a.name == b.name && a.description == b.description &&
-         a.request_schema == b.request_schema && a.response_schema == b.response_schema &&
-         a.deadline == b.deadline && a.concurrency == b.concurrency && a.hooked == b.hooked;
-}
-
 }  // namespace
 
 std::shared_ptr<Isolated> Isolated::make(Blueprint blueprint, Services& services,
@@ -297,7 +291,7 @@ Status Isolated::get_to_know(Introduction introduction) {
     return {};
   }
   if (introduction.name == name() && introduction.version == version() &&
-      std::ranges::equal(introduction.routes, routes(), same)) {
+      introduction.routes == routes()) {
     return {};
   }
   return fail("it has come up with another name, version or other routes than before");

@@ -81,14 +81,6 @@ class Part {
   Part& operator=(const Part&) = delete;
 
   [[nodiscard]] int get() const { return fd_.get(); }
-  Status write(const char* data, std::size_t size) const {
-    for (std::size_t done = 0; done < size;) {
-      const auto more = ::write(fd_.get(), data + done, size - done);
-      if (more < 0 && errno != EINTR) return fail(why());
-      if (more > 0) done += static_cast<std::size_t>(more);
-    }
-    return {};
-  }
   Status keep_as(const std::string& name) {
     if (fchmod(fd_.get(), S_IRUSR) != 0 ||
         renameat(folder_, name_.c_str(), folder_, name.c_str()) != 0) {
@@ -117,7 +109,7 @@ Result<std::string> copy(int from, const Part& to, std::uint64_t size, std::uint
     if (got == 0) break;
     total += static_cast<std::uint64_t>(got);
     if (total > largest) return fail(fmt::format("it is larger than {} bytes", largest));
-    if (auto status = to.write(block.data(), static_cast<std::size_t>(got)); !status) {
+    if (auto status = write_all(to.get(), {block.data(), static_cast<std::size_t>(got)}); !status) {
       return fail("it cannot be copied: " + status.error().message);
     }
     crypto_hash_sha256_update(&state, reinterpret_cast<const unsigned char*>(block.data()),

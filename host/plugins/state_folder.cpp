@@ -16,15 +16,6 @@
 namespace dojo::plugins {
 namespace {
 
-Status write_all(int fd, std::string_view text) {
-  while (!text.empty()) {
-    const auto written = write(fd, text.data(), text.size());
-    if (written < 0 && errno != EINTR) return fail(why());
-    if (written > 0) text.remove_prefix(static_cast<std::size_t>(written));
-  }
-  return fsync(fd) == 0 ? Status() : fail(why());
-}
-
 Status check_private(int fd, const std::filesystem::path& folder) {
   struct stat found{};
   if (fstat(fd, &found) != 0) return fail(fmt::format("{}: {}", folder.string(), why()));
@@ -44,6 +35,15 @@ Status check_private(int fd, const std::filesystem::path& folder) {
 
 std::string why() {
   return std::strerror(errno);
+}
+
+Status write_all(int fd, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const auto written = write(fd, bytes.data(), bytes.size());
+    if (written < 0 && errno != EINTR) return fail(why());
+    if (written > 0) bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return {};
 }
 
 Result<net::Descriptor> open_private_folder(const std::filesystem::path& folder) {
@@ -68,6 +68,7 @@ Status write_atomically(int folder, const std::string& name, std::string_view te
                                     S_IRUSR | S_IWUSR));
   if (!file) return fail(fmt::format("{} cannot be written: {}", name, why()));
   auto status = write_all(file.get(), text);
+  if (status && fsync(file.get()) != 0) status = fail(why());
   if (status && renameat(folder, temporary.c_str(), folder, name.c_str()) != 0) {
     status = fail(why());
   }

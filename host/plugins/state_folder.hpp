@@ -22,6 +22,9 @@ Result<net::Descriptor> open_private_folder(const std::filesystem::path& folder)
 /// @param folder its descriptor
 Status write_atomically(int folder, const std::string& name, std::string_view text);
 
+/// All of it, however many calls that takes; nothing is flushed.
+Status write_all(int fd, std::string_view bytes);
+
 /// Reads a file without following a link. @return an error also if it is longer than `longest`
 Result<std::string> read_small(int folder, const std::string& name, std::size_t longest);
 

@@ -127,10 +127,9 @@ Status copy_file(const fs::path& from, int folder, const std::string& name) {
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return fail(why());
     if (got == 0) return fsync(out.get()) == 0 ? Status() : fail(why());
-    for (ssize_t done = 0; done < got;) {
-      const auto more = write(out.get(), block.data() + done, static_cast<std::size_t>(got - done));
-      if (more < 0 && errno != EINTR) return fail(why());
-      if (more > 0) done += more;
+    if (auto status = write_all(out.get(), {block.data(), static_cast<std::size_t>(got)});
+        !status) {
+      return status;
     }
   }
 }

@@ -14,7 +14,6 @@ namespace {
 
 constexpr int kMessagesInOneGo = 64;  // so that one who floods control does not keep its watcher
 constexpr int kLastRounds = 1024;     // of those, once it has ended
-constexpr std::chrono::seconds kReaping{5};  // after SIGKILL, which only the kernel can hold up
 constexpr std::string_view kDied = "the plugin's process ended";
 constexpr std::string_view kNotPassed =
     "the request cannot be passed to the plugin's process: there is no memory for it, or there are "
@@ -215,7 +214,7 @@ Status WorkerProcess::deliver(const Message& message) {
 
 void WorkerProcess::bury() {
   child_.kill();
-  child_.wait(kReaping);
+  child_.wait(Child::kReaping);
   // What it said before it ended, it said; but who has a copy of its socket may not go on for ever.
   for (int i = 0; i < kLastRounds && !over_; ++i) {
     pollfd event{control_->socket(), POLLIN, 0};

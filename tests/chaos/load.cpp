@@ -17,23 +17,15 @@
 #include <dojo/client.hpp>
 #include <dojo/wire/keypair.hpp>
 
+#include "which.hpp"
+
 namespace {
 
 using namespace dojo;
+using chaos::Told;
+using chaos::Which;
 using std::chrono::steady_clock;
 using std::chrono::system_clock;
-
-struct Which {
-  std::uint64_t nonce = 0;
-};
-DOJO_MODEL(Which, nonce)
-
-struct Told {
-  std::uint64_t nonce = 0;
-  std::uint64_t instance = 0;
-  std::int32_t version = 0;
-};
-DOJO_MODEL(Told, nonce, DOJO_DEFAULT(instance), DOJO_DEFAULT(version))
 
 struct Echo {
   std::string message;

@@ -37,6 +37,7 @@
 #include "host/host_test.hpp"
 #include "host/scratch_folder.hpp"
 #include "plugins/reloader.hpp"
+#include "sanitized.hpp"
 
 namespace dojo::plugins {
 namespace {
@@ -44,18 +45,12 @@ namespace {
 namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 using test::eventually;
+using test::kSanitized;
 using test::read_file;
 using test::write_file;
 using testing::AllOf;
 using testing::HasSubstr;
 using testing::IsEmpty;
-
-constexpr bool kSanitized =
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    true;
-#else
-    false;
-#endif
 
 constexpr char kPlugin[] = "perilous";  // what all animals are called here
 

@@ -13,23 +13,18 @@
 #include "host/scratch_folder.hpp"
 #include "plugins/probe_line.hpp"
 #include "plugins/probe_report.hpp"
+#include "sanitized.hpp"
 
 namespace dojo::plugins {
 namespace {
 
 using namespace std::chrono_literals;
+using test::kSanitized;
 using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
-
-constexpr bool kSanitized =
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    true;
-#else
-    false;
-#endif
 
 std::filesystem::path zoo(const std::string& name) {
   return std::filesystem::path(DOJO_ZOO) / (name + ".so");

@@ -21,16 +21,13 @@
 
 #include "client.hpp"
 #include "net/server.hpp"
+#include "sanitized.hpp"
 
 namespace dojo::net {
 
 using namespace std::chrono_literals;
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kSanitized = true;  // memory is not what it is otherwise
-#else
-constexpr bool kSanitized = false;
-#endif
+using test::kSanitized;
 
 /// Waits for a condition instead of for a time. @return false if it does not come
 inline bool eventually(const std::function<bool()>& holds,
