@@ -143,6 +143,10 @@ void Connection::read_proxy_header(std::string_view& bytes) {
   }
   const IpAddress caller = proxy_->source().value_or(address_);
   proxy_.reset();
+  if (!bench_.shared.welcomes(caller)) {
+    state_ = State::gone;
+    return;
+  }
   become_idle();
   identify(caller);
 }
@@ -196,6 +200,7 @@ void Connection::on_head(bool body_is_here) {
   keep_ = framing_.keep_alive;
   auto& request = framer_.request();
   head_only_ = request.method == "HEAD";
+  request.address = address_;
   request.peer = address_text_;
   if (auto response = shared.handler.on_head(request)) {
     if (framing_.expects_continue || framing_.chunked || framing_.content_length > kDiscard) {
@@ -286,7 +291,7 @@ void Connection::answer(Response response, Charge charge) {
     response.status = 500;
     charge.release();
   }
-  keep_ = keep_ && bench_.shared.phase() == Shared::Phase::serving;
+  keep_ = keep_ && !response.close && bench_.shared.phase() == Shared::Phase::serving;
   bench_.head.clear();
   append_head(response, {framing_.http11, keep_, bench_.date}, bench_.head);
   if (head_only_ || !may_have_body(response.status)) response.body.clear();

@@ -18,6 +18,8 @@
 
 #include <dojo/result.hpp>
 
+#include "net/address.hpp"
+
 namespace dojo::net {
 
 /// What a peer may use. Every limit is on by default; deadlines are kept to 0.1 s. A peer that must
@@ -62,7 +64,8 @@ struct Request {
   std::string target;
   boost::beast::http::fields headers;  ///< names compared without case
   std::string body;                    ///< as sent, chunks joined; empty while on_head() runs
-  std::string peer;  ///< the caller's address without port; an IPv4 one never as ::ffff:…
+  IpAddress address;                   ///< the caller's, as seen or as a trusted proxy says
+  std::string peer;  ///< the same as text, without port; an IPv4 one never as ::ffff:…
   std::any context;  ///< what on_head() wants on_request() to have
 };
 
@@ -71,7 +74,8 @@ struct Response {
   int status = 200;
   /// Without Content-Length, Transfer-Encoding, Connection and Date: the server writes its own.
   std::vector<std::pair<std::string, std::string>> headers;
-  std::string body;  ///< not sent for HEAD, but counted in Content-Length
+  std::string body;    ///< not sent for HEAD, but counted in Content-Length
+  bool close = false;  ///< end the connection after it
 };
 
 /// The way back to one waiting request. Move-only. Safe to use from any thread, also after the peer
@@ -106,6 +110,9 @@ class Responder {
 class Handler {
  public:
   virtual ~Handler() = default;
+  /// Asked of each connection once its caller is known. @return false to close it without a word,
+  /// and without having read anything from it
+  virtual bool welcomes(const IpAddress& /*caller*/) { return true; }
   /// The head is whole; nothing of the body has been kept yet. An answer here refuses the request
   /// before its body costs memory. A body of up to 64 KiB is read and thrown away then; if it is
   /// longer, chunked or waits for 100 Continue, the connection closes after the answer.
@@ -122,6 +129,7 @@ class Handler {
 struct Counters {
   std::atomic<std::uint64_t> accepted{0};         ///< connections
   std::atomic<std::uint64_t> refused{0};          ///< connections turned away by a limit
+  std::atomic<std::uint64_t> shut_out{0};         ///< connections that Handler did not welcome
   std::atomic<std::uint64_t> open{0};             ///< connections now
   std::atomic<std::uint64_t> requests{0};         ///< whole requests handed on
   std::atomic<std::uint64_t> malformed{0};        ///< framing errors answered; bad PROXY headers

@@ -13,6 +13,12 @@ void CallerCounts::remove(const IpAddress::Bytes& owner) {
   if (entry != counts_.end() && --entry->second == 0) counts_.erase(entry);
 }
 
+bool Shared::welcomes(const IpAddress& caller) {
+  if (handler.welcomes(caller)) return true;
+  ++counters.shut_out;
+  return false;
+}
+
 void Shared::advance_to(Phase phase) {
   Phase current = phase_.load();
   while (current < phase && !phase_.compare_exchange_weak(current, phase)) {

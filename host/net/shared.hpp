@@ -84,6 +84,8 @@ class Shared {
   Counters counters;
   CallerCounts callers;
 
+  /// Asks the handler, and counts whom it does not welcome.
+  [[nodiscard]] bool welcomes(const IpAddress& caller);
   [[nodiscard]] Phase phase() const { return phase_.load(std::memory_order_acquire); }
   /// Phases only go forward.
   void advance_to(Phase phase);

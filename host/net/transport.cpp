@@ -187,6 +187,10 @@ void Transport::open(Descriptor descriptor, const IpAddress& address) {
     ++shared_->counters.refused;
     return;
   }
+  const auto& proxies = shared_->proxies;
+  const bool proxied = std::any_of(proxies.begin(), proxies.end(),
+                                   [&](const Network& block) { return block.contains(address); });
+  if (!proxied && !shared_->welcomes(address)) return;  // before it costs more than the accept
   const int fd = descriptor.get();
   const auto at = static_cast<std::size_t>(fd);
   if (at >= slots_.size()) {
@@ -197,9 +201,6 @@ void Transport::open(Descriptor descriptor, const IpAddress& address) {
   address.to_sockaddr(0, unmapped);
   const auto peer = Pistache::Tcp::Peer::Create(
       fd, Pistache::Address::fromUnix(reinterpret_cast<sockaddr*>(&unmapped)));
-  const auto& proxies = shared_->proxies;
-  const bool proxied = std::any_of(proxies.begin(), proxies.end(),
-                                   [&](const Network& block) { return block.contains(address); });
   auto connection = std::make_unique<Connection>(fd, peer->getID(), address, proxied, bench_);
   join(peer);
   static_cast<void>(descriptor.release());

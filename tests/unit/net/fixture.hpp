@@ -101,6 +101,7 @@ inline Response text(std::string body, int status = 200) {
 /// Answers at once with `METHOD target peer {body}`; /wait goes to `waiting`, /big?N is N bytes.
 class TestHandler : public Handler {
  public:
+  bool welcomes(const IpAddress& caller) override { return !welcome_hook || welcome_hook(caller); }
   std::optional<Response> on_head(Request& request) override {
     ++heads;
     return head_hook ? head_hook(request) : std::nullopt;
@@ -122,6 +123,7 @@ class TestHandler : public Handler {
     return text(std::string(why), status);
   }
 
+  std::function<bool(const IpAddress&)> welcome_hook;          // set before start()
   std::function<std::optional<Response>(Request&)> head_hook;  // set before start()
   std::function<void(Request, Responder)> request_hook;        // set before start()
   std::atomic<int> heads{0};

@@ -443,5 +443,50 @@ TEST_F(TheServer, CountsCallersBehindAProxyByTheirOwnAddress) {
   EXPECT_EQ(again.read_reply()->status, 503);
 }
 
+TEST_F(TheServer, ClosesOnWhomItsHandlerDoesNotWelcome) {
+  std::atomic<bool> welcome{false};
+  handler.welcome_hook = [&](const IpAddress& caller) {
+    return welcome || caller.text() != "127.0.0.1";
+  };
+  start();
+  Client shut_out = connect();
+  EXPECT_TRUE(shut_out.at_end());
+  EXPECT_EQ(counters().shut_out, 1U);
+  EXPECT_EQ(counters().open, 0U);
+  welcome = true;
+  EXPECT_TRUE(still_serves());
+  EXPECT_EQ(handler.heads, 1);
+}
+
+TEST_F(TheServer, AsksWhetherItWelcomesTheCallerThatAProxyNames) {
+  options.proxies = {"127.0.0.1"};
+  handler.welcome_hook = [](const IpAddress& caller) { return caller.text() != "203.0.113.9"; };
+  start();
+  Client shut_out = connect();
+  shut_out.send(proxy_v2(0x21, 0x11, v4_addresses()) + request("/a"));
+  EXPECT_TRUE(shut_out.at_end());
+  EXPECT_EQ(counters().shut_out, 1U);
+  Client other = connect();
+  other.send(proxy_v2(0x21, 0x21, v6_addresses()) + request("/a"));
+  EXPECT_EQ(other.read_reply()->status, 200);
+}
+
+TEST_F(TheServer, EndsAConnectionAfterAnAnswerThatSaysSo) {
+  handler.head_hook = [](Request& request) {
+    auto answer = text("enough", 429);
+    answer.close = request.target == "/close";
+    return std::optional(answer);
+  };
+  start();
+  Client client = connect();
+  client.send(request("/stay"));
+  EXPECT_EQ(client.read_reply()->status, 429);
+  client.send(request("/close"));
+  const auto last = client.read_reply();
+  EXPECT_EQ(last->status, 429);
+  EXPECT_TRUE(last->has("Connection: close"));
+  EXPECT_TRUE(client.at_end());
+}
+
 }  // namespace
 }  // namespace dojo::net
