@@ -138,6 +138,9 @@ void HeaderList::suppress(std::string_view name) {
 }
 
 Status check_options(const SendOptions& options, wire::Dialect dialect) {
+  if (dialect == wire::Dialect::epistula2) {
+    return fail("dialect: this client signs dojo/1 and legacy", Code::malformed);
+  }
   for (const auto& header : options.headers) {
     if (auto good = check_header(header); !good) return good;
   }

@@ -1,7 +1,9 @@
 #include <algorithm>
 #include <charconv>
+#include <span>
 
 #include <fmt/format.h>
+#include <openssl/sha.h>
 #include <sodium.h>
 
 #include <dojo/wire/dialect.hpp>
@@ -13,7 +15,10 @@ namespace dojo::wire {
 namespace {
 
 constexpr std::string_view kDojo1 = "dojo/1";
+constexpr std::string_view kEpistula2 = "epistula/2";
 constexpr std::string_view kDojo1Begin = "dojo/1 ";
+constexpr std::string_view kWrapBegin = "<Bytes>";
+constexpr std::size_t kLongestUuid = 64;
 constexpr std::string_view kLegacyBegin = "I solemnly swear that I am up to some good. Hotkey: ";
 
 tl::unexpected<Error> malformed(std::string_view field, std::string_view expected) {
@@ -66,20 +71,54 @@ std::optional<std::chrono::milliseconds> parse_time(std::string_view digits) {
   return std::chrono::milliseconds(count);
 }
 
+bool is_uuid(std::string_view text) {
+  return !text.empty() && text.size() <= kLongestUuid && std::ranges::all_of(text, [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
+           c == '_';
+  });
+}
+
+/// Whether a text begins like those that are signed in epistula/2: a hash and a dot.
+bool looks_like_epistula(std::string_view text) {
+  constexpr std::size_t kDigits = std::size_t{2} * SHA256_DIGEST_LENGTH;
+  return text.size() > kDigits && text[kDigits] == '.' &&
+         std::ranges::all_of(text.substr(0, kDigits), [](char c) {
+           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+         });
+}
+
+tl::unexpected<Error> malformed_header(std::string_view header, std::string_view expected) {
+  return fail(fmt::format("{}: it has to be {}", header, expected), Code::malformed);
+}
+
 }  // namespace
 
 std::string_view to_string(Dialect dialect) {
-  return dialect == Dialect::dojo1 ? kDojo1 : "legacy";
+  switch (dialect) {
+    case Dialect::legacy:
+      return "legacy";
+    case Dialect::dojo1:
+      return kDojo1;
+    case Dialect::epistula2:
+      return kEpistula2;
+  }
+  return {};
 }
 
 std::optional<Dialect> parse_dialect(std::string_view name) {
-  if (name == kDojo1) return Dialect::dojo1;
-  if (name == "legacy") return Dialect::legacy;
+  for (const auto dialect : kDialects) {
+    if (name == to_string(dialect)) return dialect;
+  }
   return std::nullopt;
 }
 
 Dialect dialect_of(std::string_view message) {
   return message.starts_with(kDojo1Begin) ? Dialect::dojo1 : Dialect::legacy;
+}
+
+bool may_be_legacy(std::string_view message) {
+  if (message.starts_with(kWrapBegin)) message.remove_prefix(kWrapBegin.size());
+  return dialect_of(message) == Dialect::legacy && !looks_like_epistula(message);
 }
 
 std::string legacy_message(std::string_view hotkey) {
@@ -140,6 +179,35 @@ Result<DojoMessage> parse_dojo_message(std::string_view text) {
     return malformed("body hash", "body=<64 lower-case hex digits>, and nothing behind it");
   }
   return message;
+}
+
+Result<EpistulaStatement> parse_epistula(std::string_view uuid, std::string_view timestamp,
+                                         std::string_view signed_for) {
+  const auto time = parse_time(timestamp);
+  if (!time) {
+    return malformed_header("Epistula-Timestamp", "unix time in milliseconds, no leading zero");
+  }
+  if (!is_uuid(uuid)) {
+    return malformed_header("Epistula-Uuid", "a UUID, or 1 to 64 letters, digits, - and _");
+  }
+  EpistulaStatement statement{std::string(uuid),
+                              std::chrono::sys_time<std::chrono::milliseconds>(*time),
+                              std::string(signed_for),
+                              {}};
+  if (signed_for.empty()) return statement;
+  const auto address = decode_ss58(signed_for);
+  if (!address) {
+    return fail("Epistula-Signed-For: " + address.error().message, Code::malformed);
+  }
+  statement.to = address->key;
+  return statement;
+}
+
+std::string format_epistula(const EpistulaStatement& statement, std::string_view body) {
+  std::array<std::uint8_t, SHA256_DIGEST_LENGTH> hash{};
+  SHA256(reinterpret_cast<const unsigned char*>(body.data()), body.size(), hash.data());
+  return fmt::format("{}.{}.{}.{}", encode_hex(hash), statement.uuid,
+                     statement.time.time_since_epoch().count(), statement.signed_for);
 }
 
 }  // namespace dojo::wire

@@ -109,6 +109,7 @@ TEST(Send, RefusesAMessageThatItsDialectCannotCarry) {
   };
   EXPECT_EQ(refused({.message = "mine"}), Kind::invalid_request);
   const auto legacy = wire::Dialect::legacy;
+  EXPECT_EQ(refused({.dialect = wire::Dialect::epistula2}), Kind::invalid_request);
   EXPECT_EQ(refused({.dialect = legacy, .message = "a\nb"}), Kind::invalid_request);
   EXPECT_EQ(refused({.dialect = legacy, .message = "dojo/1 POST"}), Kind::invalid_request);
   EXPECT_EQ(refused({.dialect = legacy, .message = " padded"}), Kind::invalid_request);

@@ -54,11 +54,56 @@ TEST(Dialect, IsKnownFromTheMessagesBeginning) {
 }
 
 TEST(Dialect, HasAName) {
-  for (const Dialect dialect : {Dialect::legacy, Dialect::dojo1}) {
+  for (const Dialect dialect : kDialects) {
     EXPECT_EQ(parse_dialect(to_string(dialect)), dialect);
   }
   EXPECT_EQ(parse_dialect("dojo/2"), std::nullopt);
   EXPECT_EQ(parse_dialect(""), std::nullopt);
+}
+
+TEST(LegacyMessage, IsNeverATextOfAnotherDialect) {
+  const std::string hash(64, 'a');
+  for (const auto& text : {example_text(), "<Bytes>" + example_text() + "</Bytes>", hash + ".u.1.",
+                           "<Bytes>" + hash + ".u.1.</Bytes>"}) {
+    EXPECT_FALSE(may_be_legacy(text)) << text;
+  }
+  for (const auto& text : {legacy_message(kAlice), std::string(), hash, hash + "a.u.1.",
+                           std::string(64, 'g') + ".u.1.", std::string("<Bytes>x</Bytes>")}) {
+    EXPECT_TRUE(may_be_legacy(text)) << text;
+  }
+}
+
+TEST(Epistula, SignsItsBodysHashAndWhatItsHeadersSay) {
+  auto statement = parse_epistula("357c8ea6-ef90", "1795370290730", "");
+  ASSERT_TRUE(statement) << statement.error().message;
+  EXPECT_EQ(statement->to, std::nullopt);
+  EXPECT_EQ(format_epistula(*statement, "abc"),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad.357c8ea6-ef90."
+            "1795370290730.");
+  statement = parse_epistula("u", "0", kAlice);
+  ASSERT_TRUE(statement) << statement.error().message;
+  EXPECT_EQ(statement->to, decode_ss58(kAlice)->key);
+  EXPECT_EQ(format_epistula(*statement, ""),
+            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855.u.0." +
+                std::string(kAlice));
+}
+
+TEST(Epistula, NamesTheHeaderThatIsWrong) {
+  const auto wrong = [](const std::string& uuid, const std::string& time, const std::string& to) {
+    const auto statement = parse_epistula(uuid, time, to);
+    if (statement) return std::string();
+    EXPECT_EQ(statement.error().code, Code::malformed);
+    return statement.error().message;
+  };
+  EXPECT_EQ(wrong(std::string(64, 'A'), "999999999999999", ""), "");
+  for (const auto& uuid : {std::string(), std::string(65, 'a'), std::string("a.b"),
+                           std::string("a b"), std::string("\xc3\xa9"), std::string("a\0b", 3)}) {
+    EXPECT_THAT(wrong(uuid, "1", ""), HasSubstr("Epistula-Uuid")) << uuid;
+  }
+  for (const auto* time : {"", "01", "-1", "+1", "1.5", "0x1", " 1", "1234567890123456", "1e3"}) {
+    EXPECT_THAT(wrong("u", time, ""), HasSubstr("Epistula-Timestamp")) << time;
+  }
+  EXPECT_THAT(wrong("u", "1", "5Bad"), HasSubstr("Epistula-Signed-For"));
 }
 
 TEST(LegacyMessage, IsThePythonClients) {

@@ -20,19 +20,32 @@ inline constexpr std::string_view kMessageHeader = "x-message";
 inline constexpr std::string_view kSignatureHeader = "x-signature";
 inline constexpr std::string_view kCodeHeader = "x-dojo-code";
 inline constexpr std::string_view kRequestIdHeader = "x-request-id";
+inline constexpr std::string_view kEpistulaVersionHeader = "epistula-version";
+inline constexpr std::string_view kEpistulaTimestampHeader = "epistula-timestamp";
+inline constexpr std::string_view kEpistulaUuidHeader = "epistula-uuid";
+inline constexpr std::string_view kEpistulaSignedByHeader = "epistula-signed-by";
+inline constexpr std::string_view kEpistulaSignedForHeader = "epistula-signed-for";
+inline constexpr std::string_view kEpistulaSignatureHeader = "epistula-request-signature";
 
 enum class Dialect : std::uint8_t {
-  legacy,  ///< what the Python client signs: any text, bound to nothing
-  dojo1,   ///< "dojo/1": bound to method, path, receiver, time, nonce and body
+  legacy,     ///< what the Python client signs: any text, bound to nothing
+  dojo1,      ///< "dojo/1": bound to method, path, receiver, time, nonce and body
+  epistula2,  ///< "epistula/2": bound to receiver (if it names one), time, uuid and body
 };
+inline constexpr std::array kDialects{Dialect::legacy, Dialect::dojo1, Dialect::epistula2};
 
-/// "legacy" or "dojo/1".
+/// "legacy", "dojo/1" or "epistula/2".
 std::string_view to_string(Dialect dialect);
 std::optional<Dialect> parse_dialect(std::string_view name);
 
 /// The dialect that an `x-message` is written in: dojo/1 if it begins with `dojo/1 `, else legacy.
 /// A message that begins so and does not parse is malformed dojo/1, never legacy.
 Dialect dialect_of(std::string_view message);
+
+/// Whether a text may be signed in the legacy dialect, which takes any but those of the other
+/// dialects, bare or as `<Bytes>…</Bytes>`. Else whoever has seen a request of theirs could send
+/// its signature once more, as a legacy one that is bound to nothing.
+bool may_be_legacy(std::string_view message);
 
 /// The Python client's default text: `I solemnly swear that I am up to some good. Hotkey:
 /// <hotkey>`.
@@ -70,5 +83,24 @@ std::string format_dojo_message(const DojoMessage& message);
 /// without sign or leading zero, so that equal statements are equal texts.
 /// @return an error (Code::malformed) that names the first field that is wrong.
 Result<DojoMessage> parse_dojo_message(std::string_view text);
+
+/// What the headers of an epistula/2 request state.
+struct EpistulaStatement {
+  std::string uuid;  ///< 1 to 64 letters, digits, `-` and `_`; a UUID as a rule
+  std::chrono::sys_time<std::chrono::milliseconds> time;
+  std::string signed_for;         ///< the receiver's address as it was sent; empty: none
+  std::optional<PublicKey> to{};  ///< its key
+};
+
+/// Reads the headers' values.
+/// @param timestamp unix milliseconds, decimal, no leading zero @param signed_for an address of any
+/// prefix, or empty
+/// @return an error (Code::malformed) that names the first header that is wrong.
+Result<EpistulaStatement> parse_epistula(std::string_view uuid, std::string_view timestamp,
+                                         std::string_view signed_for);
+
+/// The text that is signed: `<sha256 hex of the body as sent>.<uuid>.<timestamp>.<signed-for>`. The
+/// last dot stays where there is no receiver.
+std::string format_epistula(const EpistulaStatement& statement, std::string_view body);
 
 }  // namespace dojo::wire
