@@ -117,6 +117,65 @@ Result<Frame> read_header(std::string_view input, int max_window_log) {
   return Frame{.content_size = content_size};
 }
 
+/// Bytes of a frame's header (RFC 8878 §3.1.1.1) that read_header() has accepted.
+std::size_t header_size(std::string_view input) {
+  const auto descriptor = static_cast<std::uint8_t>(input[4]);
+  const bool single_segment = (descriptor & 0x20U) != 0;
+  const unsigned flag = descriptor >> 6;
+  const std::size_t content_size_field =
+      flag == 0 ? (single_segment ? 1 : 0) : std::size_t{1} << flag;
+  return 4 + 1 + (single_segment ? 0 : 1) + content_size_field;
+}
+
+/// Walks over a frame's blocks (RFC 8878 §3.1.1.2) and takes the frame off. A block of equal bytes
+/// tells how many it stands for, and so does one that is not compressed; of others it is not known.
+/// @param least is added to @return false if the frame cannot be followed to its end
+bool skip_blocks(std::string_view& input, std::uint64_t& least) {
+  const bool checksum = (static_cast<std::uint8_t>(input[4]) & 0x04U) != 0;
+  input.remove_prefix(std::min(header_size(input), input.size()));
+  for (bool last = false; !last;) {
+    if (input.size() < 3) return false;
+    const std::uint32_t header =
+        static_cast<std::uint8_t>(input[0]) |
+        static_cast<std::uint32_t>(static_cast<std::uint8_t>(input[1])) << 8 |
+        static_cast<std::uint32_t>(static_cast<std::uint8_t>(input[2])) << 16;
+    last = (header & 1U) != 0;
+    const auto type = header >> 1 & 3U;
+    const std::size_t size = header >> 3;
+    constexpr std::uint32_t kRaw = 0;
+    constexpr std::uint32_t kRle = 1;
+    if (type == kRaw || type == kRle) least += size;
+    const std::size_t stored = 3 + (type == kRle ? 1 : size);
+    if (input.size() < stored) return false;
+    input.remove_prefix(stored);
+  }
+  if (checksum && input.size() < 4) return false;
+  input.remove_prefix(checksum ? 4 : 0);
+  return true;
+}
+
+/// What all frames decompress to at least, read from their headers and their blocks' without
+/// decoding anything: of the usual bombs that tells enough. What is malformed ends it early;
+/// decoding says what is wrong.
+std::uint64_t least_size(std::string_view frames, int max_window_log, std::uint64_t enough) {
+  std::uint64_t least = 0;
+  while (!frames.empty() && least <= enough) {
+    const auto frame = read_header(frames, max_window_log);
+    if (!frame) break;
+    if (frame->skip > 0) {
+      frames.remove_prefix(frame->skip);
+      continue;
+    }
+    std::uint64_t of_blocks = 0;
+    const bool whole = skip_blocks(frames, of_blocks);
+    const bool known = frame->content_size != ZSTD_CONTENTSIZE_UNKNOWN;
+    // A size beyond all budgets must not make the sum overflow.
+    least += known ? std::min<std::uint64_t>(frame->content_size, enough + 1) : of_blocks;
+    if (!whole) break;
+  }
+  return least;
+}
+
 /// Decoded bytes, and room for more behind them that has been zeroed once and is not zeroed again
 /// for each frame.
 struct Output {
@@ -187,6 +246,7 @@ Result<std::string> decompress(std::string_view frames, const DecompressionLimit
       std::clamp(limits.max_window_log, window.lowerBound, window.upperBound);
   const std::size_t max_output =
       std::min(limits.max_output, std::numeric_limits<std::size_t>::max() / 4);
+  if (least_size(frames, max_window_log, max_output) > max_output) return over_budget(max_output);
   Decompressor& context = thread_decompressor();
   if (context == nullptr) return fail("no memory for a zstd decompressor");
   const ShrinkLater shrink(context);

@@ -164,6 +164,24 @@ TEST(Decompression, RefusesABombWithAndWithoutItsSize) {
   }
 }
 
+TEST(Decompression, RefusesABombBeforeItDecodesAnything) {
+  // Had it begun to decode, it would have found the first frame's checksum wrong.
+  auto broken = Frame().set(ZSTD_c_checksumFlag, 1).whole(noise(100'000));
+  broken.back() = static_cast<char>(broken.back() ^ 1);
+  const std::string zeros(std::size_t{8} << 20, '\0');
+  for (const auto& bomb :
+       {Frame().streamed(zeros), Frame().whole(zeros),
+        Frame().whole(zeros.substr(0, 2 << 20)) + Frame().streamed(zeros.substr(0, 3 << 20)),
+        Frame().streamed(noise(5 << 20))}) {
+    for (const auto& between : {std::string(), skippable("x")}) {
+      const auto refused = decompress(broken + between + bomb, {.max_output = 4 << 20});
+      ASSERT_FALSE(refused);
+      EXPECT_EQ(refused.error().code, Code::too_large);
+    }
+    EXPECT_EQ(decompress(broken + bomb, {.max_output = 64 << 20}).error().code, Code::invalid_body);
+  }
+}
+
 TEST(Decompression, RefusesAClaimOverBudgetAtOnce) {
   // Eight bytes of claimed content size, and nothing behind the header.
   const std::string claim("\x28\xb5\x2f\xfd\xe0\xff\xff\xff\xff\xff\xff\xff\x7f", 13);
