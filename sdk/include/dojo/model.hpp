@@ -599,8 +599,8 @@ struct Json<T> {
 
  private:
   template <std::size_t... I>
-  static bool read_field(std::string_view key, od::value value, T& out, Seen& seen, int depth,
-                         Fault& fault, std::index_sequence<I...>) {
+  static bool read_field([[maybe_unused]] std::string_view key, od::value value, T& out, Seen& seen,
+                         int depth, Fault& fault, std::index_sequence<I...>) {
     bool good = true;
     const bool known = ((key == std::get<I>(kFields).name
                              ? (good = read_member<I>(value, out, seen, depth, fault), true)
@@ -623,7 +623,7 @@ struct Json<T> {
 
   template <std::size_t... I>
   static bool complete(const Seen& seen, Fault& fault, std::index_sequence<I...>) {
-    const auto missing = [&](std::size_t index, const auto& field) {
+    [[maybe_unused]] const auto missing = [&](std::size_t index, const auto& field) {
       if (seen[index] || !field.required()) return false;
       fault.what = "required field is missing";
       fault.path = field.name;

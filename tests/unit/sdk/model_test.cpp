@@ -83,6 +83,9 @@ DOJO_MODEL(Node, children)
 
 }  // namespace
 
+struct Empty {};
+DOJO_MODEL(Empty)
+
 namespace outer::inner {
 struct Qualified {
   int v = 0;
@@ -165,6 +168,12 @@ TYPED_TEST(Integers, AreNothingButNumbers) {
   for (const char* value : {"true", "\"1\"", "null", "[1]", "{}", "01", "+1", "1x", "0x1", "--1"}) {
     EXPECT_EQ(read<TypeParam>(value), std::nullopt) << value;
   }
+}
+
+TEST(Model, MayHaveNoFields) {
+  EXPECT_EQ(*to_json(Empty{}), "{}");
+  EXPECT_TRUE(from_json<Empty>(R"({"unknown": 1})"));
+  EXPECT_FALSE(from_json<Empty>("[]"));
 }
 
 TEST(Integer, IsExactTo64Bits) {
