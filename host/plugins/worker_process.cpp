@@ -69,7 +69,11 @@ std::optional<std::int32_t> WorkerProcess::handle(const dojo_request& request, u
     if (take(id)) fail_request(id, kWorkerDied, kDied);
     return DOJO_OK;
   }
-  if (reply->numbers[0] == DOJO_OK) return DOJO_OK;
+  if (reply->numbers[0] == DOJO_OK) {
+    // It may have said so, and ended, and been buried while this request was still being passed.
+    if (left_behind(id)) fail_request(id, kWorkerDied, kDied);
+    return DOJO_OK;
+  }
   take(id);  // the plugin has not taken it
   return DOJO_FAILED;
 }
@@ -224,6 +228,7 @@ void WorkerProcess::bury() {
   std::vector<dojo_request_id> left;
   {
     const std::lock_guard lock(mutex_);
+    buried_ = true;
     // Of those that are being passed, whoever passes them will see that there is nobody.
     std::erase_if(open_, [&](const auto& request) {
       if (request.second) left.push_back(request.first);
@@ -262,6 +267,11 @@ bool WorkerProcess::take(dojo_request_id id) {
   if (found == open_.end()) return false;
   open_.erase(found);
   return true;
+}
+
+bool WorkerProcess::left_behind(dojo_request_id id) {
+  const std::lock_guard lock(mutex_);
+  return buried_ && open_.erase(id) != 0;
 }
 
 bool WorkerProcess::has(dojo_request_id id) {

@@ -81,6 +81,7 @@ class WorkerProcess {
   bool give(dojo_request_id id);
   void given(dojo_request_id id);
   bool take(dojo_request_id id);
+  bool left_behind(dojo_request_id id);
   bool has(dojo_request_id id);
   void fail_request(dojo_request_id id, std::uint32_t status, std::string_view why) noexcept;
   void condemn(const std::string& why);
@@ -102,6 +103,7 @@ class WorkerProcess {
   /// What it has been given and has not completed: true once it has been passed to it. Until then
   /// nobody may complete it, since its bytes, which are being copied, go with that.
   std::unordered_map<dojo_request_id, bool> open_;
+  bool buried_ = false;  // nobody looks after those in open_ any more
   std::condition_variable given_;
   std::string condemned_;  // for what, if it is
 };
