@@ -7,10 +7,10 @@ cd "$(dirname "$0")"
 etc/setup.sh
 mkdir -p build
 cmake --preset release >build/bench.log
-cmake --build --preset release --target all bench_wire bench_model >>build/bench.log || { cat build/bench.log >&2; exit 1; }
+cmake --build --preset release --target all bench_wire bench_model bench_access bench_quota bench_replay bench_executor >>build/bench.log || { cat build/bench.log >&2; exit 1; }
 tests/interop/venv.sh build/release/interop-venv tests/interop/requirements.txt
 
-for name in wire model; do
+for name in wire model access quota replay executor; do
   echo "== $name"
   build/release/bench/bench_$name --benchmark_min_time=0.2 2>/dev/null
 done

@@ -8,6 +8,7 @@ packages=(
   libpistache-dev libboost-dev libzstd-dev libsodium-dev libsimdjson-dev rapidjson-dev libssl-dev
   libcurl4-openssl-dev libtomlplusplus-dev libcli11-dev libspdlog-dev libfmt-dev libexpected-dev
   libelf-dev libseccomp-dev prometheus-cpp-dev
+  liblmdb-dev
   # testing
   libgtest-dev libgmock-dev libbenchmark-dev clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev
   python3-venv zstd curl wrk slowhttptest

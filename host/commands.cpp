@@ -8,10 +8,11 @@
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
 
 #include <dojo/model.hpp>
+
+#include "access_commands.hpp"
+#include "admin/control_line.hpp"
 
 namespace dojo::host {
 namespace {
@@ -34,13 +35,6 @@ struct PluginStatus {
 };
 DOJO_MODEL(PluginStatus, name, version, sha256, state, generation, in_flight, answered, failed,
            isolation, pid, file, since, reason)
-
-std::string json_text(std::string_view text) {
-  rapidjson::StringBuffer buffer;
-  rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
-  writer.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
-  return {buffer.GetString(), buffer.GetSize()};
-}
 
 Result<std::string> list(const plugins::Reloader& reloader) {
   std::string all;
@@ -65,7 +59,7 @@ Result<std::string> list(const plugins::Reloader& reloader) {
 
 Result<std::string> done(const Status& status, const std::string& what) {
   if (!status) return tl::unexpected(status.error());
-  return json_text(what);
+  return admin::json_text(what);
 }
 
 /// A command about one plugin.
@@ -93,11 +87,14 @@ admin::Commands make_commands(Server& server, std::function<Status()> reload_con
     return done({}, "the host drains, and ends then");
   };
   commands["reload-config"] = [reload = std::move(reload_config)](const auto&) {
-    return done(reload(), "what the config says of plugins is in force; all else needs a restart");
+    return done(
+        reload(),
+        "what the config says of callers and plugins is in force; all else needs a restart");
   };
   commands["metrics"] = [&](const auto&) -> Result<std::string> {
-    return json_text(server.metrics().text());
+    return admin::json_text(server.metrics().text());
   };
+  add_access_commands(commands, server);
   return commands;
 }
 

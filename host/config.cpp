@@ -4,158 +4,23 @@
 #include <charconv>
 #include <cstdlib>
 #include <fstream>
-#include <limits>
-#include <optional>
-#include <set>
 #include <sstream>
-#include <type_traits>
 #include <utility>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <toml++/toml.h>
 
-#include <dojo/wire/ss58.hpp>
+#include "config_access.hpp"
+#include "config_table.hpp"
 
 namespace dojo::host {
 namespace {
 
 namespace fs = std::filesystem;
 
-/// What is wrong with the file, with where it is.
-class Complaints {
- public:
-  explicit Complaints(std::string file) : file_(std::move(file)) {}
-  [[nodiscard]] std::string place(const toml::source_region& where) const {
-    return fmt::format("{}:{}", file_, where.begin.line);
-  }
-  void add(const toml::node& node, std::string_view text) { add(node.source(), text); }
-  void add(const toml::source_region& where, std::string_view text) {
-    found_.emplace(where.begin.line, fmt::format("{}: {}", place(where), text));
-  }
-  [[nodiscard]] Status status() const {
-    if (found_.empty()) return {};
-    std::string text;
-    for (const auto& [line, complaint] : found_) text += (text.empty() ? "" : "\n") + complaint;
-    return fail(text);
-  }
-
- private:
-  std::string file_;
-  std::multimap<toml::source_index, std::string> found_;  // by line
-};
-
-/// Reads one table; what is left unread in the end is an unknown key.
-class Table {
- public:
-  Table(const toml::table* table, std::string name, Complaints& complaints)
-      : table_(table), name_(std::move(name)), complaints_(complaints) {}
-  Table(const Table&) = delete;
-  Table& operator=(const Table&) = delete;
-  ~Table() {
-    if (table_ == nullptr) return;
-    for (const auto& [key, node] : *table_) {
-      if (known_.contains(key.str())) continue;
-      complaints_.add(key.source(), fmt::format("there is no key {}; keys here are: {}",
-                                                full(key.str()), fmt::join(known_, ", ")));
-    }
-  }
-
-  template <class T>
-  void integer(std::string_view key, T& out, std::int64_t least,
-               std::int64_t most = std::numeric_limits<std::int64_t>::max()) {
-    const auto* node = find(key);
-    if (node == nullptr) return;
-    const auto value = node->is_integer() ? node->value<std::int64_t>() : std::nullopt;
-    if (value && *value >= least && *value <= most) {
-      out = static_cast<T>(*value);
-      return;
-    }
-    const auto range = most == std::numeric_limits<std::int64_t>::max()
-                           ? fmt::format("of {} or more", least)
-                           : fmt::format("from {} to {}", least, most);
-    complaints_.add(*node, fmt::format("{} must be an integer {}", full(key), range));
-  }
-  template <class Rep, class Period>
-  void duration(std::string_view key, std::chrono::duration<Rep, Period>& out, std::int64_t least,
-                std::int64_t most = 1'000'000'000) {
-    std::int64_t count = out.count();
-    integer(key, count, least, most);
-    out = std::chrono::duration<Rep, Period>(count);
-  }
-  void boolean(std::string_view key, bool& out) {
-    const auto* node = find(key);
-    if (node == nullptr) return;
-    if (const auto value = node->is_boolean() ? node->value<bool>() : std::nullopt) {
-      out = *value;
-    } else {
-      complaints_.add(*node, fmt::format("{} must be true or false", full(key)));
-    }
-  }
-  /// @param take given the text, returns what is wrong with it
-  template <class Take>
-  void string(std::string_view key, const Take& take) {
-    if (const auto* node = find(key)) take_string(*node, full(key), take);
-  }
-  template <class Take>
-  void strings(std::string_view key, Take take, bool may_be_empty = true) {
-    const auto* node = find(key);
-    if (node == nullptr) return;
-    const auto* array = node->as_array();
-    if (array != nullptr && array->empty() && !may_be_empty) {
-      complaints_.add(*node, fmt::format("{} must not be empty", full(key)));
-    }
-    if (array == nullptr) {
-      complaints_.add(*node, fmt::format("{} must be a list of strings", full(key)));
-      return;
-    }
-    for (std::size_t i = 0; i < array->size(); ++i) {
-      take_string((*array)[i], fmt::format("{}[{}]", full(key), i), take);
-    }
-  }
-  const toml::table* table(std::string_view key) {
-    const auto* node = find(key);
-    if (node == nullptr) return nullptr;
-    if (!node->is_table())
-      complaints_.add(*node, fmt::format("{} must be a table: [{}]", full(key), full(key)));
-    return node->as_table();
-  }
-
- private:
-  const toml::node* find(std::string_view key) {
-    known_.emplace(key);
-    return table_ == nullptr ? nullptr : table_->get(key);
-  }
-  template <class Take>
-  void take_string(const toml::node& node, const std::string& what, const Take& take) {
-    const auto value = node.is_string() ? node.value<std::string>() : std::nullopt;
-    if (!value) {
-      complaints_.add(node, fmt::format("{} must be a string", what));
-    } else if (const Status status = take(*value); !status) {
-      complaints_.add(node, fmt::format("{}: {}", what, status.error().message));
-    }
-  }
-  [[nodiscard]] std::string full(std::string_view key) const {
-    return name_.empty() ? std::string(key) : fmt::format("{}.{}", name_, key);
-  }
-
-  const toml::table* table_;
-  std::string name_;
-  Complaints& complaints_;
-  std::set<std::string, std::less<>> known_;
-};
-
 fs::path home() {
   const char* home = std::getenv("HOME");
   return home == nullptr ? fs::path() : fs::path(home);
-}
-
-auto path_into(fs::path& out, const fs::path& folder) {
-  return [&out, folder](const std::string& text) -> Status {
-    if (text.empty()) return fail("an empty path; leave the key out for the default");
-    out = folder / expand_home(text);  // an absolute path replaces the folder
-    return {};
-  };
 }
 
 void read_http(Table table, net::Options& http) {
@@ -182,32 +47,69 @@ void read_http(Table table, net::Options& http) {
   table.integer("min_rate_bytes_per_s", limits.min_rate, 1);
 }
 
-void read_auth(Table table, pipeline::AuthOptions& auth) {
+/// A list of dialects, in place of what `out` has.
+void read_dialects(Table& table, pipeline::DialectSet& out) {
   bool given = false;
   const auto take = [&](const std::string& text) -> Status {
-    if (!std::exchange(given, true)) auth.accept_legacy = auth.accept_dojo1 = false;
+    if (!std::exchange(given, true)) out = {};
     const auto dialect = wire::parse_dialect(text);
-    if (!dialect)
-      return fail(
-          fmt::format("there is no dialect \"{}\"; there are \"legacy\" and \"dojo/1\"", text));
-    (*dialect == wire::Dialect::legacy ? auth.accept_legacy : auth.accept_dojo1) = true;
+    if (!dialect) {
+      return fail(fmt::format("there is no dialect \"{}\"; there are {}", text,
+                              pipeline::DialectSet(wire::kDialects).text()));
+    }
+    out.insert(*dialect);
     return {};
   };
   table.strings("dialects", take, false);
-  table.boolean("any_receiver", auth.any_receiver);
-  table.duration("window_ms", auth.window, 100, 600'000);
-  table.integer("replay_entries", auth.replay_entries, 16);
-  table.duration("legacy_memory_h", auth.legacy_memory, 1, std::int64_t{24} * 365);
-  table.integer("legacy_entries", auth.legacy_entries, 16);
 }
 
-void read_access(Table table, pipeline::AuthOptions& auth) {
-  table.strings("deny", [&](const std::string& text) -> Status {
-    const auto address = wire::decode_ss58(text);
-    if (!address) return fail("no hotkey: " + address.error().message);
-    auth.deny.insert(address->key);
-    return {};
-  });
+void read_auth(Table table, pipeline::AuthOptions& auth, access::ReplayOptions& replay) {
+  read_dialects(table, auth.dialects);
+  table.boolean("any_receiver", auth.any_receiver);
+  table.duration("window_ms", auth.window, 100, 600'000);
+  table.boolean("epistula_receiver", auth.epistula_receiver);
+  table.duration("epistula_past_ms", auth.epistula_past, 100, 600'000);
+  table.duration("epistula_future_ms", auth.epistula_future, 0, 600'000);
+  table.duration("legacy_memory_h", auth.legacy_memory, 0, std::int64_t{24} * 365);
+  table.mebibytes("replay_mb", replay.nonces, 1, 1 << 20);
+  table.mebibytes("legacy_mb", replay.legacy, 1, 1 << 20);
+  table.boolean("persist", replay.persist);
+}
+
+void read_routes(const toml::table* routes, pipeline::AuthOptions& auth, Complaints& complaints) {
+  if (routes == nullptr) return;
+  for (const auto& [name, node] : *routes) {
+    const auto full = fmt::format("routes.{}", name.str());
+    if (const auto* found = node.as_table()) {
+      Table table(found, full, complaints);
+      auto dialects = auth.dialects;
+      read_dialects(table, dialects);
+      if (found->contains("dialects")) auth.routes[std::string(name.str())] = dialects;
+    } else {
+      complaints.add(node, fmt::format("{} must be a table: [{}]", full, full));
+    }
+  }
+}
+
+/// NAME_per_s and NAME_burst.
+void read_rate(Table& table, const std::string& name, access::Rate& rate) {
+  constexpr double kMost = 1e12;
+  const bool given = table.number(name + "_per_s", rate.per_s, 0, kMost);
+  if (given) rate.burst = std::max(1.0, rate.per_s);
+  if (table.number(name + "_burst", rate.burst, 1, kMost) && rate.per_s == 0)
+    table.needs(name + "_burst", name + "_per_s");
+}
+
+void read_quota(Table table, access::QuotaOptions& quota) {
+  read_rate(table, "hotkey_requests", quota.hotkey_requests);
+  read_rate(table, "hotkey_bytes", quota.hotkey_bytes);
+  read_rate(table, "ip_requests", quota.ip_requests);
+  read_rate(table, "ip_bytes", quota.ip_bytes);
+  table.integer("concurrent_per_hotkey", quota.concurrent, 0, 1'000'000'000);
+  table.boolean("by_stake", quota.by_stake);
+  table.number("failed_per_ip_per_s", quota.failed.per_s, 0, 1e12);
+  table.number("failed_per_ip_burst", quota.failed.burst, 1, 1e12);
+  table.integer("entries", quota.entries, 16, 1 << 24);
 }
 
 void read_dispatch(Table table, Config& config) {
@@ -233,11 +135,8 @@ void read_log(Table table, Config& config) {
     const auto log = Log::open(text, LogFormat::text);
     return log ? Status() : tl::unexpected(log.error());
   });
-  table.string("format", [&](const std::string& text) -> Status {
-    if (text != "text" && text != "json") return fail("must be \"text\" or \"json\"");
-    config.log_format = text == "json" ? LogFormat::json : LogFormat::text;
-    return {};
-  });
+  table.string("format", word_into(config.log_format,
+                                   {{"text", LogFormat::text}, {"json", LogFormat::json}}));
 }
 
 void read_plugins(const toml::table* plugins, Config& config, Complaints& complaints) {
@@ -261,9 +160,7 @@ void read_reload(Table table, plugins::ReloadOptions& reload) {
   table.duration("debounce_ms", reload.debounce, 0, 60'000);
   table.duration("rescan_ms", reload.rescan, 10);
   table.duration("probe_ms", reload.probe, 10);
-  std::uint64_t mib = reload.probe_memory >> 20;
-  table.integer("probe_memory_mb", mib, 0, 1 << 24);
-  reload.probe_memory = mib << 20;
+  table.mebibytes("probe_memory_mb", reload.probe_memory, 0, 1 << 24);
   table.duration("start_ms", reload.start, 10);
   table.duration("drain_ms", reload.drain, 0);
   table.duration("grace_ms", reload.grace, 0);
@@ -274,22 +171,6 @@ void read_reload(Table table, plugins::ReloadOptions& reload) {
   table.duration("health_s", reload.health, 1);
 }
 
-/// One of some words.
-template <class Value>
-auto word_into(Value& out, std::initializer_list<std::pair<const char*, Value>> words) {
-  return [&out, words = std::vector(words)](const std::string& text) -> Status {
-    std::string known;
-    for (const auto& [word, value] : words) {
-      if (text == word) {
-        out = value;
-        return {};
-      }
-      known += fmt::format("{}\"{}\"", known.empty() ? "" : " or ", word);
-    }
-    return fail("must be " + known);
-  };
-}
-
 void read_run(Table table, plugins::RunOptions& run) {
   table.integer("workers", run.workers, 0, 1024);
   table.string("isolation", word_into(run.isolation, {{"thread", plugins::Isolation::thread},
@@ -297,9 +178,7 @@ void read_run(Table table, plugins::RunOptions& run) {
   table.string("reload",
                word_into(run.replacement, {{"swap", plugins::Replacement::swap},
                                            {"exclusive", plugins::Replacement::exclusive}}));
-  std::uint64_t mib = run.memory >> 20;
-  table.integer("memory_mb", mib, 0, 1 << 24);
-  run.memory = mib << 20;
+  table.mebibytes("memory_mb", run.memory, 0, 1 << 24);
   table.integer("cpu_s", run.cpu, 0, 1'000'000'000);
   table.integer("open_files", run.files, 0, 1 << 20);
   table.boolean("seccomp", run.seccomp);
@@ -379,9 +258,7 @@ Result<Config> load_config(const fs::path& file) {
   if (!in) return fail(fmt::format("{}: cannot be read: {}", file.string(), std::strerror(errno)));
   std::ostringstream text;
   text << in.rdbuf();
-  auto config = parse_config(text.str(), file.string(), fs::absolute(file, error).parent_path());
-  if (config) config->file = file;
-  return config;
+  return parse_config(text.str(), file.string(), fs::absolute(file, error).parent_path());
 }
 
 Result<Config> parse_config(std::string_view text, const std::string& name,
@@ -401,8 +278,13 @@ Result<Config> parse_config(std::string_view text, const std::string& name,
     top.string("state_dir", path_into(config.state_dir, folder));
     top.string("wallet", path_into(config.wallet, folder));
     read_http({top.table("http"), "http", complaints}, config.http);
-    read_auth({top.table("auth"), "auth", complaints}, config.auth);
-    read_access({top.table("access"), "access", complaints}, config.auth);
+    read_auth({top.table("auth"), "auth", complaints}, config.auth, config.replay);
+    const bool asks_metagraph =
+        read_metagraph({top.table("metagraph"), "metagraph", complaints}, folder, config.metagraph);
+    read_access({top.table("access"), "access", complaints}, asks_metagraph, complaints,
+                config.access);
+    read_routes(top.table("routes"), config.auth, complaints);
+    read_quota({top.table("quota"), "quota", complaints}, config.quota);
     read_dispatch({top.table("dispatch"), "dispatch", complaints}, config);
     read_compression({top.table("compression"), "compression", complaints}, config);
     read_log({top.table("log"), "log", complaints}, config);

@@ -12,9 +12,13 @@
 
 #include <dojo/result.hpp>
 
+#include "access/metagraph_source.hpp"
+#include "access/quotas.hpp"
+#include "access/replay_memory.hpp"
+#include "access/rules.hpp"
 #include "log.hpp"
 #include "net/server.hpp"
-#include "pipeline/authenticate.hpp"
+#include "pipeline/dialect.hpp"
 #include "pipeline/dispatch.hpp"
 #include "plugins/options.hpp"
 
@@ -27,6 +31,10 @@ struct Config {
   std::filesystem::path wallet;  ///< a hotkey file; empty: an identity of the state folder's own
   net::Options http;             ///< address and port included
   pipeline::AuthOptions auth;
+  access::RuleOptions access;
+  access::MetagraphOptions metagraph;
+  access::ReplayOptions replay;
+  access::QuotaOptions quota;
   pipeline::DispatchOptions dispatch;
   std::chrono::milliseconds drain{
       30'000};  ///< how long requests may take to end when the host goes down
@@ -35,7 +43,6 @@ struct Config {
   LogFormat log_format = LogFormat::text;
   plugins::ReloadOptions reload;
   std::map<std::string, plugins::PluginSettings, std::less<>> plugins;  ///< by the plugin's name
-  std::filesystem::path file;  ///< what this was read from; empty: nothing
 };
 
 /// What is said about a plugin, the defaults if nothing is.

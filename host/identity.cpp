@@ -23,7 +23,7 @@ Status make_state_dir(const fs::path& folder) {
 
 }  // namespace
 
-Result<wire::Keypair> load_identity(const Config& config, const Log& log) {
+Result<Identity> load_identity(const Config& config, const Log& log) {
   if (auto made = make_state_dir(config.state_dir); !made) return tl::unexpected(made.error());
   const auto own = config.state_dir / "identity.json";
   std::error_code error;
@@ -36,7 +36,7 @@ Result<wire::Keypair> load_identity(const Config& config, const Log& log) {
     log.warning("no wallet is configured: made a fresh identity, which no chain knows",
                 {{"file", own.string()}, {"hotkey", wallet->keypair.address()}});
   }
-  return wallet->keypair;
+  return Identity{wallet->keypair, fresh};
 }
 
 }  // namespace dojo::host

@@ -9,9 +9,14 @@
 
 namespace dojo::host {
 
+struct Identity {
+  wire::Keypair keypair;
+  bool fresh = false;  ///< made just now: nothing was ever signed for it
+};
+
 /// The configured wallet; without one, the identity kept in the state folder, made on first use.
 /// Makes the state folder, mode 0700. What is unwise about the files is logged. @return an error
 /// that names the file.
-Result<wire::Keypair> load_identity(const Config& config, const Log& log);
+Result<Identity> load_identity(const Config& config, const Log& log);
 
 }  // namespace dojo::host

@@ -168,7 +168,7 @@ int serve(const host::Config& config, const Arguments& arguments, const host::Lo
     log.error(identity.error().message);
     return kFailed;
   }
-  auto server = host::Server::create(config, *identity, log);
+  auto server = host::Server::create(config, identity->keypair, log, identity->fresh);
   if (!server) {
     log.error(server.error().message);
     return kFailed;
@@ -182,7 +182,8 @@ int serve(const host::Config& config, const Arguments& arguments, const host::Lo
   }
   (*server)->start();
   std::printf("dojo-host %s ready on %s:%u, hotkey %s\n", DOJO_VERSION,
-              shown(config.http.address).c_str(), (*server)->port(), identity->address().c_str());
+              shown(config.http.address).c_str(), (*server)->port(),
+              identity->keypair.address().c_str());
   std::fflush(stdout);
 
   while (signals.wait() == SIGHUP) (void)reload();

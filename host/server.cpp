@@ -10,6 +10,9 @@
 
 #include <dojo/wire/dialect.hpp>
 
+#include "families.hpp"
+#include "plugins/state_folder.hpp"
+
 namespace dojo::host {
 namespace {
 
@@ -22,6 +25,7 @@ net::Response to_response(pipeline::Answer answer) {
   response.status = answer.status;
   response.headers = std::move(answer.headers);
   response.body = std::move(answer.body);
+  response.close = answer.close;
   return response;
 }
 
@@ -46,12 +50,15 @@ plugins::Reloader::SettingsOf settings_from(const Config& config) {
 
 class Server::Handler final : public net::Handler {
  public:
-  explicit Handler(pipeline::Pipeline& pipeline) : pipeline_(pipeline) {}
+  Handler(pipeline::Pipeline& pipeline, access::Quotas& quotas)
+      : pipeline_(pipeline), quotas_(quotas) {}
+
+  bool welcomes(const net::IpAddress& caller) override { return !quotas_.shut_out(caller); }
 
   std::optional<net::Response> on_head(net::Request& request) override {
     const std::string_view target = request.target;
     const pipeline::Head head{request.method, target.substr(0, target.find('?')), &request.headers};
-    auto admission = pipeline_.admit(head, request.peer);
+    auto admission = pipeline_.admit(head, request.address, request.peer);
     if (!admission) return to_response(std::move(admission.error()));
     request.context = std::move(*admission);
     return std::nullopt;
@@ -68,11 +75,28 @@ class Server::Handler final : public net::Handler {
 
  private:
   pipeline::Pipeline& pipeline_;
+  access::Quotas& quotas_;
 };
 
 Result<std::unique_ptr<Server>> Server::create(const Config& config, const wire::Keypair& identity,
-                                               const Log& log) {
-  auto server = std::unique_ptr<Server>(new Server(config, identity, log));
+                                               const Log& log, bool fresh_identity) {
+  if (const auto state = plugins::open_private_folder(config.state_dir); !state) {
+    return tl::unexpected(state.error());
+  }
+  // First, since it starts a process, and all else threads.
+  auto replay = config.replay;
+  replay.fresh_identity = fresh_identity;
+  auto seen =
+      access::ReplayMemory::open(replay, config.state_dir, access::ReplayClocks::of_the_system(),
+                                 [&log](std::string_view what, std::string_view why) {
+                                   log.warning(what, {{"reason", why}});
+                                 });
+  if (!seen) return tl::unexpected(seen.error());
+  auto access = access::Access::open({config.access, config.metagraph, config.quota},
+                                     config.state_dir, log, wall_clock);
+  if (!access) return tl::unexpected(access.error());
+  auto server = std::unique_ptr<Server>(
+      new Server(config, identity, std::move(*access), std::move(*seen), log));
   auto net = net::Server::create(config.http, *server->handler_);
   if (!net) return tl::unexpected(net.error());
   server->net_ = std::move(*net);
@@ -81,17 +105,24 @@ Result<std::unique_ptr<Server>> Server::create(const Config& config, const wire:
       server->pipeline_.serving(), server->pipeline_.services(), log);
   if (!reloader) return tl::unexpected(reloader.error());
   server->reloader_ = std::move(*reloader);
+  server->metrics_.show([&host = *server] {
+    return families_of(host.net_->counters(), host.pipeline_, *host.seen_, *host.access_);
+  });
   server->reloader_->load_all();
   server->warn_of_strays();
   return server;
 }
 
-Server::Server(const Config& config, const wire::Keypair& identity, const Log& log)
+Server::Server(const Config& config, const wire::Keypair& identity,
+               std::unique_ptr<access::Access> access, std::unique_ptr<access::ReplayMemory> seen,
+               const Log& log)
     : config_(config),
       log_(log),
-      pipeline_(config.auth, config.dispatch, config.compression_level, identity.public_key(), log,
-                metrics_, wall_clock),
-      handler_(std::make_unique<Handler>(pipeline_)) {}
+      access_(std::move(access)),
+      seen_(std::move(seen)),
+      authenticator_(config.auth, identity.public_key(), *seen_, wall_clock),
+      pipeline_(authenticator_, *access_, config.dispatch, config.compression_level, log, metrics_),
+      handler_(std::make_unique<Handler>(pipeline_, access_->quotas())) {}
 
 Server::~Server() {
   (void)stop();
@@ -107,6 +138,8 @@ void Server::warn_of_strays() const {
 }
 
 Status Server::apply(const Config& config) {
+  access_->apply({config.access, config.metagraph, config.quota});
+  authenticator_.apply(config.auth);
   return reloader_->apply(settings_from(config));
 }
 
@@ -145,7 +178,7 @@ bool Server::stop() {
 void Server::log_totals() const {
   std::string answers;
   for (std::size_t i = 0; i < kCodeWords.size(); ++i) {
-    if (const auto count = pipeline_.counts()[i].load()) {
+    if (const auto count = pipeline_.refusals().counts()[i].load()) {
       answers += fmt::format("{}{}:{}", answers.empty() ? "" : " ", kCodeWords[i], count);
     }
   }

@@ -7,6 +7,8 @@
 #include <dojo/result.hpp>
 #include <dojo/wire/keypair.hpp>
 
+#include "access/access.hpp"
+#include "access/replay_memory.hpp"
 #include "admin/metrics.hpp"
 #include "config.hpp"
 #include "log.hpp"
@@ -20,10 +22,11 @@ namespace dojo::host {
 class Server {
  public:
   /// Loads the plugins and binds the address; serves from start() on, when the plugins' folder is
-  /// watched too. Plugins that cannot be loaded are logged, and left out. @param log must outlive
+  /// watched too. Plugins that cannot be loaded are logged, and left out. @param fresh_identity it
+  /// was made just now, so that nothing can have been signed for it before. @param log must outlive
   /// the server. @return an error if the address or the state folder cannot be had.
   static Result<std::unique_ptr<Server>> create(const Config& config, const wire::Keypair& identity,
-                                                const Log& log);
+                                                const Log& log, bool fresh_identity = false);
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
@@ -33,8 +36,11 @@ class Server {
   [[nodiscard]] std::uint16_t port() const;
   [[nodiscard]] plugins::Reloader& plugins() { return *reloader_; }
   [[nodiscard]] admin::Metrics& metrics() { return metrics_; }
-  /// Takes over what a new config says of plugins. Any thread. @return what could not be taken
-  /// over, and what needs a restart
+  [[nodiscard]] access::Access& access() { return *access_; }
+  [[nodiscard]] pipeline::Pipeline& pipeline() { return pipeline_; }
+  [[nodiscard]] const pipeline::Authenticator& authenticator() const { return authenticator_; }
+  /// Takes over what a new config says of callers and of plugins. Any thread. @return what could
+  /// not be taken over
   Status apply(const Config& config);
 
   /// Refuses new requests, waits until the others are answered, at most as long as the config says.
@@ -46,13 +52,18 @@ class Server {
 
  private:
   class Handler;
-  Server(const Config& config, const wire::Keypair& identity, const Log& log);
+  Server(const Config& config, const wire::Keypair& identity,
+         std::unique_ptr<access::Access> access, std::unique_ptr<access::ReplayMemory> seen,
+         const Log& log);
   void warn_of_strays() const;
   void log_totals() const;
 
   const Config config_;
   const Log& log_;
   admin::Metrics metrics_;
+  std::unique_ptr<access::Access> access_;
+  std::unique_ptr<access::ReplayMemory> seen_;
+  pipeline::Authenticator authenticator_;
   pipeline::Pipeline pipeline_;
   std::unique_ptr<Handler> handler_;
   std::unique_ptr<net::Server> net_;

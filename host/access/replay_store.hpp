@@ -1,4 +1,4 @@
-// Which requests have been seen: a set with a time to live and a fixed budget.
+// Which proofs have been seen: a set that forgets by age, within a fixed budget.
 #pragma once
 
 #include <array>
@@ -6,55 +6,79 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
-#include <memory>
 #include <mutex>
-#include <unordered_set>
 #include <vector>
 
 namespace dojo::access {
 
-/// Remembers keys for a time. O(1); sharded, so that threads seldom meet; bounded: when it is full,
+/// 16 bytes that name what was seen. Evenly spread, and not to be foretold: a keyed hash.
+using ReplayKey = std::array<std::uint8_t, 16>;
+
+/// Remembers keys, each with a time, until it is told to forget what is older. O(1); sharded, so
+/// that threads seldom meet. Takes memory as it fills, and never more than its budget; beyond that
 /// the oldest key makes room, and that is counted. Any thread.
 class ReplayStore {
  public:
-  /// 16 bytes that name what was seen; has to be evenly spread, as a hash or a nonce is.
-  using Key = std::array<std::uint8_t, 16>;
-  using Clock = std::chrono::steady_clock;
-
-  /// @param capacity keys at most, about 64 bytes each @param life how long a key is remembered
-  ReplayStore(std::size_t capacity, Clock::duration life);
+  /// @param budget bytes at most; 28 a key
+  explicit ReplayStore(std::size_t budget);
 
   /// @return true if the key is remembered. Spares the dear checks of what will be refused anyway.
-  bool contains(const Key& key, Clock::time_point now = Clock::now());
+  [[nodiscard]] bool contains(const ReplayKey& key) const;
 
-  /// Remembers a key. @return false if it was there already: exactly one of several threads gets
-  /// true.
-  bool insert(const Key& key, Clock::time_point now = Clock::now());
+  /// Remembers a key. @param time what its age is counted from @param before as for forget(), for
+  /// the part of the store that the key is in
+  /// @return false if it was there already: exactly one of several threads gets true.
+  bool insert(const ReplayKey& key, std::chrono::sys_seconds time,
+              std::chrono::sys_seconds before = {});
 
-  [[nodiscard]] std::size_t size() const;
+  /// Forgets keys whose time is earlier, in the order in which they came: one that came after a
+  /// later one stays until that goes.
+  void forget(std::chrono::sys_seconds before);
+
+  /// The latest time of any key that has been forgotten for its age; the epoch if there was none.
+  /// What was seen up to then may not be known any more.
+  [[nodiscard]] std::chrono::sys_seconds forgotten() const;
+
+  [[nodiscard]] std::size_t size() const { return size_; }
+  [[nodiscard]] std::size_t capacity() const { return kShards * shard_capacity_; }  ///< keys
+  [[nodiscard]] std::size_t bytes() const;  ///< taken so far
   /// Keys that were forgotten before their time. Not 0: the budget is too small for the load.
   [[nodiscard]] std::uint64_t evicted() const { return evicted_; }
 
  private:
-  struct Hash {
-    std::size_t operator()(const Key& key) const;
+  using Place = std::uint32_t;  // in a ring
+  struct Entry {
+    ReplayKey key;
+    std::uint32_t time;  // seconds
+    Place next;          // of the same bucket, older
   };
-  struct Shard {
+  static constexpr std::size_t kEntryBytes = sizeof(Entry) + sizeof(Place);
+  static constexpr std::size_t kShards = 64;
+
+  /// A ring in order of insertion, and chains through it by hash. Always as many buckets as places.
+  struct alignas(64) Shard {
     mutable std::mutex mutex;
-    std::unordered_set<Key, Hash> keys;
-    std::deque<std::pair<Clock::time_point, Key>> order;  // by insertion, and so by expiry
+    std::vector<Entry> ring;
+    std::vector<Place> buckets;
+    std::size_t first = 0;
+    std::size_t count = 0;
+    [[nodiscard]] Place& bucket(const ReplayKey& key);
+    [[nodiscard]] bool contains(const ReplayKey& key) const;
+    void link(Place place);
+    void drop_oldest();
+    void grow(std::size_t places);
   };
-  static constexpr std::size_t kShards = 16;
 
-  Shard& shard(const Key& key) { return shards_[key[0] % kShards]; }
-  static void forget_expired(Shard& shard, Clock::time_point now);
-  static void forget_oldest(Shard& shard);
+  Shard& shard(const ReplayKey& key) { return shards_[key[0] % kShards]; }
+  [[nodiscard]] const Shard& shard(const ReplayKey& key) const { return shards_[key[0] % kShards]; }
+  void forget(Shard& shard, std::uint32_t before);
+  void make_room(Shard& shard);
 
-  std::size_t capacity_per_shard_;
-  Clock::duration life_;
+  std::size_t shard_capacity_;
   std::array<Shard, kShards> shards_;
+  std::atomic<std::size_t> size_{0};
   std::atomic<std::uint64_t> evicted_{0};
+  std::atomic<std::uint32_t> forgotten_{0};
 };
 
 }  // namespace dojo::access

@@ -3,7 +3,11 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
+
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
 
 #include <dojo/model.hpp>
 
@@ -25,5 +29,13 @@ struct ControlAnswer {
   std::optional<std::string> error{};
 };
 DOJO_MODEL(ControlAnswer, DOJO_DEFAULT(result), error)
+
+/// A command's answer that is a text.
+inline std::string json_text(std::string_view text) {
+  rapidjson::StringBuffer buffer;
+  rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
+  writer.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
+  return {buffer.GetString(), buffer.GetSize()};
+}
 
 }  // namespace dojo::admin

@@ -17,6 +17,7 @@
 #include <CLI/Formatter.hpp>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -31,34 +32,17 @@
 
 namespace dojo::admin {
 
-/// A row of `plugins`, each cell as the host has it.
-struct PluginRow {
-  RawJson name{};
-  RawJson version{};
-  RawJson sha256{};
-  RawJson state{};
-  RawJson generation{};
-  RawJson in_flight{};
-  RawJson answered{};
-  RawJson failed{};
-  RawJson isolation{};
-  RawJson pid{};
-  RawJson file{};
-  RawJson since{};
-  RawJson reason{};
-};
-DOJO_MODEL(PluginRow, DOJO_DEFAULT(name), DOJO_DEFAULT(version), DOJO_DEFAULT(sha256),
-           DOJO_DEFAULT(state), DOJO_DEFAULT(generation), DOJO_DEFAULT(in_flight),
-           DOJO_DEFAULT(answered), DOJO_DEFAULT(failed), DOJO_DEFAULT(isolation), DOJO_DEFAULT(pid),
-           DOJO_DEFAULT(file), DOJO_DEFAULT(since), DOJO_DEFAULT(reason))
-
 namespace {
 
 // Values of any kind, to be read as models are.
 struct Rows {
-  std::vector<PluginRow> value;
+  std::vector<std::map<std::string, RawJson>> value;
 };
 DOJO_MODEL(Rows, value)
+struct Texts {
+  std::vector<std::string> value;
+};
+DOJO_MODEL(Texts, value)
 struct Text {
   std::string value;
 };
@@ -82,10 +66,13 @@ std::string printable(std::string text, std::string_view keep = "") {
   return text;
 }
 
-/// A value as a person reads it: a text without quotes, "-" for none.
+/// A value as a person reads it: a text without quotes, a list of them with commas, "-" for none.
 std::string shown(const RawJson& json) {
   if (json.text == "null") return "-";
   if (auto text = read_value<Text>(json.text)) return printable(std::move(text->value));
+  if (const auto texts = read_value<Texts>(json.text)) {
+    return texts->value.empty() ? "-" : printable(fmt::format("{}", fmt::join(texts->value, ",")));
+  }
   return printable(json.text);
 }
 
@@ -188,23 +175,74 @@ void print_table(const std::vector<Line>& lines) {
   }
 }
 
-int print_plugins(const std::string& json) {
+/// What a command's rows are shown as: a heading and the field below it.
+struct Column {
+  const char* heading;
+  const char* field;
+  std::size_t longest = std::string::npos;
+};
+struct TableForm {
+  const char* command;
+  const char* when_empty;
+  std::vector<Column> columns;
+};
+
+const std::vector<TableForm>& table_forms() {
+  static const std::vector<TableForm> kForms{{"plugins",
+                                              "no plugins",
+                                              {{"NAME", "name"},
+                                               {"VERSION", "version"},
+                                               {"SHA256", "sha256", 12},
+                                               {"STATE", "state"},
+                                               {"GEN", "generation"},
+                                               {"IN FLIGHT", "in_flight"},
+                                               {"ANSWERED", "answered"},
+                                               {"FAILED", "failed"},
+                                               {"ISOLATION", "isolation"},
+                                               {"PID", "pid"},
+                                               {"SINCE", "since"},
+                                               {"FILE", "file"},
+                                               {"REASON", "reason"}}},
+                                             {"rules",
+                                              "no rules",
+                                              {{"NAME", "name"},
+                                               {"ACTION", "action"},
+                                               {"DRY RUN", "dry_run"},
+                                               {"MATCHED", "matched"},
+                                               {"UNTIL", "until"},
+                                               {"ROUTES", "routes"},
+                                               {"WHO", "who"},
+                                               {"NOTE", "note"}}},
+                                             {"why",
+                                              "nothing was refused",
+                                              {{"COUNT", "count"},
+                                               {"CODE", "code"},
+                                               {"RULE", "rule"},
+                                               {"ROUTE", "route"},
+                                               {"FIRST", "first"},
+                                               {"LAST", "last"},
+                                               {"REASON", "reason"}}}};
+  return kForms;
+}
+
+int print_rows(const TableForm& form, const std::string& json) {
   const auto rows = read_value<Rows>(json);
   if (!rows) {
-    complain("the host's list of plugins is none: " + rows.error().message);
+    complain("the host's answer is no list: " + rows.error().message);
     return kRefused;
   }
   if (rows->value.empty()) {
-    fmt::print("no plugins\n");
+    fmt::print("{}\n", form.when_empty);
     return kDone;
   }
-  std::vector<Line> lines{{"NAME", "VERSION", "SHA256", "STATE", "GEN", "IN FLIGHT", "ANSWERED",
-                           "FAILED", "ISOLATION", "PID", "SINCE", "FILE", "REASON"}};
+  std::vector<Line> lines(1);
+  for (const auto& column : form.columns) lines[0].emplace_back(column.heading);
   for (const auto& row : rows->value) {
-    lines.push_back({shown(row.name), shown(row.version), shown(row.sha256).substr(0, 12),
-                     shown(row.state), shown(row.generation), shown(row.in_flight),
-                     shown(row.answered), shown(row.failed), shown(row.isolation), shown(row.pid),
-                     shown(row.since), shown(row.file), shown(row.reason)});
+    auto& line = lines.emplace_back();
+    for (const auto& column : form.columns) {
+      const auto cell = row.find(column.field);
+      line.push_back(shown(cell == row.end() ? RawJson{} : cell->second).substr(0, column.longest));
+    }
   }
   print_table(lines);
   return kDone;
@@ -226,9 +264,64 @@ int print_any(const std::string& json) {
 
 struct Arguments {
   std::string state;
-  std::string name;
   bool json = false;
+  std::vector<std::string> positional;  // of the command
+  std::string time;
+  std::vector<std::string> routes;
+  std::string note;
+  bool dry_run = false;
+  bool refresh = false;
 };
+
+void describe_plugins(CLI::App& app, Arguments& arguments) {
+  app.add_subcommand("plugins", "what is loaded, and what is kept out and why");
+  for (const auto& [command, what] :
+       {std::pair{"reload", "load a plugin's file anew, also one that was refused before"},
+        std::pair{"rollback", "go back to the version before"},
+        std::pair{"unload", "stop serving a plugin"}}) {
+    app.add_subcommand(command, what)
+        ->add_option("NAME", arguments.positional, "the plugin's name")
+        ->expected(1)
+        ->required();
+  }
+}
+
+void describe_rules(CLI::App& app, Arguments& arguments) {
+  app.add_subcommand("rules", "who may call: all rules, in the order in which they are asked");
+  for (const auto& [command, what] :
+       {std::pair{"allow", "let someone in, whatever the other rules say"},
+        std::pair{"deny", "keep someone out, until `remove`"},
+        std::pair{"ban", "keep someone out for a time; --for is required"}}) {
+    auto* sub = app.add_subcommand(command, what);
+    sub->add_option("WHO", arguments.positional,
+                    "a hotkey, an address, a CIDR block, coldkey:<SS58> or uid:<number>")
+        ->expected(1)
+        ->required();
+    auto* time =
+        sub->add_option("--for", arguments.time, "how long: 90s, 10m, 1h, 7d")->type_name("TIME");
+    if (std::string_view(command) == "ban") time->required();
+    sub->add_option("--route", arguments.routes, "only on this route; may be given again");
+    sub->add_option("--note", arguments.note, "why, for yourself");
+    sub->add_flag("--dry-run", arguments.dry_run, "only count whom it would match");
+  }
+  app.add_subcommand("remove", "take back a rule that was made here")
+      ->add_option("RULE", arguments.positional, "its name, such as ctl-3")
+      ->expected(1)
+      ->required();
+}
+
+void describe_callers(CLI::App& app, Arguments& arguments) {
+  auto* why = app.add_subcommand("why", "why a caller was refused of late");
+  why->add_option("WHO", arguments.positional, "a hotkey or an address")->expected(1)->required();
+  why->add_option("--last", arguments.time, "how far back, up to 24h; default 1h")
+      ->type_name("TIME");
+  app.add_subcommand("test", "what would happen to a caller now")
+      ->add_option("HOTKEY IP ROUTE", arguments.positional, "who, from where, for which model")
+      ->expected(3)
+      ->required();
+  app.add_subcommand("metagraph", "how old it is, and what went wrong with it")
+      ->add_flag("--refresh", arguments.refresh, "read it now");
+}
 
 void describe(CLI::App& app, Arguments& arguments) {
   app.require_subcommand(1);
@@ -237,21 +330,36 @@ void describe(CLI::App& app, Arguments& arguments) {
                  "the host's state folder; default: ~/.local/state/dojo-host")
       ->type_name("DIR");
   app.add_flag("--json", arguments.json, "print the host's answer as it is");
-  app.add_subcommand("plugins", "what is loaded, and what is kept out and why");
-  for (const auto& [command, what] :
-       {std::pair{"reload", "load a plugin's file anew, also one that was refused before"},
-        std::pair{"rollback", "go back to the version before"},
-        std::pair{"unload", "stop serving a plugin"}}) {
-    app.add_subcommand(command, what)
-        ->add_option("NAME", arguments.name, "the plugin's name")
-        ->required();
-  }
+  describe_plugins(app, arguments);
+  describe_rules(app, arguments);
+  describe_callers(app, arguments);
   app.add_subcommand("drain", "answer what is under way, refuse what comes, and end");
   app.add_subcommand("reload-config", "read the config file anew");
   app.add_subcommand("metrics", "counters and histograms, as Prometheus reads them");
   app.footer(
       "Exit codes: 0 done, 1 refused or failed (the host says why), 2 wrong usage, 3 no host runs "
       "there.");
+}
+
+/// What goes over the socket.
+ControlRequest request_of(const std::string& command, const Arguments& arguments) {
+  ControlRequest request{command, arguments.positional};
+  if (command == "why") {
+    if (!arguments.time.empty()) request.arguments.push_back(arguments.time);
+    return request;
+  }
+  if (!arguments.time.empty()) request.arguments.push_back("for=" + arguments.time);
+  for (const auto& route : arguments.routes) request.arguments.push_back("route=" + route);
+  if (!arguments.note.empty()) request.arguments.push_back("note=" + arguments.note);
+  if (arguments.dry_run) request.arguments.emplace_back("dry-run");
+  if (arguments.refresh) request.arguments.emplace_back("refresh");
+  return request;
+}
+
+int print_answer(const std::string& command, const std::string& json) {
+  const auto form = std::ranges::find_if(
+      table_forms(), [&](const TableForm& one) { return command == one.command; });
+  return form == table_forms().end() ? print_any(json) : print_rows(*form, json);
 }
 
 }  // namespace
@@ -266,8 +374,7 @@ int ctl(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kDone : kCtlUsage;
   }
-  ControlRequest request{app.get_subcommands().front()->get_name()};
-  if (!arguments.name.empty()) request.arguments.push_back(arguments.name);
+  const auto request = request_of(app.get_subcommands().front()->get_name(), arguments);
   const auto state = arguments.state.empty() ? host::default_config().state_dir
                                              : std::filesystem::path(arguments.state);
   const auto told = ask(state, request);
@@ -279,7 +386,7 @@ int ctl(int argc, char** argv) {
     fmt::print("{}\n", told.text);
     return kDone;
   }
-  return request.command == "plugins" ? print_plugins(told.text) : print_any(told.text);
+  return print_answer(request.command, told.text);
 }
 
 }  // namespace dojo::admin

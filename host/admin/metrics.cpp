@@ -84,6 +84,22 @@ class Plugin {
   std::array<std::atomic<const Series*>, kSlots> slots_{};
 };
 
+prometheus::MetricFamily to_prometheus(Family family) {
+  prometheus::MetricFamily made;
+  made.name = std::move(family.name);
+  made.help = std::move(family.help);
+  made.type = family.counter ? prometheus::MetricType::Counter : prometheus::MetricType::Gauge;
+  for (auto& sample : family.samples) {
+    prometheus::ClientMetric metric;
+    for (auto& [name, value] : sample.labels) {
+      metric.label.push_back({std::move(name), std::move(value)});
+    }
+    (family.counter ? metric.counter.value : metric.gauge.value) = sample.value;
+    made.metric.push_back(std::move(metric));
+  }
+  return made;
+}
+
 }  // namespace
 
 class Metrics::Tables {
@@ -103,8 +119,13 @@ class Metrics::Tables {
     return fits ? known : drop(of, kOtherKind);
   }
 
+  void show(Families families) { families_ = std::move(families); }
   [[nodiscard]] std::string text() const {
-    return prometheus::TextSerializer().Serialize(registry_.Collect());
+    auto all = registry_.Collect();
+    if (families_) {
+      for (auto& family : families_()) all.push_back(to_prometheus(std::move(family)));
+    }
+    return prometheus::TextSerializer().Serialize(all);
   }
 
  private:
@@ -176,6 +197,7 @@ class Metrics::Tables {
     return series;
   }
 
+  Families families_;
   prometheus::Registry registry_;
   prometheus::Family<prometheus::Counter>& dropped_ =
       prometheus::BuildCounter()
@@ -208,6 +230,10 @@ void Metrics::observe(std::string_view plugin, std::string_view name, double val
     if (series != nullptr) series->histogram->Observe(value);
   } catch (...) {  // NOLINT(bugprone-empty-catch): likewise
   }
+}
+
+void Metrics::show(Families families) {
+  tables_->show(std::move(families));
 }
 
 std::string Metrics::text() const {

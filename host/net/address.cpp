@@ -65,6 +65,15 @@ IpAddress::Bytes IpAddress::owner() const {
   return key;
 }
 
+IpAddress::Bytes IpAddress::masked(unsigned prefix) const {
+  Bytes kept = bytes_;
+  const std::size_t whole = prefix / 8;
+  if (whole >= kept.size()) return kept;
+  kept[whole] &= static_cast<std::uint8_t>(0xff << (8 - prefix % 8));
+  std::fill(kept.begin() + static_cast<std::ptrdiff_t>(whole) + 1, kept.end(), std::uint8_t{0});
+  return kept;
+}
+
 socklen_t IpAddress::to_sockaddr(std::uint16_t port, sockaddr_storage& out) const {
   out = {};
   if (is_v4()) {
@@ -87,28 +96,24 @@ std::optional<Network> Network::parse(std::string_view text) {
   const std::size_t slash = text.find('/');
   const auto base = IpAddress::parse(text.substr(0, slash));
   if (!base) return std::nullopt;
-  Network network;
-  network.base_ = *base;
-  if (slash == std::string_view::npos) return network;
+  if (slash == std::string_view::npos) return Network(*base, 128);
   const std::string_view digits = text.substr(slash + 1);
   const unsigned width = base->is_v4() ? 32 : 128;
   unsigned prefix = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), prefix);
   if (error != std::errc{} || end != digits.data() + digits.size() || prefix > width)
     return std::nullopt;
-  network.prefix_ = 128 - width + prefix;
-  return network;
+  return Network(*base, 128 - width + prefix);
 }
 
 bool Network::contains(const IpAddress& address) const {
-  const std::size_t whole = prefix_ / 8;
-  const auto& mine = base_.bytes();
-  const auto& theirs = address.bytes();
-  if (!std::equal(mine.begin(), mine.begin() + static_cast<std::ptrdiff_t>(whole), theirs.begin()))
-    return false;
-  if (prefix_ % 8 == 0) return true;
-  const auto mask = static_cast<std::uint8_t>(0xff << (8 - prefix_ % 8));
-  return ((mine[whole] ^ theirs[whole]) & mask) == 0;
+  return address.masked(prefix_) == base_.bytes();
+}
+
+std::string Network::text() const {
+  if (prefix_ == 128) return base_.text();
+  const unsigned above = base_.is_v4() ? 96 : 0;
+  return base_.text() + '/' + std::to_string(prefix_ - above);
 }
 
 }  // namespace dojo::net

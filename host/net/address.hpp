@@ -31,23 +31,38 @@ class IpAddress {
   /// Whom to count it as: an IPv4 address itself, an IPv6 one as its /64, which is what one host is
   /// usually given.
   [[nodiscard]] Bytes owner() const;
+  /// Its first bits, and zeros behind them. @param prefix 0 to 128
+  [[nodiscard]] Bytes masked(unsigned prefix) const;
   /// As the system wants it: AF_INET for IPv4, AF_INET6 otherwise. @return the size in use
   socklen_t to_sockaddr(std::uint16_t port, sockaddr_storage& out) const;
+  bool operator==(const IpAddress&) const = default;
 
  private:
   Bytes bytes_{};
 };
 
-/// A block of addresses.
+/// A block of addresses. `::/0` holds the IPv4 ones too.
 class Network {
  public:
-  /// @param text an address, or one with `/` and the length of its prefix in bits
+  Network() = default;
+  /// @param prefix bits of the 128
+  Network(const IpAddress& base, unsigned prefix) : base_(base.masked(prefix)), prefix_(prefix) {}
+  /// @param text an address, or one with `/` and the length of its prefix in bits; bits behind the
+  /// prefix do not matter
   static std::optional<Network> parse(std::string_view text);
   [[nodiscard]] bool contains(const IpAddress& address) const;
+  /// Its first address.
+  [[nodiscard]] const IpAddress& base() const { return base_; }
+  /// Bits that its addresses share, of the 128 that an IPv4 address has here too: 104
+  /// for 10.0.0.0/8.
+  [[nodiscard]] unsigned prefix() const { return prefix_; }
+  /// As people write it: "10.0.0.0/8", or the address if it is only one.
+  [[nodiscard]] std::string text() const;
+  bool operator==(const Network&) const = default;
 
  private:
   IpAddress base_;
-  unsigned prefix_ = 128;  // bits of the 128
+  unsigned prefix_ = 128;
 };
 
 }  // namespace dojo::net

@@ -77,6 +77,7 @@ Answer make_answer(const Terms& terms, const Refusal& refusal) {
     answer.headers.emplace_back("retry-after", std::to_string(refusal.retry_after->count()));
   }
   if (!refusal.allow.empty()) answer.headers.emplace_back("allow", refusal.allow);
+  answer.close = refusal.close;
   return answer;
 }
 

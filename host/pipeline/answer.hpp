@@ -27,7 +27,8 @@ struct Answer {
   int status = 200;
   Code code = Code::ok;
   std::vector<std::pair<std::string, std::string>> headers;
-  std::string body;  ///< the envelope, compressed if the caller accepts that; empty for HEAD
+  std::string body;    ///< the envelope, compressed if the caller accepts that; empty for HEAD
+  bool close = false;  ///< end the connection after it
 };
 
 /// Whether an Accept-Encoding header allows zstd: the token without regard to case, its weight not

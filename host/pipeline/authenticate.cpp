@@ -1,163 +1,147 @@
 #include "pipeline/authenticate.hpp"
 
-#include <cstring>
+#include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include <fmt/format.h>
-#include <sodium.h>
-
-#include <dojo/wire/signature.hpp>
 
 namespace dojo::pipeline {
 namespace {
 
-using wire::Dialect;
+using Kind = access::ReplayMemory::Kind;
 
-tl::unexpected<Refusal> refuse(Code code, std::string told, std::string reason = {}) {
-  return tl::unexpected(Refusal{code, std::move(told), std::move(reason)});
+Refusal sent_before() {
+  return {Code::replayed, "Forbidden: this request was sent before"};
 }
 
-access::ReplayStore::Key digest(std::string_view first, std::string_view second) {
-  access::ReplayStore::Key key;
-  crypto_generichash_state state;
-  crypto_generichash_init(&state, nullptr, 0, key.size());
-  for (const auto part : {first, second}) {
-    crypto_generichash_update(&state, reinterpret_cast<const unsigned char*>(part.data()),
-                              part.size());
-  }
-  crypto_generichash_final(&state, key.data(), key.size());
-  return key;
+Refusal wrong_signature() {
+  return {Code::bad_signature, "Forbidden due to invalid signature"};
 }
 
-template <std::size_t N>
-std::string_view bytes(const std::array<std::uint8_t, N>& array) {
-  return {reinterpret_cast<const char*>(array.data()), N};
+Refusal too_old_to_know() {
+  return {Code::stale,
+          "Forbidden: signed before this host started, or before what it can remember; sign anew"};
+}
+
+Kind kind_of(const Dialect& dialect) {
+  return dialect.name() == wire::Dialect::legacy ? Kind::legacy : Kind::nonce;
+}
+
+bool remembers(Kind kind, const AuthOptions& options) {
+  return kind == Kind::nonce || options.legacy_memory.count() > 0;
+}
+
+/// How long a nonce is kept, from its message's time on or from when it came, whichever is later.
+std::chrono::milliseconds nonce_memory(const AuthOptions& options) {
+  return std::max(2 * options.window, 2 * (options.epistula_past + options.epistula_future)) +
+         std::chrono::seconds(1);
 }
 
 }  // namespace
 
-std::size_t PublicKeyHash::operator()(const wire::PublicKey& key) const {
-  std::size_t hash = 0;
-  std::memcpy(&hash, key.data(), sizeof hash);
-  return hash;
-}
-
-std::string_view header(const boost::beast::http::fields& headers, std::string_view name) {
-  const auto range = headers.equal_range(boost::beast::string_view(name.data(), name.size()));
-  if (range.first == range.second || std::next(range.first) != range.second) return {};
-  const auto value = range.first->value();
-  return {value.data(), value.size()};
-}
-
-struct Authenticator::Claim {
-  Caller caller;
-  std::string_view message;
-  wire::SignatureBytes signature{};
-  std::optional<wire::DojoMessage> dojo;
-};
-
 Authenticator::Authenticator(AuthOptions options, const wire::PublicKey& self,
-                             std::function<WallTime()> now)
-    : options_(std::move(options)),
-      self_(self),
-      self_address_(wire::encode_ss58(self)),
-      now_(std::move(now)),
-      started_(now_()),
-      // A nonce must outlive every time at which its message could still be fresh.
-      nonces_(options_.replay_entries, 2 * options_.window + std::chrono::seconds(1)),
-      legacy_signatures_(options_.legacy_entries, options_.legacy_memory) {}
-
-tl::expected<Caller, Refusal> Authenticator::check(const Head& head) {
-  auto claim = read(head);
-  if (!claim) return tl::unexpected(std::move(claim.error()));
-  auto& caller = claim->caller;
-  if (options_.deny.contains(caller.key)) {
-    return refuse(Code::blacklisted, "Blacklisted: hotkey is on the deny list");
-  }
-  if (claim->dojo) {
-    if (auto refusal = check_dojo1(head, *claim->dojo)) return tl::unexpected(std::move(*refusal));
-  }
-
-  // Whoever repeats a nonce or a signature is refused, whether the rest is right or not, so the
-  // look-up goes first. A nonce counts per caller: nobody can use up another's.
-  auto& seen = claim->dojo ? nonces_ : legacy_signatures_;
-  const auto key = claim->dojo ? digest(bytes(caller.key), bytes(claim->dojo->nonce))
-                               : digest("legacy", bytes(claim->signature));
-  if (seen.contains(key)) return refuse(Code::replayed, "Forbidden: this request was sent before");
-  if (!wire::verify_maybe_wrapped(caller.key, claim->message, claim->signature)) {
-    return refuse(Code::bad_signature, "Forbidden due to invalid signature");
-  }
-  if (!seen.insert(key)) return refuse(Code::replayed, "Forbidden: this request was sent before");
-  return std::move(caller);
+                             access::ReplayMemory& seen, std::function<WallTime()> now)
+    : self_{self, wire::encode_ss58(self)}, seen_(seen), now_(std::move(now)) {
+  apply(std::move(options));
 }
 
-tl::expected<Authenticator::Claim, Refusal> Authenticator::read(const Head& head) const {
-  const auto hotkey = header(*head.headers, wire::kHotkeyHeader);
-  const auto message = header(*head.headers, wire::kMessageHeader);
-  const auto signature = header(*head.headers, wire::kSignatureHeader);
-  if (hotkey.empty() || message.empty() || signature.empty()) {
-    return refuse(
-        Code::no_signature,
-        "Bad Request, missing headers, expected each once: x-signature, x-hotkey, x-message");
-  }
-  const auto address = wire::decode_ss58(hotkey);
-  if (!address) return refuse(Code::malformed, "x-hotkey: " + address.error().message);
-  const auto parsed = wire::parse_signature(signature);
-  if (!parsed) return refuse(Code::malformed, "x-signature: " + parsed.error().message);
-
-  Claim claim;
-  claim.caller.key = address->key;
-  claim.caller.dialect = wire::dialect_of(message);
-  claim.caller.hotkey = address->prefix == wire::kBittensorPrefix ? std::string(hotkey)
-                                                                  : wire::encode_ss58(address->key);
-  claim.message = message;
-  claim.signature = *parsed;
-  if (claim.caller.dialect == Dialect::legacy) {
-    if (!options_.accept_legacy) {
-      return refuse(Code::malformed,
-                    "x-message: the legacy dialect is turned off here, sign dojo/1");
-    }
-    return claim;
-  }
-  if (!options_.accept_dojo1)
-    return refuse(Code::malformed, "x-message: dojo/1 is turned off here");
-  auto dojo = wire::parse_dojo_message(message);
-  if (!dojo) return refuse(Code::malformed, "x-message: " + dojo.error().message);
-  claim.caller.body = dojo->body;
-  claim.dojo = std::move(*dojo);
-  return claim;
+void Authenticator::apply(AuthOptions options) {
+  seen_.keep(Kind::nonce, nonce_memory(options));
+  seen_.keep(Kind::legacy, options.legacy_memory);
+  auto made = std::make_shared<const AuthOptions>(std::move(options));
+  const std::lock_guard lock(mutex_);
+  options_ = std::move(made);
 }
 
-std::optional<Refusal> Authenticator::check_dojo1(const Head& head,
-                                                  const wire::DojoMessage& message) const {
-  if (message.method != head.method || message.path != head.path) {
-    return Refusal{Code::wrong_receiver, "Forbidden: signed for another method or path"};
+Authenticator::Options Authenticator::options() const {
+  const std::lock_guard lock(mutex_);
+  return options_;
+}
+
+DialectSet Authenticator::accepted(std::string_view path) const {
+  return options()->accepted(path);
+}
+
+tl::expected<Claim, Refusal> Authenticator::read(const Head& head) const {
+  const auto spoken = dialect_of(*head.headers);
+  if (!spoken) return tl::unexpected(spoken.error());
+  auto claim = (*spoken)->read(head);
+  if (!claim) return claim;
+  const auto options = this->options();
+  const auto& accepted = options->accepted(head.path);
+  const auto name = (*spoken)->name();
+  if (accepted.contains(name)) return claim;
+  return tl::unexpected(Refusal{
+      Code::malformed,
+      fmt::format("{} is turned off here; accepted: {}",
+                  name == wire::Dialect::legacy ? "the legacy dialect" : wire::to_string(name),
+                  accepted.text())});
+}
+
+std::optional<Refusal> Authenticator::look_at(Claim& claim, const Head& head) const {
+  const auto& spoken = dialect(claim.caller.dialect);
+  const auto options = this->options();
+  if (auto refusal = spoken.check_receiver(claim, head, self_, *options)) return refusal;
+  if (const auto time = spoken.time(claim)) {
+    if (auto refusal = check_time(spoken, *time, *options)) return refusal;
   }
-  if (message.to ? *message.to != self_ : !options_.any_receiver) {
-    return Refusal{Code::wrong_receiver,
-                   fmt::format("Forbidden: signed for {}, not for this miner, {}",
-                               message.to ? "another receiver" : "no receiver", self_address_)};
-  }
-  const auto now = now_();
-  const auto age = now - message.time;
-  // No overflow: a parsed time is never negative.
-  if (age > options_.window || age < -options_.window) {
-    return Refusal{Code::stale, fmt::format("Forbidden: the time is {} s {} ours, more than {} s",
-                                            std::chrono::abs(age).count() / 1000,
-                                            age.count() > 0 ? "behind" : "ahead of",
-                                            options_.window.count() / 1000)};
-  }
-  if (message.time < started_) {
-    return Refusal{Code::stale, "Forbidden: signed before this host started, sign anew"};
-  }
+  // Whoever repeats a nonce or a signature is refused, whether the rest is right or not, so this
+  // goes before the curve. A nonce counts per caller: nobody can use up another's.
+  if (!remembers(kind_of(spoken), *options)) return std::nullopt;
+  claim.once = key_of(spoken, claim);
+  if (seen_.contains(kind_of(spoken), *claim.once)) return sent_before();
   return std::nullopt;
 }
 
-std::optional<Refusal> Authenticator::check_body(const Caller& caller, std::string_view body) {
-  if (!caller.body) return std::nullopt;
-  const auto hash = wire::hash_body(body);
-  if (sodium_memcmp(hash.data(), caller.body->data(), hash.size()) == 0) return std::nullopt;
+std::optional<Refusal> Authenticator::check_time(const Dialect& dialect, WallTime time,
+                                                 const AuthOptions& options) const {
+  const auto window = dialect.window(options);
+  // No overflow: a parsed time is never negative, nor far from the year 33658.
+  const auto age = now_() - time;
+  if (age > window.past || age < -window.future) {
+    const bool behind = age.count() > 0;
+    return Refusal{Code::stale,
+                   fmt::format("Forbidden: the time is {} s {} ours, more than {} s",
+                               std::chrono::abs(age).count() / 1000, behind ? "behind" : "ahead of",
+                               (behind ? window.past : window.future).count() / 1000)};
+  }
+  if (time <= seen_.blind_until(window.future)) return too_old_to_know();
+  return std::nullopt;
+}
+
+std::optional<Refusal> Authenticator::prove(const Claim& claim) {
+  const auto& spoken = dialect(claim.caller.dialect);
+  if (spoken.signs_body()) return std::nullopt;
+  if (!spoken.signature_holds(claim, {})) return wrong_signature();
+  return remember(spoken, claim, *options());
+}
+
+std::optional<Refusal> Authenticator::prove_body(const Claim& claim, std::string_view body) {
+  const auto& spoken = dialect(claim.caller.dialect);
+  if (spoken.signs_body()) {
+    if (!spoken.signature_holds(claim, body)) return wrong_signature();
+    return remember(spoken, claim, *options());
+  }
+  if (spoken.body_holds(claim, body)) return std::nullopt;
   return Refusal{Code::bad_signature, "Forbidden: the body is not the one that was signed"};
+}
+
+access::ReplayKey Authenticator::key_of(const Dialect& dialect, const Claim& claim) const {
+  const auto& key = claim.caller.key;
+  return seen_.key(kind_of(dialect), {reinterpret_cast<const char*>(key.data()), key.size()},
+                   dialect.used_once(claim));
+}
+
+std::optional<Refusal> Authenticator::remember(const Dialect& dialect, const Claim& claim,
+                                               const AuthOptions& options) {
+  const auto kind = kind_of(dialect);
+  if (!claim.once) return std::nullopt;  // when it was looked at, nothing was remembered
+  const auto time = dialect.time(claim);
+  if (!seen_.insert(kind, *claim.once, time.value_or(WallTime()))) return sent_before();
+  // A body may take longer to come than what was seen before it is remembered.
+  if (time && *time <= seen_.blind_until(dialect.window(options).future)) return too_old_to_know();
+  return std::nullopt;
 }
 
 }  // namespace dojo::pipeline

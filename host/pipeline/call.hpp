@@ -8,8 +8,10 @@
 #include <string>
 #include <utility>
 
+#include "access/quotas.hpp"
+#include "net/address.hpp"
 #include "pipeline/answer.hpp"
-#include "pipeline/authenticate.hpp"
+#include "pipeline/dialect.hpp"
 #include "pipeline/route.hpp"
 
 namespace dojo::pipeline {
@@ -59,8 +61,11 @@ class Share {
 struct Call {
   Terms terms;
   Caller caller;
+  access::Quotas::Place place;  ///< among its hotkey's requests
+  double weight = 1;            ///< of the caller among those who share the workers; 1 is average
   Route route;
-  std::string peer;
+  net::IpAddress ip;
+  std::string peer;         ///< the same as text
   std::string body;         ///< as sent; a worker puts the decompressed one in its place
   bool compressed = false;  ///< `body` is zstd
   Share decompressed;       ///< of the dispatcher's total, once `body` is decompressed

@@ -8,6 +8,7 @@
 
 #include <dojo/model.hpp>
 
+#include "plugins/abi.hpp"
 #include "plugins/span.hpp"
 #include "plugins/stragglers.hpp"
 
@@ -27,10 +28,8 @@ std::string microseconds(steady_clock::duration duration) {
 
 /// Why a response cannot be sent, if so.
 std::optional<std::string> fault_of(const dojo_response& response, bool isolated) {
-  const bool sound =
-      response.status == 200 || (isolated && response.status == plugins::kWorkerDied) ||
-      response.status == DOJO_STATUS_FAILED || response.status == DOJO_STATUS_INVALID_BODY ||
-      (response.status >= 400 && response.status <= 599);
+  const bool sound = plugins::is_answer_status(response.status) ||
+                     (isolated && response.status == plugins::kWorkerDied);
   if (!sound) return fmt::format("it answered with status {}", response.status);
   for (const auto& [what, text] :
        {std::pair{"body", view(response.body)}, {"metadata", view(response.metadata)}}) {
@@ -45,20 +44,29 @@ std::optional<std::string> fault_of(const dojo_response& response, bool isolated
   return std::nullopt;
 }
 
-const Refusal kOverloaded{Code::overloaded,
-                          "Service Unavailable: too many requests are waiting",
-                          {},
-                          {},
-                          std::chrono::seconds(1)};
+/// @param wait until it may be better; 0: not known
+Refusal overloaded(std::chrono::nanoseconds wait = {}, std::string reason = {}) {
+  const auto seconds = std::chrono::ceil<std::chrono::seconds>(wait);
+  return {Code::overloaded,
+          "Service Unavailable: too many requests are waiting",
+          std::move(reason),
+          {},
+          std::max(seconds, std::chrono::seconds(1))};
+}
+
+Refusal overloaded(const Pushed& pushed) {
+  const bool late = pushed.what == Pushed::What::too_late;
+  return overloaded(pushed.wait, late ? "its turn would come after its deadline" : "");
+}
 
 }  // namespace
 
 Dispatcher::Dispatcher(const DispatchOptions& options, const host::Log& log,
-                       admin::Metrics& metrics, CodeCounts& counts)
+                       admin::Metrics& metrics, Refusals& refusals)
     : options_(options),
       log_(log),
       metrics_(metrics),
-      counts_(counts),
+      refusals_(refusals),
       in_flight_(options.in_flight) {
   watch_ = std::thread([this] { watch(); });
 }
@@ -84,6 +92,10 @@ void Dispatcher::engage(std::shared_ptr<plugins::Generation> generation) {
     run(executor, std::move(task), worker);
   };
   options.is_over = [this](dojo_request_id id) { return in_flight_.cancelled(id); };
+  options.displaced = [this](Task&& task, std::chrono::nanoseconds wait) {
+    if (auto call = in_flight_.close(task.id, nullptr))
+      refuse(std::move(call), overloaded(wait, "callers who had less than their share came first"));
+  };
   auto crew = std::make_shared<Crew>(std::move(generation), std::move(options));
   const std::lock_guard lock(mutex_);
   crews_.emplace(key, std::move(crew));
@@ -111,10 +123,7 @@ bool Dispatcher::retire(Crew& crew, std::chrono::milliseconds drain,
 }
 
 void Dispatcher::answer_for(const Crew& crew) {
-  for (auto& open : in_flight_.take_waiting(crew)) {
-    ++counts_[static_cast<std::size_t>(Code::draining)];
-    open.waiting->answer(make_answer(open.terms, draining()));
-  }
+  for (const auto& open : in_flight_.take_waiting(crew)) refuse(open, draining());
 }
 
 void Dispatcher::dismiss(const plugins::Generation& generation) {
@@ -136,15 +145,18 @@ void Dispatcher::submit(std::unique_ptr<Call> call) {
   Task task;
   task.gate = call->route.gate;
   task.hooked = info.hooked;
+  task.caller = call->caller.key;
+  task.weight = call->weight;
   task.arrived = now;
   task.deadline = call->deadline;
   const auto crew = call->route.crew;
   const auto id = in_flight_.open(call);
-  if (!id) return refuse(std::move(call), kOverloaded);
+  if (!id) return refuse(std::move(call), overloaded());
   task.id = *id;
-  if (crew->executor().push(std::move(task))) return;
+  const auto pushed = crew->executor().push(std::move(task));
+  if (pushed) return;
   if (auto turned_away = in_flight_.close(*id, nullptr))
-    refuse(std::move(turned_away), kOverloaded);
+    refuse(std::move(turned_away), overloaded(pushed));
 }
 
 void Dispatcher::run(Executor& executor, Task task, unsigned worker) {
@@ -175,7 +187,12 @@ void Dispatcher::run(Executor& executor, Task task, unsigned worker) {
   // The call may be over, and gone, before handle() returns; the crew must not be.
   const auto crew = call->route.crew;
   if (task.hooked) {
-    if (ask_hooks(task, request, *crew, worker)) executor.push_again(std::move(task));
+    if (!ask_hooks(task, request, *crew, worker)) return;
+    const auto id = task.id;
+    const auto pushed = executor.push_again(std::move(task));
+    if (pushed) return;
+    if (auto turned_away = in_flight_.close(id, nullptr))
+      refuse(std::move(turned_away), overloaded(pushed));
     return;
   }
   request.id = task.id;
@@ -200,7 +217,9 @@ bool Dispatcher::ask_hooks(Task& task, const dojo_request& request, const Crew& 
     fail(std::move(call), verdict.reason);
   } else {
     const auto* word = verdict.code == Code::blacklisted ? "Blacklisted" : "Forbidden";
-    refuse(std::move(call), {verdict.code, fmt::format("{}: {}", word, verdict.reason)});
+    Refusal refusal{verdict.code, fmt::format("{}: {}", word, verdict.reason)};
+    refusal.rule = "plugin " + crew.generation().name();
+    refuse(std::move(call), refusal);
   }
   return false;
 }
@@ -215,7 +234,7 @@ std::optional<Refusal> Dispatcher::prepare_body(Call& call) {
     call.body = std::move(*plain);
     call.compressed = false;
     call.decompressed = Share(decompressed_, call.body.size());
-    if (decompressed_ > options_.decompressed) return kOverloaded;
+    if (decompressed_ > options_.decompressed) return overloaded();
   }
   call.body.reserve(call.body.size() + DOJO_BODY_PADDING);
   return std::nullopt;
@@ -320,7 +339,8 @@ void Dispatcher::answer(std::unique_ptr<Call> call, int status, Code code, std::
   auto whole = make_answer(call->terms, status, code, body, error, metadata);
   whole.headers.emplace_back("x-dojo-generation",
                              std::to_string(call->route.generation().number()));
-  ++counts_[static_cast<std::size_t>(code)];
+  refusals_.count(code);
+  call->place = {};  // before its caller can know that it has one again
   call->waiting->answer(std::move(whole));
   if (!log_.debugs()) return;
   const auto& times = call->times;
@@ -337,14 +357,28 @@ void Dispatcher::answer(std::unique_ptr<Call> call, int status, Code code, std::
 
 void Dispatcher::refuse(std::unique_ptr<Call> call, const Refusal& refusal) {
   if (!call->waiting) return;
-  ++counts_[static_cast<std::size_t>(refusal.code)];
+  refusals_.note({.hotkey = call->caller.key,
+                  .known = true,
+                  .ip = call->ip,
+                  .hotkey_text = call->caller.hotkey,
+                  .peer = call->peer,
+                  .route = call->route.info().name,
+                  .request_id = call->terms.request_id},
+                 refusal);
+  call->place = {};
   call->waiting->answer(make_answer(call->terms, refusal));
-  if (!refusals_.take()) return;
-  log_.info("refused", {{"request", call->terms.request_id},
-                        {"route", call->route.info().name},
-                        {"hotkey", call->caller.hotkey},
-                        {"code", to_string(refusal.code)},
-                        {"reason", refusal.reason.empty() ? refusal.told : refusal.reason}});
+}
+
+void Dispatcher::refuse(const InFlight::Overdue& overdue, const Refusal& refusal) {
+  refusals_.note({.hotkey = overdue.caller.key,
+                  .known = true,
+                  .ip = overdue.ip,
+                  .hotkey_text = overdue.caller.hotkey,
+                  .peer = overdue.peer,
+                  .route = overdue.route,
+                  .request_id = overdue.terms.request_id},
+                 refusal);
+  overdue.waiting->answer(make_answer(overdue.terms, refusal));
 }
 
 void Dispatcher::fail(std::unique_ptr<Call> call, std::string_view reason) {
@@ -362,7 +396,9 @@ void Dispatcher::fail(std::unique_ptr<Call> call, std::string_view reason) {
 void Dispatcher::watch() {
   std::unique_lock lock(mutex_);
   while (!wake_.wait_for(lock, kDeadlineStep, [this] { return stopping_; })) {
+    if (in_flight_.size() == 0) continue;
     lock.unlock();
+    in_flight_.drop_abandoned();
     answer_overdue();
     for (const auto& idle : in_flight_.take_idle()) idle.crew->generation().cancel(idle.id);
     lock.lock();
@@ -374,13 +410,12 @@ void Dispatcher::answer_overdue() {
     if (failures_.take()) {
       log_.warning("deadline passed", {{"request", late.terms.request_id},
                                        {"route", late.route},
-                                       {"hotkey", late.hotkey},
+                                       {"hotkey", late.caller.hotkey},
                                        {"stage", late.running ? "handler" : "queue"}});
     }
     if (late.running) late.crew->count(true);
-    ++counts_[static_cast<std::size_t>(Code::deadline)];
-    late.waiting->answer(
-        make_answer(late.terms, {Code::deadline, "Gateway Timeout: no answer in time"}));
+    refuse(late, {Code::deadline, "Gateway Timeout: no answer in time",
+                  late.running ? "the handler took too long" : "it waited too long for a worker"});
   }
 }
 

@@ -2,7 +2,6 @@
 // once.
 #pragma once
 
-#include <array>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -22,6 +21,7 @@
 #include "pipeline/crew.hpp"
 #include "pipeline/in_flight.hpp"
 #include "pipeline/log_budget.hpp"
+#include "pipeline/refusals.hpp"
 #include "plugins/services.hpp"
 
 namespace dojo::pipeline {
@@ -36,14 +36,11 @@ struct DispatchOptions {
                              << 20;  ///< bytes of all decompressed bodies held at once
 };
 
-/// Answers given, by code. Read from any thread.
-using CodeCounts = std::array<std::atomic<std::uint64_t>, kCodeWords.size()>;
-
 class Dispatcher final : public plugins::Services {
  public:
   /// All must outlive it, and every generation must have been dismissed before it goes.
   Dispatcher(const DispatchOptions& options, const host::Log& log, admin::Metrics& metrics,
-             CodeCounts& counts);
+             Refusals& refusals);
   ~Dispatcher() override;
   Dispatcher(const Dispatcher&) = delete;
   Dispatcher& operator=(const Dispatcher&) = delete;
@@ -95,14 +92,15 @@ class Dispatcher final : public plugins::Services {
   void answer(std::unique_ptr<Call> call, int status, Code code, std::string_view body,
               std::optional<std::string_view> error, std::string_view metadata);
   void refuse(std::unique_ptr<Call> call, const Refusal& refusal);
+  /// The same for one that is still in its slot.
+  void refuse(const InFlight::Overdue& overdue, const Refusal& refusal);
   /// Answers that the handler failed; the reason goes to the log alone.
   void fail(std::unique_ptr<Call> call, std::string_view reason);
 
   const DispatchOptions options_;
   const host::Log& log_;
   admin::Metrics& metrics_;
-  CodeCounts& counts_;
-  LogBudget refusals_{log_};
+  Refusals& refusals_;
   LogBudget failures_{log_};
   std::atomic<std::uint64_t> decompressed_{0};  // bytes, outlives the calls that share in it
   InFlight in_flight_;

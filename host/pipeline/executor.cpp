@@ -6,12 +6,20 @@
 namespace dojo::pipeline {
 namespace {
 
+using std::chrono::steady_clock;
+
 // How often a full queue is searched for requests that nobody waits for.
 constexpr std::chrono::milliseconds kSweep{10};
 
+/// Whether a task of this gate's has to wait for its leave.
+bool is_shut(const std::shared_ptr<Gate>& gate) {
+  return gate && gate->admitted >= gate->limit;
+}
+
 }  // namespace
 
-Executor::Executor(Options options) : options_(std::move(options)) {
+Executor::Executor(Options options)
+    : options_(std::move(options)), unasked_(options_.workers), queue_(options_.workers) {
   const auto workers = std::max(1u, options_.workers);
   workers_.reserve(workers);
   running_ = workers;
@@ -35,55 +43,108 @@ bool Executor::stop(std::chrono::milliseconds limit) {
   return true;
 }
 
-bool Executor::push(Task task) {
+Pushed Executor::push(Task task) {
+  std::optional<Task> displaced;
+  Pushed pushed;
   {
     const std::lock_guard lock(mutex_);
-    if (stopping_) return false;
-    if (queued() >= options_.capacity && !make_room()) return false;
-    task.sequence = ++sequence_;
-    if (task.hooked) {
-      unasked_.push_back(std::move(task));
-    } else if (task.gate && task.gate->parked.size() >= options_.capacity) {
-      return false;
-    } else {
-      enter(std::move(task));
-    }
+    pushed = admit(std::move(task), displaced);
   }
-  ready_.notify_one();
-  return true;
+  if (displaced) options_.displaced(std::move(*displaced), pushed.wait);
+  if (pushed) ready_.notify_one();
+  return pushed;
 }
 
-void Executor::push_again(Task task) {
+Pushed Executor::admit(Task task, std::optional<Task>& displaced) {
+  if (stopping_) return {Pushed::What::stopping};
+  const auto now = steady_clock::now();
+  task.sequence = ++sequence_;
+  const bool parks = !task.hooked && is_shut(task.gate);
+  auto& queue = task.hooked ? unasked_ : parks ? task.gate->parked : queue_;
+  if (const auto wait = too_late(queue, task, now)) return {Pushed::What::too_late, *wait};
+  const auto wait = queue.backlog();
+  const auto full = [&] { return (parks ? queue.size() : queued()) >= options_.capacity; };
+  if (full()) (void)make_room(task.gate, now);
+  if (full()) {
+    displaced =
+        parks ? displace_for(task, {&queue}, now) : displace_for(task, {&queue_, &unasked_}, now);
+    if (!displaced) return {Pushed::What::full, wait};
+    if (parks) --parked_;
+  }
+  if (task.hooked) {
+    unasked_.push(std::move(task), now);
+  } else {
+    enter(std::move(task), now);
+  }
+  return {Pushed::What::taken, wait};
+}
+
+Pushed Executor::push_again(Task task) {
   {
     const std::lock_guard lock(mutex_);
+    const auto now = steady_clock::now();
+    const auto& queue = is_shut(task.gate) ? task.gate->parked : queue_;
+    if (const auto wait = too_late(queue, task, now)) return {Pushed::What::too_late, *wait};
     task.hooked = false;
-    enter(std::move(task));
+    enter(std::move(task), now);
   }
   ready_.notify_one();
+  return {};
 }
 
-void Executor::enter(Task task) {
-  if (task.gate) {
-    if (task.gate->admitted >= task.gate->limit) {
-      ++parked_;
-      const auto gate = std::exchange(task.gate, nullptr);  // or they would keep each other
-      gate->parked.push(std::move(task));
-      return;
-    }
-    ++task.gate->admitted;
+void Executor::enter(Task task, Task::Time now) {
+  if (is_shut(task.gate)) {
+    ++parked_;
+    const auto gate = std::exchange(task.gate, nullptr);  // or they would keep each other
+    gate->parked.push(std::move(task), now);
+    return;
   }
-  queue_.push(std::move(task));
+  if (task.gate) ++task.gate->admitted;
+  queue_.push(std::move(task), now);
 }
 
-bool Executor::make_room() {
-  const auto now = std::chrono::steady_clock::now();
+std::optional<FairQueue::Wait> Executor::too_late(const FairQueue& queue, const Task& task,
+                                                  Task::Time now) {
+  if (task.id == 0) return std::nullopt;
+  const auto wait = queue.too_late(task, now);
+  // Perhaps of those before it many have gone.
+  return wait && make_room(task.gate, now) ? queue.too_late(task, now) : wait;
+}
+
+/// Drops the requests that nobody waits for any more, unless that was done a moment ago. @return
+/// whether there were some
+bool Executor::make_room(const std::shared_ptr<Gate>& gate, Task::Time now) {
   if (now - swept_ < kSweep) return false;
   swept_ = now;
   const auto over = [this](const Task& task) {
     // One that has passed its gate gives its leave back when a worker drops it.
-    return task.id != 0 && !task.gate && options_.is_over(task.id);
+    return task.id != 0 && (!task.gate || task.hooked) && options_.is_over(task.id);
   };
-  return std::erase_if(unasked_, over) + queue_.remove_if(over) != 0;
+  const auto parked = gate ? gate->parked.remove_if(over, now) : 0;
+  parked_ -= parked;
+  return unasked_.remove_if(over, now) + queue_.remove_if(over, now) + parked != 0;
+}
+
+/// The task that has to go so that this one's caller gets its part of the places, if one has to.
+std::optional<Task> Executor::displace_for(const Task& task,
+                                           std::initializer_list<FairQueue*> queues,
+                                           Task::Time now) const {
+  if (task.id == 0) return std::nullopt;
+  std::size_t held = 0;
+  double weight = 0;
+  for (const auto* queue : queues) {
+    held += queue->displaceable(task.caller);
+    weight += queue->weight();  // of a caller in both twice: then parts count as smaller
+  }
+  const auto own = FairQueue::sane(task.weight);
+  if (held == 0) weight += own;
+  const auto each = static_cast<double>(options_.capacity) / weight;
+  if (static_cast<double>(held + 1) > std::max(1.0, each * own)) return std::nullopt;
+  Task displaced;
+  for (auto* queue : queues) {
+    if (queue->displace(each, displaced, now)) return displaced;
+  }
+  return std::nullopt;
 }
 
 void Executor::release(const std::shared_ptr<Gate>& gate) {
@@ -94,9 +155,10 @@ void Executor::release(const std::shared_ptr<Gate>& gate) {
       --gate->admitted;
       return;
     }
-    auto next = gate->parked.pop();
+    const auto now = steady_clock::now();
+    auto next = gate->parked.pop(now);
     next.gate = gate;  // and its leave
-    queue_.push(std::move(next));
+    queue_.push(std::move(next), now);
     --parked_;
   }
   ready_.notify_one();
@@ -110,23 +172,14 @@ std::size_t Executor::waiting() const {
 bool Executor::take(Task& task) {
   std::unique_lock lock(mutex_);
   ready_.wait(lock, [this] { return stopping_ || queued() != 0; });
-  if (stopping_) return take_job(task);
-  if (!unasked_.empty()) {
-    task = std::move(unasked_.front());
-    unasked_.pop_front();
-  } else {
-    task = queue_.pop();
+  const auto now = steady_clock::now();
+  if (stopping_) {
+    unasked_.drop_requests(now);
+    queue_.drop_requests(now);
+    if (queue_.empty()) return false;
   }
+  task = unasked_.empty() ? queue_.pop(now) : unasked_.pop(now);
   return true;
-}
-
-bool Executor::take_job(Task& task) {
-  unasked_.clear();
-  while (!queue_.empty()) {
-    task = queue_.pop();
-    if (task.id == 0) return true;
-  }
-  return false;
 }
 
 void Executor::work(unsigned worker) {

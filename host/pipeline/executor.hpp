@@ -5,19 +5,30 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <functional>
+#include <initializer_list>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 
+#include "pipeline/fair_queue.hpp"
 #include "pipeline/gate.hpp"
 #include "pipeline/task.hpp"
 
 namespace dojo::pipeline {
 
-/// Runs tasks in the order of runs_before(). Tasks whose hooks are still to be asked are not yet in
+/// What has become of a task that was to be pushed.
+struct Pushed {
+  enum class What { taken, full, too_late, stopping };
+  What what = What::taken;
+  std::chrono::nanoseconds wait{0};  ///< if refused: until there may be room; 0: not known
+  // NOLINTNEXTLINE(google-explicit-constructor) "if (executor.push(…))"
+  operator bool() const { return what == What::taken; }
+};
+
+/// Runs tasks in the order of a FairQueue. Tasks whose hooks are still to be asked are not yet in
 /// that order; they come before all others, so that the best of all is known when a worker is free.
 class Executor {
  public:
@@ -31,6 +42,10 @@ class Executor {
     std::function<void(Executor&, Task&&, unsigned worker)> run;
     /// Whether nobody waits for a request any more: its place is somebody else's then.
     std::function<bool(dojo_request_id)> is_over = [](dojo_request_id) { return false; };
+    /// Takes a request that has lost its place to another one's, with the wait as of Pushed. Called
+    /// once for it, without a lock, by the thread that pushes the other one; must not throw.
+    std::function<void(Task&&, std::chrono::nanoseconds)> displaced =
+        [](Task&&, std::chrono::nanoseconds) {};
   };
 
   explicit Executor(Options options);
@@ -39,11 +54,14 @@ class Executor {
   Executor(const Executor&) = delete;
   Executor& operator=(const Executor&) = delete;
 
-  /// @return false if the task's queue is full, or the executor stops. Any thread; never blocks for
+  /// A task whose queue is full is refused, unless its caller holds less than its part of the
+  /// queue: then the last task of whoever holds most is displaced. One that cannot be taken up
+  /// before its deadline is refused at once, if that can be told. Any thread; never blocks for
   /// long.
-  [[nodiscard]] bool push(Task task);
-  /// Puts a task back whose hooks have been asked. It has its place already. A worker's.
-  void push_again(Task task);
+  [[nodiscard]] Pushed push(Task task);
+  /// Puts a task back whose hooks have been asked. It has its place already; but it may have become
+  /// clear that it will be too late. A worker's.
+  [[nodiscard]] Pushed push_again(Task task);
   /// A request that passed `gate` has ended: the next one may. Any thread.
   void release(const std::shared_ptr<Gate>& gate);
   /// Lets the workers finish what they have at hand. Requests that wait are dropped; jobs are run
@@ -56,17 +74,20 @@ class Executor {
   void work(unsigned worker);
   /// The next task; blocks. @return false when there is none and the executor stops.
   bool take(Task& task);
-  bool take_job(Task& task);
   [[nodiscard]] std::size_t queued() const { return unasked_.size() + queue_.size(); }
-  bool make_room();
-  void enter(Task task);
+  Pushed admit(Task task, std::optional<Task>& displaced);
+  bool make_room(const std::shared_ptr<Gate>& gate, Task::Time now);
+  std::optional<FairQueue::Wait> too_late(const FairQueue& queue, const Task& task, Task::Time now);
+  std::optional<Task> displace_for(const Task& task, std::initializer_list<FairQueue*> queues,
+                                   Task::Time now) const;
+  void enter(Task task, Task::Time now);
 
   const Options options_;
   mutable std::mutex mutex_;
   std::condition_variable ready_;
   std::condition_variable left_;
-  std::deque<Task> unasked_;
-  TaskHeap queue_;
+  FairQueue unasked_;
+  FairQueue queue_;
   std::size_t parked_ = 0;
   std::uint64_t sequence_ = 0;
   std::chrono::steady_clock::time_point swept_{};

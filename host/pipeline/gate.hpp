@@ -3,16 +3,16 @@
 
 #include <cstdint>
 
-#include "pipeline/task.hpp"
+#include "pipeline/fair_queue.hpp"
 
 namespace dojo::pipeline {
 
 /// State of the executor's, which alone touches it, under its lock.
 struct Gate {
-  explicit Gate(std::uint32_t most) : limit(most) {}
+  explicit Gate(std::uint32_t most) : limit(most), parked(most) {}
   const std::uint32_t limit;
   std::uint32_t admitted = 0;  ///< running, or in the queue with leave to run
-  TaskHeap parked;             ///< waiting for one of those to end
+  FairQueue parked;            ///< waiting for one of those to end
 };
 
 }  // namespace dojo::pipeline

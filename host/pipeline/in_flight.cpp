@@ -104,8 +104,9 @@ std::vector<InFlight::Overdue> InFlight::take(Wanted wanted) {
     const std::lock_guard lock(slot.mutex);
     if (slot.state == State::free || !slot.call->waiting || !wanted(*slot.call)) continue;
     auto& call = *slot.call;
-    taken.push_back({std::move(call.waiting), call.terms, call.route.info().name,
-                     call.caller.hotkey, call.route.crew, slot.state != State::queued});
+    taken.push_back({std::move(call.waiting), call.terms, call.route.info().name, call.caller,
+                     call.ip, call.peer, call.route.crew, slot.state != State::queued});
+    call.place = {};
     if (slot.state == State::queued) empty(slot);
   }
   for (std::size_t i = 0; i < taken.size(); ++i) no_longer_waiting();
@@ -114,6 +115,20 @@ std::vector<InFlight::Overdue> InFlight::take(Wanted wanted) {
 
 std::vector<InFlight::Overdue> InFlight::take_overdue(std::chrono::steady_clock::time_point now) {
   return take([&](const Call& call) { return call.deadline <= now; });
+}
+
+void InFlight::drop_abandoned() {
+  for (auto& slot : slots_) {
+    std::unique_ptr<Call> gone;
+    {
+      const std::lock_guard lock(slot.mutex);
+      if (slot.state != State::queued || !slot.call->waiting || !slot.call->waiting->abandoned()) {
+        continue;
+      }
+      gone = empty(slot);
+    }
+    no_longer_waiting();
+  }
 }
 
 std::vector<InFlight::Overdue> InFlight::take_waiting(const Crew& crew) {

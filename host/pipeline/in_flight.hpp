@@ -49,14 +49,18 @@ class InFlight {
     std::unique_ptr<Waiting> waiting;
     Terms terms;
     std::string route;
-    std::string hotkey;
+    Caller caller;
+    net::IpAddress ip;
+    std::string peer;  ///< the same as text
     std::shared_ptr<Crew> crew;
     bool running = false;  ///< a plugin has it
   };
   /// Takes the waiting end of every call whose deadline is not after `now`. Those that no plugin
   /// has are over with that; the others keep their slot.
   std::vector<Overdue> take_overdue(std::chrono::steady_clock::time_point now);
-  /// The same for every call of a crew, whatever its deadline.
+  /// Frees the slots of calls that no plugin has and whose callers have gone.
+  void drop_abandoned();
+  /// As take_overdue() for every call of a crew, whatever its deadline.
   std::vector<Overdue> take_waiting(const Crew& crew);
   /// A call that its plugin works on for nobody.
   struct Idle {

@@ -27,11 +27,20 @@ bool is_request_id(std::string_view text) {
          });
 }
 
+/// 16 hex digits that nobody can foretell, without asking the system for each.
 std::string make_request_id() {
-  std::array<unsigned char, 8> random{};
-  randombytes_buf(random.data(), random.size());
-  std::array<char, 2 * random.size() + 1> hex{};
-  return sodium_bin2hex(hex.data(), hex.size(), random.data(), random.size());
+  thread_local const auto kSecret = [] {
+    std::array<unsigned char, crypto_shorthash_KEYBYTES> made{};
+    crypto_shorthash_keygen(made.data());
+    return made;
+  }();
+  thread_local std::uint64_t count = 0;
+  ++count;
+  std::array<unsigned char, crypto_shorthash_BYTES> hash{};
+  crypto_shorthash(hash.data(), reinterpret_cast<const unsigned char*>(&count), sizeof count,
+                   kSecret.data());
+  std::array<char, 2 * hash.size() + 1> hex{};
+  return sodium_bin2hex(hex.data(), hex.size(), hash.data(), hash.size());
 }
 
 /// Whether the body is zstd, told by the headers; an error for any other coding.
@@ -46,24 +55,36 @@ tl::expected<bool, Refusal> is_compressed(const boost::beast::http::fields& head
                                 415});
 }
 
+/// The hotkey that a request names, whatever it may be.
+std::string_view hotkey_of(const boost::beast::http::fields& headers) {
+  const auto hotkey = header(headers, wire::kHotkeyHeader);
+  return hotkey.empty() ? header(headers, wire::kEpistulaSignedByHeader) : hotkey;
+}
+
 }  // namespace
 
-Pipeline::Pipeline(AuthOptions auth, const DispatchOptions& dispatch, int compression_level,
-                   const wire::PublicKey& self, const host::Log& log, admin::Metrics& metrics,
-                   std::function<WallTime()> now)
+Pipeline::Pipeline(Authenticator& authenticator, access::Access& access,
+                   const DispatchOptions& dispatch, int compression_level, const host::Log& log,
+                   admin::Metrics& metrics)
     : log_(log),
       compression_level_(compression_level),
-      authenticator_(std::move(auth), self, std::move(now)),
-      dispatcher_(dispatch, log, metrics, counts_) {}
+      refusals_(log, access.refusals(), [&access] { return access.now(); }),
+      admitter_(authenticator, access),
+      dispatcher_(dispatch, log, metrics, refusals_) {}
 
 tl::expected<std::shared_ptr<Admission>, Answer> Pipeline::admit(const Head& head,
+                                                                 const net::IpAddress& ip,
                                                                  std::string_view peer) {
   const auto received = steady_clock::now();
   auto wanted = terms(head);
-  auto admission = check(head);
+  Subject subject;
+  subject.ip = ip;
+  subject.peer = peer;
+  subject.route = route_of(head.path);
+  auto admission = check(head, ip, subject);
   if (!admission) {
-    return tl::unexpected(
-        refuse(wanted, admission.error(), peer, header(*head.headers, wire::kHotkeyHeader)));
+    subject.hotkey_text = hotkey_of(*head.headers);
+    return tl::unexpected(refuse(wanted, admission.error(), subject));
   }
   (*admission)->terms = std::move(wanted);
   (*admission)->peer = peer;
@@ -72,50 +93,57 @@ tl::expected<std::shared_ptr<Admission>, Answer> Pipeline::admit(const Head& hea
   return std::move(*admission);
 }
 
-tl::expected<std::shared_ptr<Admission>, Refusal> Pipeline::check(const Head& head) {
-  auto caller = authenticator_.check(head);
-  if (!caller) return tl::unexpected(std::move(caller.error()));
-  if (!routes_.has(head.path)) return tl::unexpected(kNoRoute);
-  if (head.method != "POST" && head.method != "HEAD") {
-    return tl::unexpected(
-        Refusal{Code::not_found, "Method Not Allowed: use POST", {}, 405, {}, "POST, HEAD"});
-  }
-  if (dispatcher_.refuses_new()) return tl::unexpected(draining());
+tl::expected<std::shared_ptr<Admission>, Refusal> Pipeline::check(const Head& head,
+                                                                  const net::IpAddress& ip,
+                                                                  Subject& subject) {
+  auto guest = admitter_.check(head, ip, subject);
+  if (!guest) return tl::unexpected(std::move(guest.error()));
+  tell_of_dry_rules(*guest);
+  if (auto refusal = check_route(head)) return tl::unexpected(std::move(*refusal));
   const auto compressed = is_compressed(*head.headers);
   if (!compressed) return tl::unexpected(compressed.error());
-  if (caller->dialect == wire::Dialect::legacy) warn_about_legacy(*caller);
 
   auto admission = std::make_shared<Admission>();
-  admission->caller = std::move(*caller);
+  admission->guest = std::move(*guest);
   admission->path = head.path;
   admission->compressed = *compressed;
   return admission;
 }
 
+std::optional<Refusal> Pipeline::check_route(const Head& head) const {
+  if (!routes_.has(head.path)) return kNoRoute;
+  if (head.method != "POST" && head.method != "HEAD") {
+    return Refusal{Code::not_found, "Method Not Allowed: use POST", {}, 405, {}, "POST, HEAD"};
+  }
+  if (dispatcher_.refuses_new()) return draining();
+  return std::nullopt;
+}
+
 void Pipeline::take(const std::shared_ptr<Admission>& admission, std::string body,
                     std::unique_ptr<Waiting> waiting) {
   const auto& terms = admission->terms;
-  if (auto refusal = Authenticator::check_body(admission->caller, body)) {
-    waiting->answer(refuse(terms, *refusal, admission->peer, admission->caller.hotkey));
-    return;
-  }
-  if (terms.head_only) {
-    ++counts_[static_cast<std::size_t>(Code::ok)];
-    log_.debug("preflight", {{"request", terms.request_id},
-                             {"path", admission->path},
-                             {"hotkey", admission->caller.hotkey}});
-    waiting->answer(make_answer(terms, 200, Code::ok, {}, {}, {}));
-    return;
+  auto& guest = admission->guest;
+  auto refusal = admitter_.check_body(guest, body);
+  const auto& caller = guest.claim.caller;
+  if (!refusal) {
+    ++dialects_[static_cast<std::size_t>(caller.dialect)];
+    if (caller.dialect == wire::Dialect::legacy) warn_about_legacy(caller);
+    if (terms.head_only) return preflight(*admission, *waiting);
   }
   // Now, not when the head came: an upload that takes its time keeps no generation from ending.
-  auto route = routes_.find(admission->path);
+  auto route = refusal ? std::nullopt : routes_.find(admission->path);
   if (!route) {
-    waiting->answer(refuse(terms, kNoRoute, admission->peer, admission->caller.hotkey));
+    Subject subject{caller.key,      !refusal || guest.registered, guest.ip, caller.hotkey,
+                    admission->peer, route_of(admission->path)};
+    waiting->answer(refuse(terms, refusal ? *refusal : kNoRoute, subject));
     return;
   }
   auto call = std::make_unique<Call>();
   call->terms = std::move(admission->terms);
-  call->caller = std::move(admission->caller);
+  call->caller = std::move(guest.claim.caller);
+  call->weight = guest.weight;
+  call->ip = guest.ip;
+  call->place = std::move(guest.place);
   call->route = std::move(*route);
   call->peer = std::move(admission->peer);
   call->body = std::move(body);
@@ -125,13 +153,22 @@ void Pipeline::take(const std::shared_ptr<Admission>& admission, std::string bod
   dispatcher_.submit(std::move(call));
 }
 
+void Pipeline::preflight(const Admission& admission, Waiting& waiting) {
+  refusals_.count(Code::ok);
+  log_.debug("preflight", {{"request", admission.terms.request_id},
+                           {"path", admission.path},
+                           {"hotkey", admission.guest.claim.caller.hotkey}});
+  waiting.answer(make_answer(admission.terms, 200, Code::ok, {}, {}, {}));
+}
+
 Answer Pipeline::refuse_malformed(int status, std::string_view why) {
   const Code code = status == 413   ? Code::too_large
                     : status == 503 ? Code::overloaded
                                     : Code::malformed;
   Terms nobody;
   nobody.request_id = make_request_id();
-  return refuse(nobody, Refusal{code, std::string(why), {}, status}, {}, {});
+  Subject unknown;
+  return refuse(nobody, Refusal{code, std::string(why), {}, status}, unknown);
 }
 
 Terms Pipeline::terms(const Head& head) const {
@@ -148,17 +185,26 @@ Terms Pipeline::terms(const Head& head) const {
   return terms;
 }
 
-Answer Pipeline::refuse(const Terms& terms, const Refusal& refusal, std::string_view peer,
-                        std::string_view hotkey) {
-  ++counts_[static_cast<std::size_t>(refusal.code)];
-  if (refusals_.take()) {  // the counts have them all
-    log_.info("refused", {{"request", terms.request_id},
-                          {"peer", peer},
-                          {"hotkey", hotkey.substr(0, 64)},
-                          {"code", to_string(refusal.code)},
-                          {"reason", refusal.reason.empty() ? refusal.told : refusal.reason}});
-  }
+Answer Pipeline::refuse(const Terms& terms, const Refusal& refusal, Subject& subject) {
+  subject.request_id = terms.request_id;
+  refusals_.note(subject, refusal);
   return make_answer(terms, refusal);
+}
+
+Admitter::Rehearsal Pipeline::rehearse(const access::Visit& visit) {
+  auto rehearsal = admitter_.rehearse(visit);
+  if (!rehearsal.refusal && !routes_.has('/' + std::string(visit.route))) {
+    rehearsal.refusal = kNoRoute;
+  }
+  if (!rehearsal.refusal && dispatcher_.refuses_new()) rehearsal.refusal = draining();
+  return rehearsal;
+}
+
+void Pipeline::tell_of_dry_rules(const Guest& guest) {
+  for (const auto& rule : guest.would_refuse) {
+    if (!dry_rules_.take()) return;
+    log_.info("would be refused", {{"hotkey", guest.claim.caller.hotkey}, {"rule", rule}});
+  }
 }
 
 void Pipeline::warn_about_legacy(const Caller& caller) {

@@ -1,21 +1,28 @@
-// The way of a request, from its head to the executor: authenticate, route, body.
+// The way of a request, from its head to the executor: admit, route, body.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 
+#include "access/access.hpp"
+#include "access/key_hash.hpp"
 #include "log.hpp"
+#include "pipeline/admit.hpp"
 #include "pipeline/answer.hpp"
 #include "pipeline/authenticate.hpp"
 #include "pipeline/call.hpp"
 #include "pipeline/dispatch.hpp"
 #include "pipeline/log_budget.hpp"
+#include "pipeline/refusals.hpp"
 #include "pipeline/roster.hpp"
 #include "pipeline/route.hpp"
 
@@ -24,7 +31,7 @@ namespace dojo::pipeline {
 /// A request whose head has been believed. Its body is still to come.
 struct Admission {
   Terms terms;
-  Caller caller;
+  Guest guest;
   std::string path;
   std::string peer;
   bool compressed = false;
@@ -33,10 +40,9 @@ struct Admission {
 
 class Pipeline {
  public:
-  /// @param self the host's own hotkey @param now the wall clock
-  Pipeline(AuthOptions auth, const DispatchOptions& dispatch, int compression_level,
-           const wire::PublicKey& self, const host::Log& log, admin::Metrics& metrics,
-           std::function<WallTime()> now);
+  /// @param access outlives the pipeline @param authenticator likewise
+  Pipeline(Authenticator& authenticator, access::Access& access, const DispatchOptions& dispatch,
+           int compression_level, const host::Log& log, admin::Metrics& metrics);
   ~Pipeline() = default;
   Pipeline(const Pipeline&) = delete;
   Pipeline& operator=(const Pipeline&) = delete;
@@ -45,12 +51,18 @@ class Pipeline {
   plugins::Serving& serving() { return roster_; }
   plugins::Services& services() { return dispatcher_; }
   Dispatcher& dispatcher() { return dispatcher_; }
-  [[nodiscard]] const CodeCounts& counts() const { return counts_; }
+  [[nodiscard]] const Refusals& refusals() const { return refusals_; }
+  /// Requests that were let in, by dialect.
+  [[nodiscard]] const std::array<std::atomic<std::uint64_t>, wire::kDialects.size()>& dialects()
+      const {
+    return dialects_;
+  }
 
   /// Looks at a head. Nothing of the body is needed, so a stranger's body is never kept.
-  /// @param peer the caller's address
+  /// @param ip the caller's address @param peer the same as text
   /// @return the admission, or the answer that refuses the request. Any thread.
-  tl::expected<std::shared_ptr<Admission>, Answer> admit(const Head& head, std::string_view peer);
+  tl::expected<std::shared_ptr<Admission>, Answer> admit(const Head& head, const net::IpAddress& ip,
+                                                         std::string_view peer);
 
   /// Takes the body as it was sent. `waiting` is answered in any case, now or later. Any thread;
   /// does not block.
@@ -60,23 +72,31 @@ class Pipeline {
   /// The answer for bytes that never became a request. @param status as HTTP has it
   Answer refuse_malformed(int status, std::string_view why);
 
+  /// What would happen to a request now. @return nothing if it would be let in
+  [[nodiscard]] Admitter::Rehearsal rehearse(const access::Visit& visit);
+
  private:
   Terms terms(const Head& head) const;
-  tl::expected<std::shared_ptr<Admission>, Refusal> check(const Head& head);
-  Answer refuse(const Terms& terms, const Refusal& refusal, std::string_view peer,
-                std::string_view hotkey);
+  tl::expected<std::shared_ptr<Admission>, Refusal> check(const Head& head,
+                                                          const net::IpAddress& ip,
+                                                          Subject& subject);
+  std::optional<Refusal> check_route(const Head& head) const;
+  Answer refuse(const Terms& terms, const Refusal& refusal, Subject& subject);
+  void preflight(const Admission& admission, Waiting& waiting);
+  void tell_of_dry_rules(const Guest& guest);
   void warn_about_legacy(const Caller& caller);
 
   const host::Log& log_;
   const int compression_level_;
-  CodeCounts counts_{};
-  LogBudget refusals_{log_};
-  Authenticator authenticator_;
+  Refusals refusals_;
+  LogBudget dry_rules_{log_};
+  Admitter admitter_;
   RouteTable routes_;
   Dispatcher dispatcher_;
   Roster roster_{routes_, dispatcher_};
+  std::array<std::atomic<std::uint64_t>, wire::kDialects.size()> dialects_{};
   std::mutex mutex_;
-  PublicKeySet warned_;  // callers that have been named for using legacy
+  std::unordered_set<wire::PublicKey, access::KeyHash> warned_;  // callers named for using legacy
 };
 
 }  // namespace dojo::pipeline

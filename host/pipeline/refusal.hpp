@@ -48,6 +48,9 @@ struct Refusal {
   std::optional<int> status{};  ///< HTTP's, if not http_status(code)
   std::optional<std::chrono::seconds> retry_after{};
   std::string allow{};  ///< the Allow header of a 405
+  std::string
+      rule{};  ///< what made it, where the code does not say it all: a rule's or a quota's name
+  bool close = false;  ///< end the caller's connection with it
 };
 
 /// What new requests get once the host goes down.

@@ -49,8 +49,7 @@ bool RouteTable::has(std::string_view path) const {
 }
 
 const RouteTable::Entry* RouteTable::look_up(std::string_view path) const {
-  if (!path.starts_with('/')) return nullptr;
-  const auto found = entries_.find(path.substr(1));
+  const auto found = entries_.find(route_of(path));
   return found == entries_.end() ? nullptr : &found->second;
 }
 

@@ -17,6 +17,11 @@
 
 namespace dojo::pipeline {
 
+/// The name of the route that a path stands for: "Echo" of "/Echo"; empty if it stands for none.
+inline std::string_view route_of(std::string_view path) {
+  return path.starts_with('/') ? path.substr(1) : std::string_view();
+}
+
 /// A route of one generation. A request keeps its Route from the moment it is whole until it is
 /// answered, and so never sees two generations.
 struct Route {

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <sys/uio.h>
 
+#include "plugins/abi.hpp"
 #include "plugins/span.hpp"
 
 namespace dojo::plugins {
@@ -311,11 +312,6 @@ dojo_request request_of(const Message& message) {
   return request;
 }
 
-bool is_status(std::uint32_t status) {
-  return status == 200 || status == DOJO_STATUS_FAILED || status == DOJO_STATUS_INVALID_BODY ||
-         (status >= 400 && status <= 599);
-}
-
 Message message_of(const Answer& answer) {
   return {Kind::answer, {answer.id, answer.status}, {answer.error, answer.metadata, answer.body}};
 }
@@ -326,7 +322,7 @@ Result<Answer> answer_of(const Message& message) {
   }
   const Answer answer{message.numbers[0], static_cast<std::uint32_t>(message.numbers[1]),
                       message.texts[2], message.texts[0], message.texts[1]};
-  if (!is_status(answer.status)) {
+  if (!is_answer_status(answer.status)) {
     return fail(fmt::format("it passed on an answer with status {}", answer.status));
   }
   return answer;

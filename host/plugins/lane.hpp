@@ -180,8 +180,6 @@ struct Answer {
   std::string_view error;
   std::string_view metadata;
 };
-/// Whether a plugin may answer with this status.
-bool is_status(std::uint32_t status);
 Message message_of(const Answer& answer);
 Result<Answer> answer_of(const Message& message);
 

@@ -153,7 +153,7 @@ void Worker::make_host_table() {
 std::optional<std::string> Worker::fault_of(const dojo_response* given,
                                             const dojo_response& response) const {
   if (given == nullptr || response.struct_size == 0) return "it answered with no response";
-  if (!plugins::is_status(response.status)) {
+  if (!plugins::is_answer_status(response.status)) {
     return fmt::format("it answered with status {}", response.status);
   }
   const auto size = response.body.size + response.error.size + response.metadata.size;

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <string_view>
 
+#include "plugins/abi.hpp"
 #include "plugins/lane.hpp"
 
 namespace {
@@ -35,7 +36,7 @@ void read(const Message& message) {
   switch (message.kind) {
     case Kind::answer:
       if (const auto answer = answer_of(message)) {
-        require(answer->id != 0 && is_status(answer->status));
+        require(answer->id != 0 && is_answer_status(answer->status));
         same(message, message_of(*answer), 2, 3);
       }
       break;

@@ -78,7 +78,7 @@ class PythonMiner(Process):
 class DojoHost(Process):
     """dojo-host on a free port, with a state folder of its own."""
 
-    def __init__(self, folder, config="", plugins=None, log_format="text"):
+    def __init__(self, folder, config="", plugins=None, log_format="text", log_level="debug"):
         folder.mkdir(parents=True, exist_ok=True)
         if plugins is None:
             plugins = folder / "plugins"
@@ -91,7 +91,7 @@ class DojoHost(Process):
         self.config.write_text('listen = "127.0.0.1:0"\nstate_dir = "state"\n' + config)
         super().__init__(
             [os.environ["DOJO_HOST"], "--config", self.config, "--plugins", plugins]
-            + ["--log-level", "debug", "--log-format", log_format],
+            + ["--log-level", log_level, "--log-format", log_format],
             folder,
         )
         ready = re.fullmatch(r"dojo-host \S+ ready on 127\.0\.0\.1:(\d+), hotkey (\w+)", self.first_line)

@@ -142,7 +142,7 @@ def test_the_config_that_ships_is_good():
         ("[auth]\nany_receiver = 1", 2, "auth.any_receiver must be true or false"),
         ('[auth]\ndialects = "legacy"', 2, "auth.dialects must be a list"),
         ('[auth]\ndialects = [\n"legacy",\n"morse"]', 4, 'there is no dialect "morse"'),
-        ('[access]\ndeny = ["nobody"]', 2, "access.deny[0]: no hotkey"),
+        ('[access]\ndeny = ["nobody"]', 2, 'access.deny[0]: "nobody" is no hotkey'),
         ("[access]\ndeny = [5]", 2, "access.deny[0] must be a string"),
         ("[dispatch]\nworkers = -1", 2, "dispatch.workers must be an integer from 0 to 1024"),
         ("[compression]\nlevel = 99", 2, "compression.level must be an integer from 1 to 22"),
@@ -347,4 +347,4 @@ def test_a_peer_cannot_forge_a_field(start_host, validator):
     host.stop()
     [line] = [line for line in host.log().splitlines() if " refused " in line]
     fields = dict(re.findall(r'(\w+)=("(?:\\.|[^"\\])*"|\S*)', line))
-    assert list(fields) == ["request", "peer", "hotkey", "code", "reason"]
+    assert list(fields) == ["request", "peer", "hotkey", "route", "code", "rule", "reason"]

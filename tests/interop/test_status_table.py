@@ -200,8 +200,11 @@ def test_dojo1_of_the_past_is_403(ask, start_host, validator):
 
 
 def test_dojo1_from_before_the_start_is_403(ask, start_host, validator):
+    earlier = start_host()
+    identity = earlier.config.parent / "state/identity.json"
+    earlier.stop()
     before = now_ms() - 1
-    host = start_host()
+    host = start_host(f'wallet = "{identity}"\n')  # known before, and nothing is known of what it saw
     ask(host, dojo1(validator, host.hotkey, body=HI, ts=before), 403, "stale", "before this host started")
 
 
@@ -530,4 +533,6 @@ def test_what_is_no_http_is_answered_with_an_envelope_too(dojo_host):
 
 
 def test_nothing_of_this_grew_the_files_that_outlive_the_host(dojo_host):
-    assert sorted(os.listdir(dojo_host.config.parent / "state")) == ["control", "control.lock", "identity.json", "plugins"]
+    assert sorted(os.listdir(dojo_host.config.parent / "state")) == [
+        "access", "control", "control.lock", "identity.json", "plugins"
+    ]

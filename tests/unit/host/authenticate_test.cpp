@@ -1,14 +1,21 @@
 #include "pipeline/authenticate.hpp"
 
+#include <array>
 #include <atomic>
 #include <barrier>
+#include <csignal>
 #include <memory>
 #include <thread>
 #include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <simdjson.h>
+#include <sodium.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include "host/scratch_folder.hpp"
 #include "host/signed_head.hpp"
 
 namespace dojo::pipeline {
@@ -16,6 +23,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using test::dojo1;
+using test::epistula;
 using test::legacy;
 using testing::HasSubstr;
 using testing::Not;
@@ -27,23 +35,39 @@ class AuthenticatorTest : public testing::Test {
   /// The host starts at kStart; its clock goes on to an hour later.
   Authenticator& start() {
     now = kStart;
-    auth =
-        std::make_unique<Authenticator>(options, self.public_key(), [this] { return now.load(); });
+    auth.reset();
+    seen = std::make_unique<access::ReplayMemory>(
+        access::ReplayOptions(), access::ReplayClocks{[this] { return now.load(); },
+                                                      [this] { return now.load() - kStart; }});
+    auth = std::make_unique<Authenticator>(options, self.public_key(), *seen,
+                                           [this] { return now.load(); });
     now = kStart + 1h;
     return *auth;
   }
   [[nodiscard]] wire::DojoMessage statement() const {
     return test::statement(self, "/Answers", "body", now);
   }
-  Code code_of(const test::SignedHead& head) {
-    const auto who = auth->check(head.head());
+  /// All steps in their order.
+  tl::expected<Caller, Refusal> check(const test::SignedHead& head,
+                                      std::optional<std::string_view> body = {}) {
+    auto claim = auth->read(head.head());
+    if (!claim) return tl::unexpected(claim.error());
+    if (auto refusal = auth->look_at(*claim, head.head())) return tl::unexpected(*refusal);
+    if (auto refusal = auth->prove(*claim)) return tl::unexpected(*refusal);
+    if (body) {
+      if (auto refusal = auth->prove_body(*claim, *body)) return tl::unexpected(*refusal);
+    }
+    return claim->caller;
+  }
+  Code code_of(const test::SignedHead& head, std::optional<std::string_view> body = {}) {
+    const auto who = check(head, body);
     if (who) return Code::ok;
     EXPECT_FALSE(who.error().told.empty());
     return who.error().code;
   }
   Code code_of(const wire::DojoMessage& message) { return code_of(dojo1(caller, message)); }
-  std::string told(const test::SignedHead& head) {
-    const auto who = auth->check(head.head());
+  std::string told(const test::SignedHead& head, std::optional<std::string_view> body = {}) {
+    const auto who = check(head, body);
     return who ? "" : who.error().told;
   }
 
@@ -51,32 +75,31 @@ class AuthenticatorTest : public testing::Test {
   const wire::Keypair caller = wire::Keypair::generate();
   AuthOptions options;
   std::atomic<WallTime> now{kStart};
+  std::unique_ptr<access::ReplayMemory> seen;
   std::unique_ptr<Authenticator> auth;
 };
 
 TEST_F(AuthenticatorTest, KnowsWhoSignedDojo1) {
   start();
-  const auto who = auth->check(dojo1(caller, statement()).head());
+  const auto who = check(dojo1(caller, statement()), "body");
   ASSERT_TRUE(who);
   EXPECT_EQ(who->key, caller.public_key());
   EXPECT_EQ(who->hotkey, caller.address());
   EXPECT_EQ(who->dialect, wire::Dialect::dojo1);
-  EXPECT_EQ(Authenticator::check_body(*who, "body"), std::nullopt);
 }
 
 TEST_F(AuthenticatorTest, KnowsWhoSignedLegacy) {
   start();
-  const auto who = auth->check(legacy(caller).head());
+  const auto who = check(legacy(caller), "whatever");
   ASSERT_TRUE(who);
   EXPECT_EQ(who->dialect, wire::Dialect::legacy);
-  EXPECT_EQ(Authenticator::check_body(*who, "whatever"), std::nullopt);
 }
 
 TEST_F(AuthenticatorTest, NamesTheCallerByOnePrefixAlone) {
   start();
   auto head = legacy(caller);
   head.set("x-hotkey", caller.address(0));
-  const auto who = auth->check(head.head());
+  const auto who = check(head);
   ASSERT_TRUE(who);
   EXPECT_EQ(who->hotkey, caller.address());
 }
@@ -135,41 +158,64 @@ TEST_F(AuthenticatorTest, RefusesAWrongSignature) {
 }
 
 TEST_F(AuthenticatorTest, TakesOnlyTheDialectsItIsTold) {
-  options.accept_legacy = false;
+  options.dialects = {wire::Dialect::dojo1};
   start();
   EXPECT_EQ(code_of(legacy(caller)), Code::malformed);
+  EXPECT_EQ(told(legacy(caller)), "the legacy dialect is turned off here; accepted: dojo/1");
   EXPECT_EQ(code_of(statement()), Code::ok);
-  options.accept_legacy = true;
-  options.accept_dojo1 = false;
+  options.dialects = {wire::Dialect::legacy};
   start();
   EXPECT_EQ(code_of(legacy(caller)), Code::ok);
   EXPECT_EQ(code_of(statement()), Code::malformed);
 }
 
-// ---- the deny list
-
-TEST_F(AuthenticatorTest, RefusesAHotkeyThatIsDenied) {
-  options.deny.insert(caller.public_key());
+TEST_F(AuthenticatorTest, TakesARoutesOwnDialects) {
+  options.routes["Closed"] = {wire::Dialect::dojo1};
+  options.routes["Open"] = DialectSet(wire::kDialects);
   start();
-  EXPECT_EQ(code_of(legacy(caller)), Code::blacklisted);
-  EXPECT_EQ(code_of(statement()), Code::blacklisted);
-  EXPECT_EQ(told(legacy(caller)), "Blacklisted: hotkey is on the deny list");
-  auto head = legacy(caller);
-  head.set("x-hotkey", caller.address(7));  // the same key in another coat
-  EXPECT_EQ(code_of(head), Code::blacklisted);
-  EXPECT_EQ(code_of(legacy(self)), Code::ok);
+  EXPECT_EQ(code_of(legacy(caller, "/Closed")), Code::malformed);
+  EXPECT_EQ(code_of(legacy(caller, "/Open")), Code::ok);
+  EXPECT_EQ(code_of(legacy(caller, "/Closed/x")), Code::ok);  // another route
+  auto head = epistula(caller, test::epistula_statement("", now), "");
+  EXPECT_EQ(code_of(head, ""), Code::malformed);
+  head.path = "/Open";
+  EXPECT_EQ(code_of(head, ""), Code::ok);
 }
 
-TEST_F(AuthenticatorTest, LooksAtTheDenyListBeforeAnythingDear) {
-  options.deny.insert(caller.public_key());
+TEST_F(AuthenticatorTest, TakesOtherOptionsWhileItRuns) {
   start();
-  // Wrong receiver, stale, badly signed: the deny list speaks first.
   auto message = statement();
-  message.to = caller.public_key();
-  message.time = kStart - 1h;
-  auto head = dojo1(caller, message);
-  head.set("x-signature", wire::format_signature(self.sign("x")));
-  EXPECT_EQ(code_of(head), Code::blacklisted);
+  message.time = now.load() - 31s;
+  EXPECT_EQ(code_of(message), Code::stale);
+  options.window = 60s;
+  options.dialects = {wire::Dialect::dojo1};
+  auth->apply(options);
+  EXPECT_EQ(code_of(message), Code::ok);
+  EXPECT_EQ(code_of(legacy(caller)), Code::malformed);
+}
+
+TEST_F(AuthenticatorTest, DoesNotForgetForAWiderWindow) {
+  start();
+  const auto message = statement();
+  EXPECT_EQ(code_of(message), Code::ok);
+  now = now.load() + 70s;  // stale, and forgotten
+  seen->tidy();
+  options.window = 600s;
+  auth->apply(options);
+  EXPECT_EQ(code_of(message), Code::stale);
+  EXPECT_EQ(code_of(statement()), Code::ok);
+}
+
+TEST_F(AuthenticatorTest, LooksWithoutProvingOrStoring) {
+  start();
+  const auto head = dojo1(caller, statement());
+  for (int i = 0; i < 3; ++i) {
+    auto claim = auth->read(head.head());
+    ASSERT_TRUE(claim);
+    EXPECT_EQ(claim->caller.key, caller.public_key());
+    EXPECT_EQ(auth->look_at(*claim, head.head()), std::nullopt);
+  }
+  EXPECT_EQ(code_of(head), Code::ok);
 }
 
 TEST_F(AuthenticatorTest, LooksAtReceiverAndTimeBeforeTheCurve) {
@@ -254,17 +300,6 @@ TEST_F(AuthenticatorTest, TakesTheFarthestTimesForWhatTheyAre) {
   }
 }
 
-TEST_F(AuthenticatorTest, RefusesWhatWasSignedBeforeItStarted) {
-  start();
-  now = kStart + 5s;
-  auto message = statement();
-  message.time = kStart - 1ms;
-  EXPECT_EQ(code_of(message), Code::stale);
-  EXPECT_THAT(told(dojo1(caller, message)), HasSubstr("before this host started"));
-  message.time = kStart;
-  EXPECT_EQ(code_of(message), Code::ok);
-}
-
 // ---- replay
 
 TEST_F(AuthenticatorTest, RefusesANonceThatWasSeen) {
@@ -321,7 +356,7 @@ TEST_F(AuthenticatorTest, LetsExactlyOneThreadIn) {
     for (int i = 0; i < 4; ++i) {
       threads.emplace_back([&] {
         together.arrive_and_wait();
-        admitted += auth->check(head.head()) ? 1 : 0;
+        admitted += check(head) ? 1 : 0;
       });
     }
     for (auto& thread : threads) thread.join();
@@ -329,17 +364,447 @@ TEST_F(AuthenticatorTest, LetsExactlyOneThreadIn) {
   }
 }
 
+TEST_F(AuthenticatorTest, RefusesASignatureOfAnotherDialectAsLegacy) {
+  // A captured request of theirs must not count once more, as one that is bound to nothing.
+  options.dialects = DialectSet(wire::kDialects);
+  start();
+  const auto text = wire::format_dojo_message(statement());
+  test::SignedHead head;
+  head.sign(caller, "<Bytes>" + text + "</Bytes>");
+  EXPECT_EQ(code_of(head), Code::malformed);
+  head.set("x-message", text);
+  EXPECT_EQ(code_of(head), Code::ok);
+  const auto epistula_text = wire::format_epistula(test::epistula_statement("", now), "");
+  head.sign(caller, epistula_text);
+  EXPECT_EQ(code_of(head), Code::malformed);
+  head.sign(caller, "<Bytes>" + epistula_text + "</Bytes>");
+  EXPECT_EQ(code_of(head), Code::malformed);
+}
+
+TEST_F(AuthenticatorTest, ForgetsALegacySignatureAfterItsTime) {
+  start();
+  const auto head = legacy(caller);
+  EXPECT_EQ(code_of(head), Code::ok);
+  now = now.load() + 24h - 1s;
+  seen->tidy();
+  EXPECT_EQ(code_of(head), Code::replayed);
+  now = now.load() + 3s;
+  seen->tidy();
+  EXPECT_EQ(code_of(head), Code::ok);
+}
+
+TEST_F(AuthenticatorTest, RemembersNoLegacySignaturesIfItIsTold) {
+  start();
+  const auto known = legacy(caller);
+  EXPECT_EQ(code_of(known), Code::ok);
+  options.legacy_memory = 0h;
+  auth->apply(options);
+  const auto head = legacy(caller);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(code_of(head), Code::ok);
+  EXPECT_EQ(code_of(known), Code::ok);
+  const auto message = statement();
+  EXPECT_EQ(code_of(message), Code::ok);
+  EXPECT_EQ(code_of(message), Code::replayed);
+}
+
+TEST_F(AuthenticatorTest, RemembersANonceForTwiceTheWindow) {
+  start();
+  auto message = statement();
+  message.time = now.load() + 30s;
+  EXPECT_EQ(code_of(message), Code::ok);
+  for (int i = 0; i < 60; ++i) {
+    now = now.load() + 1s;
+    seen->tidy();
+    EXPECT_EQ(code_of(message), Code::replayed) << i;
+  }
+  now = now.load() + 1ms;
+  EXPECT_EQ(code_of(message), Code::stale);
+}
+
+TEST_F(AuthenticatorTest, RemembersANonceForTwiceTheWindowFromWhenItCame) {
+  start();
+  EXPECT_EQ(code_of(statement()), Code::ok);
+  const auto remembered = [&] {
+    seen->tidy();
+    return seen->sizes(access::ReplayMemory::Kind::nonce).entries;
+  };
+  now = now.load() + 60s;
+  EXPECT_EQ(remembered(), 1u);
+  now = now.load() + 3s;
+  EXPECT_EQ(remembered(), 0u);
+}
+
+TEST_F(AuthenticatorTest, TakesNothingTwiceWhenTheClockGoesBack) {
+  start();
+  const auto message = statement();
+  EXPECT_EQ(code_of(message), Code::ok);
+  now = now.load() + 1h;
+  seen->tidy();
+  now = now.load() - 1h;
+  EXPECT_EQ(code_of(message), Code::stale);
+  now = now.load() + 2s;
+  EXPECT_EQ(code_of(statement()), Code::ok);
+}
+
+// ---- across restarts
+
+/// A host that is killed while it accepts, and the next one with the same folder.
+class KilledHostTest : public AuthenticatorTest {
+ protected:
+  KilledHostTest() { options.dialects = DialectSet(wire::kDialects); }
+  ~KilledHostTest() override {
+    auth.reset();
+    seen.reset();  // while there is a folder
+  }
+  void start_in(const std::filesystem::path& state) {
+    auth.reset();
+    seen.reset();
+    auto opened = access::ReplayMemory::open(
+        {}, state, {[this] { return now.load(); }, [this] { return now.load() - kStart; }},
+        [this](auto what, auto why) { warned += std::string(what) + std::string(why); });
+    ASSERT_TRUE(opened) << opened.error().message;
+    seen = std::move(*opened);
+    auth = std::make_unique<Authenticator>(options, self.public_key(), *seen,
+                                           [this] { return now.load(); });
+  }
+  /// Heads of all dialects, signed now.
+  [[nodiscard]] std::vector<test::SignedHead> heads(std::size_t count) const {
+    std::vector<test::SignedHead> made;
+    for (std::size_t i = 0; i < count; ++i) {
+      if (i % 3 == 0) made.push_back(legacy(caller));
+      if (i % 3 == 1) made.push_back(dojo1(caller, statement()));
+      if (i % 3 == 2) made.push_back(epistula(caller, test::epistula_statement("", now), "body"));
+    }
+    return made;
+  }
+  /// Accepts one after the other, telling which through the pipe, for ever.
+  void accept_and_tell(const std::vector<test::SignedHead>& all, int pipe) {
+    for (std::uint32_t i = 0; i < all.size(); ++i) {
+      if (check(all[i], "body") && write(pipe, &i, sizeof i) != sizeof i) return;
+    }
+  }
+  test::ScratchFolder folder;
+  std::string warned;
+};
+
+TEST_F(KilledHostTest, TakesNothingTwiceOfWhatItHadAccepted) {
+  now = kStart + 1h;
+  const auto all = heads(3'000);
+  std::array<int, 2> ends{};
+  ASSERT_EQ(pipe(ends.data()), 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    close(ends[0]);
+    now = kStart;  // the very first start
+    start_in(folder / "state");
+    now = kStart + 1h;
+    accept_and_tell(all, ends[1]);
+    pause();
+    _exit(1);
+  }
+  close(ends[1]);
+  std::vector<std::uint32_t> accepted;
+  std::uint32_t index = 0;
+  while (read(ends[0], &index, sizeof index) == sizeof index) {
+    accepted.push_back(index);
+    if (accepted.size() == 500) kill(child, SIGKILL);
+  }
+  close(ends[0]);
+  waitpid(child, nullptr, 0);
+  ASSERT_GE(accepted.size(), 500u);
+
+  now = now.load() + 1s;
+  start_in(folder / "state");
+  EXPECT_EQ(warned, "");
+  for (const auto each : accepted) {
+    EXPECT_EQ(code_of(all[each], "body"), Code::replayed) << each;
+  }
+  // An honest caller whose clock is slow, and has signed before this start, is not refused.
+  EXPECT_EQ(code_of(all.back(), "body"), Code::ok);
+  EXPECT_EQ(code_of(all[all.size() - 2], "body"), Code::ok);
+}
+
+TEST_F(KilledHostTest, TakesNothingThatMayHaveBeenTakenIfItsJournalIsLost) {
+  now = kStart;
+  start_in(folder / "state");
+  now = kStart + 1h;
+  auto ahead = statement();
+  ahead.time = now.load() + 20s;
+  auto ahead_a_little = test::epistula_statement("", now.load() + 2s);
+  EXPECT_EQ(code_of(ahead), Code::ok);
+  EXPECT_EQ(code_of(epistula(caller, ahead_a_little, ""), ""), Code::ok);
+  seen.reset();
+  std::filesystem::remove(folder / "state/access/replay/nonces.mdb");
+  start_in(folder / "state");
+  EXPECT_NE(warned, "");
+  for (; now.load() <= ahead.time + 30s; now = now.load() + 1s) {
+    EXPECT_EQ(code_of(ahead), Code::stale);
+    EXPECT_EQ(code_of(epistula(caller, ahead_a_little, ""), ""), Code::stale);
+  }
+  EXPECT_EQ(code_of(statement()), Code::ok);
+}
+
+TEST_F(KilledHostTest, RefusesOnItsFirstStartWhatWasSignedBefore) {
+  now = kStart;
+  start_in(folder / "state");
+  now = kStart + 5s;
+  auto message = statement();
+  message.time = kStart - 1ms;
+  EXPECT_EQ(code_of(message), Code::stale);
+  EXPECT_THAT(told(dojo1(caller, message)), HasSubstr("before this host started"));
+  message.time = kStart;
+  EXPECT_EQ(code_of(message), Code::ok);
+}
+
 // ---- body
 
 TEST_F(AuthenticatorTest, BindsTheBody) {
   start();
-  const auto who = auth->check(dojo1(caller, statement()).head());
-  ASSERT_TRUE(who);
   for (const char* body : {"bodY", "", "body "}) {
-    const auto refusal = Authenticator::check_body(*who, body);
-    ASSERT_TRUE(refusal) << body;
-    EXPECT_EQ(refusal->code, Code::bad_signature);
+    EXPECT_EQ(code_of(dojo1(caller, statement()), body), Code::bad_signature) << body;
   }
+  EXPECT_EQ(code_of(dojo1(caller, statement()), "body"), Code::ok);
+}
+
+// ---- epistula/2
+
+/// A request of another implementation's.
+struct ForeignRequest {
+  test::SignedHead head;
+  std::string body;
+  WallTime time;
+};
+
+std::string unhex(std::string_view digits) {
+  std::string bytes(digits.size() / 2, '\0');
+  sodium_hex2bin(reinterpret_cast<unsigned char*>(bytes.data()), bytes.size(), digits.data(),
+                 digits.size(), nullptr, nullptr, nullptr);
+  return bytes;
+}
+
+std::vector<ForeignRequest> foreign_requests() {
+  simdjson::dom::parser parser;
+  std::vector<ForeignRequest> requests;
+  const simdjson::dom::element file = parser.load(DOJO_TEST_DATA "/vectors/epistula2.json");
+  for (const simdjson::dom::object vector : file["vectors"]) {
+    ForeignRequest request;
+    for (const auto field : simdjson::dom::object(vector["headers"])) {
+      request.head.set(field.key, std::string_view(field.value));
+    }
+    if (vector["body_repeat"].is_null()) {
+      request.body = unhex(vector["body_hex"]);
+    } else {
+      const std::uint64_t count = vector["body_repeat"]["count"];
+      for (std::uint64_t i = 0; i < count; ++i)
+        request.body += unhex(vector["body_repeat"]["byte"]);
+    }
+    request.time = WallTime(std::chrono::milliseconds(
+        std::stoll(std::string(request.head.fields["Epistula-Timestamp"]))));
+    requests.push_back(std::move(request));
+  }
+  return requests;
+}
+
+class EpistulaTest : public AuthenticatorTest {
+ protected:
+  EpistulaTest() { options.dialects = DialectSet(wire::kDialects); }
+  /// A host whose hotkey is the one that the vectors are signed for.
+  void start_as_the_vectors_receiver() {
+    start();
+    const auto address = wire::decode_ss58("5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty");
+    auth = std::make_unique<Authenticator>(options, address->key, *seen,
+                                           [this] { return now.load(); });
+  }
+  [[nodiscard]] test::SignedHead request(const std::string& body = "body") const {
+    return epistula(caller, test::epistula_statement(self.address(), now), body);
+  }
+};
+
+TEST_F(EpistulaTest, TakesWhatAnotherImplementationSigns) {
+  start_as_the_vectors_receiver();
+  const auto requests = foreign_requests();
+  EXPECT_EQ(requests.size(), 6u);
+  for (const auto& request : requests) {
+    now = request.time;
+    EXPECT_EQ(told(request.head, request.body), "");
+    EXPECT_EQ(code_of(request.head, request.body), Code::replayed);
+  }
+}
+
+TEST_F(EpistulaTest, TakesNoneOfThemWithAnythingChanged) {
+  start_as_the_vectors_receiver();
+  for (const auto& request : foreign_requests()) {
+    now = request.time;
+    for (const char* name : {"Epistula-Timestamp", "Epistula-Uuid", "Epistula-Signed-By",
+                             "Epistula-Signed-For", "Epistula-Request-Signature"}) {
+      if (request.head.fields.count(name) == 0) continue;
+      const auto value = std::string(request.head.fields[name]);
+      for (std::size_t i = 0; i < value.size(); ++i) {
+        auto head = request.head;
+        auto changed = value;
+        changed[i] = changed[i] == '1' ? '2' : '1';
+        head.set(name, changed);
+        // The case of a signature's digits means nothing; there is none of that here.
+        EXPECT_NE(code_of(head, request.body), Code::ok) << name << " " << changed;
+      }
+    }
+    auto head = request.head;
+    if (head.fields.erase("Epistula-Signed-For") == 0) {
+      head.set("Epistula-Signed-For", "5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty");
+    }
+    EXPECT_EQ(code_of(head, request.body), Code::bad_signature);
+    EXPECT_EQ(code_of(request.head, request.body + "x"), Code::bad_signature);
+    if (!request.body.empty()) {
+      auto body = request.body;
+      body.back() ^= 1;
+      EXPECT_EQ(code_of(request.head, body), Code::bad_signature);
+      EXPECT_EQ(code_of(request.head, request.body.substr(1)), Code::bad_signature);
+    }
+    EXPECT_EQ(told(request.head, request.body), "");
+  }
+}
+
+TEST_F(EpistulaTest, NamesItsCaller) {
+  start();
+  const auto who = check(request(), "body");
+  ASSERT_TRUE(who);
+  EXPECT_EQ(who->key, caller.public_key());
+  EXPECT_EQ(who->hotkey, caller.address());
+  EXPECT_EQ(to_string(who->dialect), "epistula/2");
+}
+
+TEST_F(EpistulaTest, IsProvenByItsBodyAlone) {
+  start();
+  auto head = request();
+  head.set("Epistula-Request-Signature", wire::format_signature(caller.sign("x")));
+  auto claim = auth->read(head.head());
+  ASSERT_TRUE(claim);
+  EXPECT_EQ(auth->look_at(*claim, head.head()), std::nullopt);
+  EXPECT_EQ(auth->prove(*claim), std::nullopt);
+  EXPECT_EQ(auth->prove_body(*claim, "body")->code, Code::bad_signature);
+  // And a forger uses up nobody's uuid.
+  auto honest = head;
+  honest.set("Epistula-Request-Signature",
+             wire::format_signature(caller.sign(wire::format_epistula(*claim->epistula, "body"))));
+  EXPECT_EQ(code_of(honest, "body"), Code::ok);
+}
+
+TEST_F(EpistulaTest, MissesEachHeader) {
+  start();
+  for (const char* name : {"Epistula-Timestamp", "Epistula-Uuid", "Epistula-Signed-By",
+                           "Epistula-Request-Signature"}) {
+    auto head = request();
+    head.fields.insert(name, head.fields[name]);
+    EXPECT_EQ(code_of(head, "body"), Code::no_signature) << name;
+    head.fields.erase(name);
+    EXPECT_EQ(code_of(head, "body"), Code::no_signature) << name;
+    EXPECT_THAT(told(head, "body"), HasSubstr(name));
+  }
+}
+
+TEST_F(EpistulaTest, SpeaksVersion2Only) {
+  start();
+  for (const char* version : {"1", "3", "", "02", "2.0"}) {
+    auto head = request();
+    head.set("Epistula-Version", version);
+    EXPECT_EQ(code_of(head, "body"), Code::malformed) << version;
+    EXPECT_THAT(told(head, "body"), HasSubstr("this host reads version 2"));
+  }
+  auto head = request();
+  head.fields.insert("Epistula-Version", "2");
+  EXPECT_EQ(code_of(head, "body"), Code::malformed);
+  head = request();
+  head.fields.insert("Epistula-Signed-For", self.address());
+  EXPECT_EQ(code_of(head, "body"), Code::malformed);
+}
+
+TEST_F(EpistulaTest, TakesNoTwoProofsAtOnce) {
+  start();
+  auto head = request();
+  head.set("x-hotkey", caller.address());  // proves nothing
+  EXPECT_EQ(code_of(head, "body"), Code::ok);
+  head = legacy(caller);
+  const auto other = request();
+  for (const auto& field : other.fields) head.fields.set(field.name_string(), field.value());
+  EXPECT_EQ(code_of(head, "body"), Code::malformed);
+  EXPECT_THAT(told(head, "body"), HasSubstr("two dialects at once"));
+}
+
+TEST_F(EpistulaTest, IsForThisHostOrForNobodyInParticular) {
+  start();
+  const auto signed_for = [&](const std::string& to) {
+    return code_of(epistula(caller, test::epistula_statement(to, now), "body"), "body");
+  };
+  EXPECT_EQ(signed_for(""), Code::ok);
+  EXPECT_EQ(signed_for(self.address()), Code::ok);
+  EXPECT_EQ(signed_for(self.address(0)), Code::ok);
+  EXPECT_EQ(signed_for(caller.address()), Code::wrong_receiver);
+  EXPECT_EQ(signed_for("5Bad"), Code::malformed);
+  options.epistula_receiver = true;
+  auth->apply(options);
+  EXPECT_EQ(signed_for(""), Code::wrong_receiver);
+  EXPECT_EQ(signed_for(self.address()), Code::ok);
+}
+
+TEST_F(EpistulaTest, LooksAtReceiverAndTimeBeforeTheBody) {
+  start();
+  auto statement = test::epistula_statement(caller.address(), now);
+  EXPECT_EQ(code_of(epistula(caller, statement, "body")), Code::wrong_receiver);
+  statement = test::epistula_statement(self.address(), now.load() - 9s);
+  EXPECT_EQ(code_of(epistula(caller, statement, "body")), Code::stale);
+}
+
+TEST_F(EpistulaTest, HasAWindowOfItsOwn) {
+  start();
+  for (const auto& [offset, code] : {std::pair<std::chrono::milliseconds, Code>{-8'000ms, Code::ok},
+                                     {-8'001ms, Code::stale},
+                                     {2'000ms, Code::ok},
+                                     {2'001ms, Code::stale}}) {
+    const auto statement = test::epistula_statement("", now.load() + offset);
+    EXPECT_EQ(code_of(epistula(caller, statement, "body"), "body"), code) << offset.count();
+  }
+  options.epistula_past = 100ms;
+  options.epistula_future = 0ms;
+  auth->apply(options);
+  for (const auto offset : {-101ms, 1ms}) {
+    const auto statement = test::epistula_statement("", now.load() + offset);
+    EXPECT_EQ(code_of(epistula(caller, statement, "body"), "body"), Code::stale);
+  }
+}
+
+TEST_F(EpistulaTest, CountsOnceWhateverItsPath) {
+  start();
+  auto head = request();
+  EXPECT_EQ(code_of(head, "body"), Code::ok);
+  head.path = "/Other";
+  head.method = "HEAD";
+  EXPECT_EQ(code_of(head), Code::replayed);  // without waiting for the body
+  auto other = test::epistula_statement(self.address(), now);
+  other.uuid = std::string(head.fields["Epistula-Uuid"]);
+  EXPECT_EQ(code_of(epistula(caller, other, "another body")), Code::replayed);
+  EXPECT_EQ(code_of(epistula(self, other, "body"), "body"), Code::ok);  // a uuid counts per caller
+}
+
+TEST_F(EpistulaTest, CountsOnceOfTwoWhoseBodiesCome) {
+  start();
+  const auto head = request();
+  auto claim = auth->read(head.head());
+  auto copy = auth->read(head.head());
+  EXPECT_EQ(auth->look_at(*claim, head.head()), std::nullopt);
+  EXPECT_EQ(auth->look_at(*copy, head.head()), std::nullopt);
+  EXPECT_EQ(auth->prove_body(*claim, "body"), std::nullopt);
+  EXPECT_EQ(auth->prove_body(*copy, "body")->code, Code::replayed);
+}
+
+TEST_F(EpistulaTest, CountsOnceHoweverLongABodyTakes) {
+  start();
+  const auto head = request();
+  auto copy = auth->read(head.head());
+  EXPECT_EQ(auth->look_at(*copy, head.head()), std::nullopt);
+  EXPECT_EQ(code_of(head, "body"), Code::ok);
+  now = now.load() + 10min;  // what was seen is forgotten by now
+  seen->tidy();
+  EXPECT_EQ(auth->prove_body(*copy, "body")->code, Code::stale);
 }
 
 }  // namespace

@@ -44,13 +44,26 @@ std::string all_of(const Config& config) {
                       limits.max_response_bytes, limits.head_timeout.count(),
                       limits.idle_timeout.count(), limits.body_grace.count(),
                       limits.write_grace.count(), limits.linger.count(), limits.min_rate);
-  text += fmt::format("{} {} {} {} {} {} {} {}\n", auth.accept_legacy, auth.accept_dojo1,
-                      auth.any_receiver, auth.window.count(), auth.replay_entries,
-                      auth.legacy_memory.count(), auth.legacy_entries, auth.deny.size());
+  text += fmt::format(
+      "{} {} {} {} {} {} {} {} {} {} {} {}\n", auth.dialects.text(), auth.routes.size(),
+      auth.any_receiver, auth.window.count(), auth.epistula_receiver, auth.epistula_past.count(),
+      auth.epistula_future.count(), auth.legacy_memory.count(), config.replay.nonces >> 20,
+      config.replay.legacy >> 20, config.replay.persist, config.access.rules.size());
   text +=
       fmt::format("{} {} {} {} {} {} {}\n", config.reload.workers, dispatch.queue,
                   dispatch.in_flight, dispatch.deadline.count(), dispatch.decompression.max_output,
                   dispatch.decompression.max_window_log, dispatch.decompressed);
+  const auto& metagraph = config.metagraph;
+  text += fmt::format("{} {} {} {} {} {} {} {} {}\n", static_cast<int>(config.access.otherwise),
+                      config.access.dry_run, metagraph.url, metagraph.file.string(),
+                      metagraph.netuid, metagraph.refresh.count(), metagraph.timeout.count(),
+                      metagraph.max_age.count(), static_cast<int>(metagraph.when_stale));
+  const auto& quota = config.quota;
+  for (const auto& rate : {quota.hotkey_requests, quota.hotkey_bytes, quota.ip_requests,
+                           quota.ip_bytes, quota.failed}) {
+    text += fmt::format("{}/{} ", rate.per_s, rate.burst);
+  }
+  text += fmt::format("{} {} {}\n", quota.concurrent, quota.by_stake, quota.entries);
   const auto& reload = config.reload;
   text += fmt::format("{} {} {} {} {} {} {} {} {} {} {} {}\n", reload.debounce.count(),
                       reload.rescan.count(), reload.probe.count(), reload.probe_memory >> 20,
@@ -106,15 +119,36 @@ write_grace_ms = 10
 linger_ms = 0
 min_rate_bytes_per_s = 12
 [auth]
-dialects = ["dojo/1"]
+dialects = ["dojo/1", "epistula/2"]
 any_receiver = true
 window_ms = 100
-replay_entries = 16
-legacy_memory_h = 2
-legacy_entries = 17
+epistula_receiver = true
+epistula_past_ms = 101
+epistula_future_ms = 0
+legacy_memory_h = 0
+replay_mb = 1
+legacy_mb = 2
+persist = false
+[routes.Echo]
+dialects = ["legacy"]
 [access]
 deny = [")" + key.address() +
                             R"("]
+[metagraph]
+file = "m"
+netuid = 7
+[quota]
+hotkey_requests_per_s = 10
+hotkey_requests_burst = 20
+hotkey_bytes_per_s = 0.5
+ip_requests_per_s = 2.5
+ip_bytes_per_s = 1e6
+ip_bytes_burst = 1e7
+concurrent_per_hotkey = 3
+by_stake = true
+failed_per_ip_per_s = 4
+failed_per_ip_burst = 5
+entries = 16
 [dispatch]
 workers = 1
 queue = 2
@@ -158,15 +192,19 @@ restart_most_ms = 70
             "/folder/p /s /folder/w/key 0 22 debug 1 1\n"
             "::1 9000 3 5 10.0.0.0/8,::1\n"
             "1 2 600 70 9 4 5 6 7 8 9 10 0 12\n"
-            "false true true 100 16 2 17 1\n"
+            "dojo/1, epistula/2 1 true 100 true 101 0 0 1 2 false 1\n"
             "1 2 3 4 2 10 3\n"
+            "0 false  /folder/m 7 120 20 3600 0\n"
+            "10/20 0.5/1 2.5/2.5 1000000/10000000 4/5 3 true 16\n"
             "1 10 20 30 40 50 60 70 80 90 100 11\n");
   EXPECT_EQ(
       settings_of(*config, "one").run,
       (plugins::RunOptions{3, plugins::Isolation::process, plugins::Replacement::exclusive,
                            std::uint64_t{4} << 20, 5, 6, true, std::chrono::milliseconds(70)}));
   EXPECT_EQ(settings_of(*config, "another").run, plugins::RunOptions());
-  EXPECT_TRUE(config->auth.deny.contains(key.public_key()));
+  EXPECT_EQ(config->access.rules.at(0).hotkeys.at(0), key.public_key());
+  EXPECT_EQ(config->metagraph.netuid, 7);
+  EXPECT_EQ(config->auth.routes.at("Echo").text(), "legacy");
 }
 
 TEST(Config, NamesFileAndLineOfEachMistake) {
@@ -202,7 +240,11 @@ TEST(Config, RefusesNumbersOutOfRange) {
                            "[auth]\nwindow_ms = 99",
                            "[auth]\nwindow_ms = 600001",
                            "[auth]\nlegacy_memory_h = 8761",
-                           "[auth]\nreplay_entries = 15",
+                           "[auth]\nlegacy_memory_h = -1",
+                           "[auth]\nepistula_past_ms = 99",
+                           "[auth]\nepistula_future_ms = 600001",
+                           "[auth]\nreplay_mb = 0",
+                           "[auth]\nlegacy_mb = 1048577",
                            "[dispatch]\nworkers = 4097",
                            "[reload]\nprobe_ms = 1",
                            "[run.one]\nisolation = \"jail\"",
@@ -214,6 +256,32 @@ TEST(Config, RefusesNumbersOutOfRange) {
                            "[http]\nmax_body_bytes = -9223372036854775808"}) {
     EXPECT_THAT(wrong(text), testing::StartsWith("dojo.toml:2: ")) << text;
   }
+}
+
+TEST(Config, SaysWhatAQuotaMayBe) {
+  EXPECT_EQ(wrong("[quota]\nip_bytes_per_s = \"x\""),
+            "dojo.toml:2: quota.ip_bytes_per_s must be a number from 0 to 1000000000000");
+  for (const char* text :
+       {"[quota]\nhotkey_requests_per_s = -1", "[quota]\nhotkey_requests_per_s = nan",
+        "[quota]\nhotkey_requests_per_s = inf", "[quota]\nhotkey_bytes_per_s = true",
+        "[quota]\nfailed_per_ip_burst = 0.5", "[quota]\nentries = 15",
+        "[quota]\nconcurrent_per_hotkey = -1", "[quota]\nby_stake = 1"}) {
+    EXPECT_THAT(wrong(text), testing::StartsWith("dojo.toml:2: quota.")) << text;
+  }
+  EXPECT_EQ(wrong("[quota]\nip_requests_per_s = 1\nip_requests_burst = 0"),
+            "dojo.toml:3: quota.ip_requests_burst must be a number from 1 to 1000000000000");
+  EXPECT_EQ(wrong("[quota]\nip_requests_burst = 5"),
+            "dojo.toml:2: quota.ip_requests_burst counts only with quota.ip_requests_per_s: set it "
+            "too, and not to 0");
+  EXPECT_EQ(wrong("[quota]\nfailed_per_ip_per_s = 0"), "");
+}
+
+TEST(Config, HasNoQuotasButForFailures) {
+  const auto quota = default_config().quota;
+  EXPECT_EQ(quota.hotkey_requests.per_s + quota.hotkey_bytes.per_s, 0);
+  EXPECT_EQ(quota.ip_requests.per_s + quota.ip_bytes.per_s, 0);
+  EXPECT_EQ(quota.failed.per_s, 1);
+  EXPECT_EQ(quota.failed.burst, 100);
 }
 
 TEST(Config, NamesTheKeysThereAre) {
@@ -230,8 +298,12 @@ TEST(Config, SaysWhatIsRightForTextsToo) {
               HasSubstr("dojo.toml:2: log.level: log level \"loud\" is none of"));
   EXPECT_THAT(wrong("[auth]\ndialects = [\"legacy\", \"x\"]"),
               HasSubstr("dojo.toml:2: auth.dialects[1]: there is no dialect \"x\""));
+  EXPECT_EQ(
+      wrong("[routes.Echo]\ndialects = [\"dojo/2\"]"),
+      "dojo.toml:2: routes.Echo.dialects[0]: there is no dialect \"dojo/2\"; there are legacy, "
+      "dojo/1, epistula/2");
   EXPECT_THAT(wrong("[access]\ndeny = [\"5Bad\"]"),
-              HasSubstr("dojo.toml:2: access.deny[0]: no hotkey: "));
+              HasSubstr("dojo.toml:2: access.deny[0]: \"5Bad\" is no hotkey ("));
   EXPECT_THAT(wrong("listen = \"x\""), HasSubstr("dojo.toml:1: listen: \"x\" is not ADDRESS:PORT"));
 }
 
@@ -249,8 +321,21 @@ TEST(Config, SaysWhereItIsNoToml) {
   EXPECT_NE(wrong(std::string(100'000, '[')), "");
 }
 
+TEST(Config, GivesRoutesTheHostsDialectsUnlessTheyHaveTheirOwn) {
+  const auto config = parse("[routes.A]\ndialects = [\"epistula/2\"]\n[routes.B]\n");
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->auth.accepted("/A").text(), "epistula/2");
+  EXPECT_EQ(config->auth.accepted("/B").text(), "legacy, dojo/1");
+  EXPECT_EQ(config->auth.accepted("A").text(), "legacy, dojo/1");
+  EXPECT_EQ(wrong("[routes]\nEcho = 5"), "dojo.toml:2: routes.Echo must be a table: [routes.Echo]");
+  EXPECT_THAT(wrong("[routes.Echo]\nx = 5"),
+              HasSubstr("dojo.toml:2: there is no key routes.Echo.x"));
+}
+
 TEST(Config, DoesNotTakeAnEmptyListForAllDialects) {
   EXPECT_EQ(wrong("[auth]\ndialects = []"), "dojo.toml:2: auth.dialects must not be empty");
+  EXPECT_EQ(wrong("[routes.Echo]\ndialects = []"),
+            "dojo.toml:2: routes.Echo.dialects must not be empty");
 }
 
 TEST(PluginConfig, IsJsonThatItsPluginCanRead) {

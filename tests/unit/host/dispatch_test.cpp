@@ -27,7 +27,7 @@ using testing::Not;
 class DispatcherTest : public testing::Test {
  protected:
   Dispatcher& start(const std::string& config = "{}") {
-    dispatcher = std::make_unique<Dispatcher>(options, lines.log(), metrics, counts);
+    dispatcher = std::make_unique<Dispatcher>(options, lines.log(), metrics, refusals);
     roster = std::make_unique<Roster>(routes, *dispatcher);
     served =
         std::make_unique<test::Served>(*roster, *dispatcher, "test_behaviours", config, workers);
@@ -59,7 +59,7 @@ class DispatcherTest : public testing::Test {
     EXPECT_EQ(inbox.answers(), 1);
     return answer;
   }
-  std::uint64_t counted(Code code) { return counts[static_cast<std::size_t>(code)]; }
+  std::uint64_t counted(Code code) { return refusals.counts()[static_cast<std::size_t>(code)]; }
   static std::string error_of(const Answer& answer) {
     const auto envelope = wire::parse_envelope(answer.body);
     EXPECT_TRUE(envelope) << answer.body;
@@ -74,7 +74,8 @@ class DispatcherTest : public testing::Test {
   unsigned workers = 4;
   test::Lines lines;
   admin::Metrics metrics;
-  CodeCounts counts{};
+  access::RefusalBook book;
+  Refusals refusals{lines.log(), book, [] { return access::WallTime(); }};
   RouteTable routes;
   std::unique_ptr<Dispatcher> dispatcher;
   std::unique_ptr<Roster> roster;
@@ -321,6 +322,40 @@ TEST_F(DispatcherTest, RefusesWhatItsQueueCannotHold) {
   EXPECT_EQ(dispatcher->in_flight(), 3u);
 }
 
+TEST_F(DispatcherTest, GivesCallersTheirPartOfAFullQueue) {
+  workers = 1;
+  options.queue = 4;
+  start();
+  const auto submit_of = [&](std::uint8_t caller, double weight, Inbox& inbox) {
+    auto made = call("Answers", inbox);
+    made->caller.key[0] = caller;
+    made->weight = weight;
+    dispatcher->submit(std::move(made));
+  };
+  Inbox blocked;
+  submit("Blocks", blocked);
+  ASSERT_TRUE(eventually([&] { return queued() == 0; }));
+  std::vector<Inbox> shouting(4);
+  for (auto& inbox : shouting) submit_of(1, 1, inbox);
+  std::vector<Inbox> weighty(4);
+  for (auto& inbox : weighty) submit_of(2, 3, inbox);
+  for (std::size_t i = 1; i < 4; ++i) {
+    const auto answer = shouting[i].answer();
+    EXPECT_EQ(answer.status, 503);
+    EXPECT_EQ(answer.code, Code::overloaded);
+    EXPECT_EQ(header_of(answer, "retry-after"), "1");
+  }
+  EXPECT_EQ(weighty[3].answer().code, Code::overloaded) << "three of four are its part";
+  EXPECT_TRUE(lines.has("callers who had less than their share came first"));
+  EXPECT_FALSE(shouting[0].answered());
+  EXPECT_EQ(dispatcher->in_flight(), 5u);
+  EXPECT_EQ(counted(Code::overloaded), 4u);
+  stop();
+  for (auto& inbox : shouting) EXPECT_EQ(inbox.answers(), 1);
+  for (auto& inbox : weighty) EXPECT_EQ(inbox.answers(), 1);
+  EXPECT_EQ(counted(Code::overloaded), 4u);
+}
+
 TEST_F(DispatcherTest, RefusesWhatItCannotKeepInFlight) {
   options.in_flight = 3;
   start();
@@ -425,7 +460,8 @@ TEST_F(DispatcherTest, AnswersEachOnceUnderLoadFromManyThreads) {
   for (auto& inbox : inboxes) inbox.answer();
   stop();
   for (auto& inbox : inboxes) EXPECT_EQ(inbox.answers(), 1);
-  EXPECT_EQ(std::accumulate(counts.begin(), counts.end(), std::uint64_t{0}), inboxes.size());
+  EXPECT_EQ(std::accumulate(refusals.counts().begin(), refusals.counts().end(), std::uint64_t{0}),
+            inboxes.size());
 }
 
 }  // namespace

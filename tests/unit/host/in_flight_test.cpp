@@ -130,7 +130,7 @@ TEST_F(InFlightTest, FreesAQueuedCallAtItsDeadline) {
   ASSERT_EQ(overdue.size(), 1u);
   EXPECT_FALSE(overdue[0].running);
   EXPECT_EQ(overdue[0].terms.request_id, "trace");
-  EXPECT_EQ(overdue[0].hotkey, "5Hotkey");
+  EXPECT_EQ(overdue[0].caller.hotkey, "5Hotkey");
   EXPECT_EQ(calls.size(), 0u);
   EXPECT_EQ(calls.start(id), nullptr);
 }

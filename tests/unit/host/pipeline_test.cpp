@@ -6,6 +6,7 @@
 #include <dojo/wire/compression.hpp>
 #include <dojo/wire/envelope.hpp>
 
+#include "host/scratch_folder.hpp"
 #include "host/signed_head.hpp"
 #include "host/support.hpp"
 
@@ -29,7 +30,7 @@ class PipelineTest : public testing::Test {
  protected:
   /// Sends a head and, if it is admitted, a body.
   Answer send(const SignedHead& head, std::string body = "{}") {
-    auto admission = pipeline.admit(head.head(), "10.1.2.3");
+    auto admission = pipeline.admit(head.head(), *net::IpAddress::parse("10.1.2.3"), "10.1.2.3");
     if (!admission) return admission.error();
     Inbox inbox;
     pipeline.take(*admission, std::move(body), inbox.end());
@@ -40,13 +41,20 @@ class PipelineTest : public testing::Test {
   SignedHead signed_for(const std::string& path, std::string_view body = "{}") {
     return dojo1(caller, test::statement(self, path, body, wall_clock()));
   }
-  std::uint64_t counted(Code code) { return pipeline.counts()[static_cast<std::size_t>(code)]; }
+  std::uint64_t counted(Code code) {
+    return pipeline.refusals().counts()[static_cast<std::size_t>(code)];
+  }
 
   const wire::Keypair self = wire::Keypair::generate();
   const wire::Keypair caller = wire::Keypair::generate();
   test::Lines lines;
   admin::Metrics metrics;
-  Pipeline pipeline{{}, {}, 3, self.public_key(), lines.log(), metrics, wall_clock};
+  test::ScratchFolder state;
+  std::unique_ptr<access::Access> access =
+      access::Access::open({}, state.path(), lines.log(), wall_clock).value();
+  access::ReplayMemory seen{{}, access::ReplayClocks::of_the_system()};
+  Authenticator authenticator{{}, self.public_key(), seen, wall_clock};
+  Pipeline pipeline{authenticator, *access, {}, 3, lines.log(), metrics};
   test::Served served{pipeline.serving(), pipeline.services(), "test_behaviours"};
 };
 
@@ -190,11 +198,11 @@ TEST_F(PipelineTest, EndsItsPluginsBeforeWhatServesThem) {
   // With nothing but its destructor: a plugin's thread may be answering.
   std::vector<Inbox> inboxes(40);
   {
-    Pipeline other{{}, {}, 3, self.public_key(), lines.log(), metrics, wall_clock};
+    Pipeline other{authenticator, *access, {}, 3, lines.log(), metrics};
     const test::Served here(other.serving(), other.services(), "test_behaviours");
     for (auto& inbox : inboxes) {
       const auto head = legacy(caller, "/LargeThread");
-      auto admission = other.admit(head.head(), "peer");
+      auto admission = other.admit(head.head(), {}, "peer");
       ASSERT_TRUE(admission);
       other.take(*admission, "{}", inbox.end());
     }

@@ -17,7 +17,7 @@ namespace dojo::test {
 class ScratchFolder {
  public:
   ScratchFolder() {
-    std::string path = testing::TempDir() + "dojo_XXXXXX";
+    std::string path = ::testing::TempDir() + "dojo_XXXXXX";
     if (mkdtemp(path.data()) == nullptr) std::abort();
     path_ = path;
   }

@@ -10,7 +10,7 @@
 #include <dojo/wire/dialect.hpp>
 #include <dojo/wire/keypair.hpp>
 
-#include "pipeline/authenticate.hpp"
+#include "pipeline/dialect.hpp"
 
 namespace dojo::test {
 
@@ -55,6 +55,27 @@ inline SignedHead dojo1(const wire::Keypair& key, const wire::DojoMessage& messa
   made.method = message.method;
   made.path = message.path;
   made.sign(key, wire::format_dojo_message(message));
+  return made;
+}
+
+/// What an epistula/2 caller states, now. @param to empty: no receiver
+inline wire::EpistulaStatement epistula_statement(const std::string& to, pipeline::WallTime now) {
+  const auto nonce = wire::make_nonce();
+  std::string uuid;
+  for (const auto byte : nonce) uuid += static_cast<char>('a' + byte % 16);
+  return {.uuid = uuid, .time = now, .signed_for = to};
+}
+
+inline SignedHead epistula(const wire::Keypair& key, const wire::EpistulaStatement& statement,
+                           std::string_view body) {
+  SignedHead made;
+  made.set("Epistula-Version", "2");
+  made.set("Epistula-Timestamp", std::to_string(statement.time.time_since_epoch().count()));
+  made.set("Epistula-Uuid", statement.uuid);
+  made.set("Epistula-Signed-By", key.address());
+  if (!statement.signed_for.empty()) made.set("Epistula-Signed-For", statement.signed_for);
+  made.set("Epistula-Request-Signature",
+           wire::format_signature(key.sign(wire::format_epistula(statement, body))));
   return made;
 }
 

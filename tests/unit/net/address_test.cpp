@@ -53,6 +53,39 @@ TEST(Network, HoldsItsAddressesAndNoOthers) {
   EXPECT_FALSE(contains("0.0.0.0/0", "2001:db8::1"));
 }
 
+TEST(IpAddress, KeepsItsFirstBitsWhenItIsMasked) {
+  const auto masked = [](const char* text, unsigned prefix) {
+    return IpAddress(IpAddress::parse(text)->masked(prefix)).text();
+  };
+  EXPECT_EQ(masked("192.0.2.7", 128), "192.0.2.7");
+  EXPECT_EQ(masked("192.0.2.7", 126), "192.0.2.4");
+  EXPECT_EQ(masked("192.0.2.7", 96), "0.0.0.0");
+  EXPECT_EQ(masked("2001:db8:ffff:ffff::1", 33), "2001:db8:8000::");
+  EXPECT_EQ(masked("2001:db8::1", 0), "::");
+}
+
+TEST(Network, IsWrittenWithoutTheBitsBehindItsPrefix) {
+  for (const auto& [text, written] : {std::pair{"10.1.2.3/8", "10.0.0.0/8"},
+                                      {"192.0.2.4", "192.0.2.4"},
+                                      {"192.0.2.4/32", "192.0.2.4"},
+                                      {"0.0.0.0/0", "0.0.0.0/0"},
+                                      {"2001:db8::ff/32", "2001:db8::/32"},
+                                      {"::1/128", "::1"},
+                                      {"1::/0", "::/0"}}) {
+    EXPECT_EQ(Network::parse(text)->text(), written);
+    EXPECT_EQ(Network::parse(written), Network::parse(text));
+  }
+  EXPECT_EQ(Network::parse("10.0.0.0/8")->prefix(), 104);
+  EXPECT_EQ(Network::parse("2001:db8::/32")->prefix(), 32);
+  EXPECT_EQ(Network::parse("10.1.2.3/8")->base(), IpAddress::parse("10.0.0.0"));
+  EXPECT_NE(Network::parse("10.0.0.0/8"), Network::parse("10.0.0.0/9"));
+}
+
+TEST(Network, OfAllAddressesHoldsBothKinds) {
+  EXPECT_TRUE(contains("::/0", "192.0.2.1"));
+  EXPECT_TRUE(contains("::/0", "2001:db8::1"));
+}
+
 TEST(Network, IsNotReadFromNonsense) {
   for (const char* text :
        {"", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/-1", "::/129", "10.0.0.0/8x", "name/8"}) {

@@ -1,0 +1,130 @@
+#include "families.hpp"
+
+#include <string>
+#include <utility>
+
+namespace dojo::host {
+namespace {
+
+using admin::Family;
+using Labels = std::vector<std::pair<std::string, std::string>>;
+
+class Builder {
+ public:
+  Family& counter(std::string name, std::string help) {
+    return add(std::move(name), std::move(help), true);
+  }
+  void counter(std::string name, std::string help, std::uint64_t value) {
+    set(counter(std::move(name), std::move(help)), {}, value);
+  }
+  Family& gauge(std::string name, std::string help) {
+    return add(std::move(name), std::move(help), false);
+  }
+  void gauge(std::string name, std::string help, double value) {
+    gauge(std::move(name), std::move(help)).samples.push_back({{}, value});
+  }
+  static void set(Family& family, Labels labels, std::uint64_t value) {
+    family.samples.push_back({std::move(labels), static_cast<double>(value)});
+  }
+  std::vector<Family> take() { return std::move(families_); }
+
+ private:
+  Family& add(std::string name, std::string help, bool counter) {
+    return families_.emplace_back(Family{std::move(name), std::move(help), counter, {}});
+  }
+  std::vector<Family> families_;
+};
+
+void add_connections(Builder& out, const net::Counters& net) {
+  out.counter("dojo_connections_total", "Connections accepted", net.accepted);
+  out.counter("dojo_connections_refused_total", "Connections turned away by a limit", net.refused);
+  out.counter("dojo_connections_shut_out_total",
+              "Connections closed at once, for their address's failed requests", net.shut_out);
+  out.gauge("dojo_connections_open", "Connections now", static_cast<double>(net.open));
+}
+
+void add_answers(Builder& out, const pipeline::Pipeline& pipeline) {
+  auto& answers = out.counter("dojo_answers_total", "Answers given, by code");
+  for (std::size_t i = 0; i < kCodeWords.size(); ++i) {
+    Builder::set(answers, {{"code", std::string(kCodeWords[i])}}, pipeline.refusals().counts()[i]);
+  }
+  auto& refusals = out.counter("dojo_refusals_total", "Refusals, by code and by what made them");
+  for (auto& [code, rule, count] : pipeline.refusals().by_rule()) {
+    Builder::set(refusals, {{"code", std::string(to_string(code))}, {"rule", std::move(rule)}},
+                 count);
+  }
+  auto& dialects =
+      out.counter("dojo_requests_total", "Requests that proved who sent them, by dialect");
+  for (const auto dialect : wire::kDialects) {
+    Builder::set(dialects, {{"dialect", std::string(to_string(dialect))}},
+                 pipeline.dialects()[static_cast<std::size_t>(dialect)]);
+  }
+}
+
+void add_rules(Builder& out, access::Access& access) {
+  auto& rules =
+      out.counter("dojo_rule_matches_total",
+                  "Requests that a rule decided, or would have decided if it were not dry");
+  for (const auto& row : access.rulebook().list()) {
+    if (row.matched == 0) continue;
+    Builder::set(rules,
+                 {{"rule", row.rule.name},
+                  {"action", row.rule.action == access::Action::allow ? "allow" : "deny"},
+                  {"dry_run", row.rule.dry_run ? "true" : "false"}},
+                 row.matched);
+  }
+}
+
+void add_metagraph(Builder& out, access::Access& access) {
+  const auto status = access.metagraph().status();
+  if (status.age) {
+    out.gauge("dojo_metagraph_age_seconds", "Since the metagraph was read",
+              static_cast<double>(status.age->count()));
+  }
+  out.gauge("dojo_metagraph_block", "The block of the metagraph",
+            static_cast<double>(status.block));
+  out.gauge("dojo_metagraph_neurons", "Hotkeys in the metagraph",
+            static_cast<double>(status.neurons));
+  out.counter("dojo_metagraph_readings_total", "Good readings of the metagraph", status.readings);
+  out.counter("dojo_metagraph_failures_total", "Readings of the metagraph that failed",
+              status.failures);
+}
+
+void add_quotas(Builder& out, access::Access& access) {
+  const auto sizes = access.quotas().sizes();
+  out.gauge("dojo_quota_hotkeys", "Hotkeys of which account is kept",
+            static_cast<double>(sizes.hotkeys));
+  out.gauge("dojo_quota_addresses", "Addresses of which account is kept",
+            static_cast<double>(sizes.ips));
+  out.counter("dojo_quota_forgotten_total",
+              "Accounts that had to go before they were settled: raise quota.entries",
+              sizes.forgotten);
+}
+
+void add_replay(Builder& out, const access::ReplayMemory& seen) {
+  using Kind = access::ReplayMemory::Kind;
+  const std::pair<const char*, access::ReplayMemory::Sizes> stores[] = {
+      {"nonces", seen.sizes(Kind::nonce)}, {"legacy", seen.sizes(Kind::legacy)}};
+  auto& evicted =
+      out.counter("dojo_replay_evicted_total",
+                  "Proofs forgotten before their time, for want of room: raise auth.*_mb");
+  for (const auto& [name, sizes] : stores) Builder::set(evicted, {{"store", name}}, sizes.evicted);
+  auto& entries = out.gauge("dojo_replay_entries", "Proofs remembered, so that they count once");
+  for (const auto& [name, sizes] : stores) Builder::set(entries, {{"store", name}}, sizes.entries);
+}
+
+}  // namespace
+
+std::vector<Family> families_of(const net::Counters& net, const pipeline::Pipeline& pipeline,
+                                const access::ReplayMemory& seen, access::Access& access) {
+  Builder out;
+  add_connections(out, net);
+  add_answers(out, pipeline);
+  add_rules(out, access);
+  add_metagraph(out, access);
+  add_quotas(out, access);
+  add_replay(out, seen);
+  return out.take();
+}
+
+}  // namespace dojo::host

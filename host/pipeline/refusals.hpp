@@ -1,0 +1,71 @@
+// Where refusals are counted, logged and remembered, whichever stage has made them.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <dojo/code.hpp>
+
+#include "access/refusal_book.hpp"
+#include "log.hpp"
+#include "pipeline/log_budget.hpp"
+#include "pipeline/refusal.hpp"
+
+namespace dojo::pipeline {
+
+/// Answers given, by code. Read from any thread.
+using CodeCounts = std::array<std::atomic<std::uint64_t>, kCodeWords.size()>;
+
+/// Whose request it was, as far as that is known.
+struct Subject {
+  std::optional<wire::PublicKey>
+      hotkey{};        ///< what it claims; nothing: no address that can be read
+  bool known = false;  ///< the hotkey is proven, or registered
+  std::optional<net::IpAddress> ip{};
+  std::string_view hotkey_text{};
+  std::string_view peer{};
+  std::string_view route{};
+  std::string_view request_id{};
+};
+
+/// Any thread.
+class Refusals {
+ public:
+  /// Both must outlive it. @param now the wall clock
+  Refusals(const host::Log& log, access::RefusalBook& book, std::function<access::WallTime()> now)
+      : log_(log), book_(book), now_(std::move(now)) {}
+
+  /// Takes note of a refusal that is about to be answered.
+  void note(const Subject& subject, const Refusal& refusal);
+  /// An answer that is no refusal.
+  void count(Code code) { ++counts_[static_cast<std::size_t>(code)]; }
+
+  /// All answers.
+  [[nodiscard]] const CodeCounts& counts() const { return counts_; }
+  struct ByRule {
+    Code code = Code::ok;
+    std::string rule;  ///< what made it; empty: the code says it all
+    std::uint64_t count = 0;
+  };
+  [[nodiscard]] std::vector<ByRule> by_rule() const;
+
+ private:
+  const host::Log& log_;
+  access::RefusalBook& book_;
+  const std::function<access::WallTime()> now_;
+  LogBudget budget_{log_};
+  CodeCounts counts_{};
+  mutable std::mutex mutex_;
+  std::map<std::pair<Code, std::string>, std::uint64_t, std::less<>> by_rule_;
+};
+
+}  // namespace dojo::pipeline

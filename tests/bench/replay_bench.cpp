@@ -1,0 +1,202 @@
+// What it costs to know a request again, and to look at one of a stranger. Each thread has keys of
+// its own; a million are there already.
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <memory>
+#include <stdexcept>
+#include <string>
+
+#include <benchmark/benchmark.h>
+#include <boost/beast/http/fields.hpp>
+
+#include <dojo/wire/keypair.hpp>
+
+#include "access/replay_memory.hpp"
+#include "pipeline/authenticate.hpp"
+
+namespace {
+
+using namespace dojo;
+using access::ReplayMemory;
+using Kind = ReplayMemory::Kind;
+
+constexpr std::uint64_t kPresent = 1'000'000;
+
+/// A memory with a million nonces, in a folder that goes with it.
+class Memory {
+ public:
+  explicit Memory(bool persist) {
+    std::string folder = "/tmp/dojo_bench_XXXXXX";
+    if (mkdtemp(folder.data()) == nullptr) throw std::runtime_error("mkdtemp");
+    folder_ = folder;
+    access::ReplayOptions options;
+    options.persist = persist;
+    auto opened = ReplayMemory::open(options, folder_ / "state",
+                                     access::ReplayClocks::of_the_system(), [](auto, auto) {});
+    if (!opened) throw std::runtime_error(opened.error().message);
+    memory_ = std::move(*opened);
+    for (std::uint64_t i = 0; i < kPresent; ++i) memory_->insert(Kind::nonce, key(i));
+  }
+  ~Memory() {
+    memory_.reset();
+    std::filesystem::remove_all(folder_);
+  }
+  Memory(const Memory&) = delete;
+  Memory& operator=(const Memory&) = delete;
+  ReplayMemory& operator*() { return *memory_; }
+  [[nodiscard]] access::ReplayKey key(std::uint64_t number) const {
+    return memory_->key(Kind::nonce, "", {reinterpret_cast<const char*>(&number), sizeof number});
+  }
+
+ private:
+  std::filesystem::path folder_;
+  std::unique_ptr<ReplayMemory> memory_;
+};
+
+std::unique_ptr<Memory> shared;  // by the threads of one benchmark
+template <bool persist>
+void set_up(const benchmark::State& /*state*/) {
+  shared = std::make_unique<Memory>(persist);
+}
+void tear_down(const benchmark::State& /*state*/) {
+  shared.reset();
+}
+
+/// Look-up and insertion of a new key, as each accepted request has them; hashing it is counted
+/// too.
+void check(benchmark::State& state) {
+  auto number = (static_cast<std::uint64_t>(state.thread_index()) + 1) << 40;
+  for (auto _ : state) {
+    const auto key = shared->key(number++);
+    if ((**shared).contains(Kind::nonce, key)) state.SkipWithError("known");
+    if (!(**shared).insert(Kind::nonce, key)) state.SkipWithError("known");
+  }
+}
+BENCHMARK(check)
+    ->Name("check/memory")
+    ->Setup(set_up<false>)
+    ->Teardown(tear_down)
+    ->ThreadRange(1, 2)
+    ->UseRealTime();
+BENCHMARK(check)
+    ->Name("check/journal")
+    ->Setup(set_up<true>)
+    ->Teardown(tear_down)
+    ->ThreadRange(1, 2)
+    ->UseRealTime();
+
+/// The same without the hash: the store and its journal alone.
+void check_key(benchmark::State& state) {
+  access::ReplayKey key{};
+  auto number = (static_cast<std::uint64_t>(state.thread_index()) + 1) << 40;
+  for (auto _ : state) {
+    ++number;
+    auto spread = number * 0x9e3779b97f4a7c15;
+    spread ^= spread >> 29;
+    std::memcpy(key.data(), &spread, 8);
+    std::memcpy(key.data() + 8, &spread, 8);
+    if ((**shared).contains(Kind::nonce, key)) state.SkipWithError("known");
+    if (!(**shared).insert(Kind::nonce, key)) state.SkipWithError("known");
+  }
+}
+BENCHMARK(check_key)
+    ->Name("check_key/memory")
+    ->Setup(set_up<false>)
+    ->Teardown(tear_down)
+    ->ThreadRange(1, 2)
+    ->UseRealTime();
+BENCHMARK(check_key)
+    ->Name("check_key/journal")
+    ->Setup(set_up<true>)
+    ->Teardown(tear_down)
+    ->ThreadRange(1, 2)
+    ->UseRealTime();
+
+void look_up_known(benchmark::State& state) {
+  std::uint64_t number = 0;
+  for (auto _ : state) {
+    if (!(**shared).contains(Kind::nonce, shared->key(number++ * 7919 % kPresent))) {
+      state.SkipWithError("not known");
+    }
+  }
+}
+BENCHMARK(look_up_known)->Setup(set_up<false>)->Teardown(tear_down);
+
+/// A host, and the head of a request that it would take.
+struct Host {
+  wire::Keypair self = wire::Keypair::generate();
+  wire::Keypair caller = wire::Keypair::generate();
+  access::ReplayMemory seen{{}, access::ReplayClocks::of_the_system()};
+  boost::beast::http::fields headers;
+  pipeline::Authenticator authenticator;
+  pipeline::Head head{"POST", "/Echo", &headers};
+
+  explicit Host(wire::Dialect dialect)
+      : authenticator(options(), self.public_key(), seen,
+                      access::ReplayClocks::of_the_system().wall) {
+    const auto now = access::ReplayClocks::of_the_system().wall();
+    for (const char* name : {"host", "content-type", "content-length", "accept", "user-agent"}) {
+      headers.set(name, "something");
+    }
+    std::string text = wire::legacy_message(caller.address());
+    if (dialect == wire::Dialect::dojo1) {
+      text = wire::format_dojo_message({.method = "POST",
+                                        .path = "/Echo",
+                                        .to = self.public_key(),
+                                        .time = now,
+                                        .nonce = wire::make_nonce(),
+                                        .body = wire::hash_body("")});
+    }
+    if (dialect == wire::Dialect::epistula2) {
+      const auto time = std::to_string(now.time_since_epoch().count());
+      headers.set("Epistula-Version", "2");
+      headers.set("Epistula-Timestamp", time);
+      headers.set("Epistula-Uuid", "357c8ea6-ef90-4564-a99a-9f22892a321d");
+      headers.set("Epistula-Signed-By", caller.address());
+      headers.set("Epistula-Signed-For", self.address());
+      headers.set("Epistula-Request-Signature", wire::format_signature(caller.sign("")));
+      return;
+    }
+    headers.set("x-hotkey", caller.address());
+    headers.set("x-message", text);
+    headers.set("x-signature", wire::format_signature(caller.sign(text)));
+  }
+  static pipeline::AuthOptions options() {
+    pipeline::AuthOptions options;
+    options.dialects = pipeline::DialectSet(wire::kDialects);
+    options.window = options.epistula_past = std::chrono::minutes(10);
+    return options;
+  }
+};
+
+/// What rules are asked after: all that a caller who is banned costs.
+template <wire::Dialect dialect>
+void read_head(benchmark::State& state) {
+  const Host host(dialect);
+  for (auto _ : state) {
+    const auto claim = host.authenticator.read(host.head);
+    if (!claim) state.SkipWithError(claim.error().told.c_str());
+  }
+}
+BENCHMARK(read_head<wire::Dialect::legacy>);
+BENCHMARK(read_head<wire::Dialect::dojo1>);
+BENCHMARK(read_head<wire::Dialect::epistula2>);
+
+/// All before the curve.
+template <wire::Dialect dialect>
+void read_and_look_at(benchmark::State& state) {
+  const Host host(dialect);
+  for (auto _ : state) {
+    auto claim = host.authenticator.read(host.head);
+    if (!claim) state.SkipWithError(claim.error().told.c_str());
+    const auto refusal = host.authenticator.look_at(*claim, host.head);
+    if (refusal) state.SkipWithError(refusal->told.c_str());
+  }
+}
+BENCHMARK(read_and_look_at<wire::Dialect::legacy>);
+BENCHMARK(read_and_look_at<wire::Dialect::dojo1>);
+BENCHMARK(read_and_look_at<wire::Dialect::epistula2>);
+
+}  // namespace
