@@ -1,0 +1,115 @@
+#include "slow.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <thread>
+#include <utility>
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace dojo::attacks {
+namespace {
+
+enum class Kind : std::uint8_t { head, body, read };
+
+constexpr int kPipelined = 64;
+constexpr auto kRound = std::chrono::seconds(1);
+
+Kind kind_of(std::size_t place) {
+  return static_cast<Kind>(place % 3);
+}
+
+}  // namespace
+
+Slow::Slow(std::uint16_t port, Sources sources, std::size_t connections, Source heads)
+    : port_(port), sources_(sources), heads_(std::move(heads)), connections_(connections) {}
+
+Slow::~Slow() {
+  for (const auto& connection : connections_) {
+    if (connection.socket >= 0) ::close(connection.socket);
+  }
+}
+
+void Slow::run(Clock::duration time) {
+  const auto start = Clock::now();
+  const auto count = connections_.size();
+  // Spread over the second, so that nothing comes in bursts.
+  for (std::size_t visits = 0; Clock::now() < start + time; ++visits) {
+    visit(visits % count);
+    std::this_thread::sleep_until(start + kRound * (visits + 1) / count);
+  }
+}
+
+std::size_t Slow::open() const {
+  return static_cast<std::size_t>(
+      std::count_if(connections_.begin(), connections_.end(),
+                    [](const Connection& connection) { return connection.socket >= 0; }));
+}
+
+void Slow::begin(std::size_t place) {
+  auto& connection = connections_[place];
+  connection = {socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), {}};
+  ++tally_.sent;
+  const sockaddr_in from{AF_INET, 0, sources_.of(place), {}};
+  const sockaddr_in to{AF_INET, htons(port_), {htonl(INADDR_LOOPBACK)}, {}};
+  const int small = 2'048;
+  if (kind_of(place) == Kind::read) {
+    setsockopt(connection.socket, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+  }
+  const int on = 1;
+  setsockopt(connection.socket, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+  if (bind(connection.socket, reinterpret_cast<const sockaddr*>(&from), sizeof from) != 0) {
+    end(connection, Loss::local);
+  } else if (connect(connection.socket, reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0) {
+    end(connection, Loss::refused);
+  }
+}
+
+void Slow::visit(std::size_t place) {
+  auto& connection = connections_[place];
+  std::string bytes = "a";
+  if (connection.socket < 0) {
+    begin(place);
+    switch (kind_of(place)) {
+      case Kind::head:
+        bytes = "POST /Echo HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ";
+        break;
+      case Kind::body:
+        bytes = heads_();
+        break;
+      case Kind::read:
+        bytes.clear();
+        for (int i = 0; i < kPipelined; ++i) bytes += "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+        break;
+    }
+  } else if (kind_of(place) == Kind::read) {
+    bytes = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+  } else {
+    read(connection);
+  }
+  if (connection.socket < 0) return;
+  const auto sent =
+      send(connection.socket, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  if (sent < 0 && errno != EAGAIN) end(connection, Loss::closed);
+}
+
+void Slow::read(Connection& connection) {
+  std::array<char, 4'096> buffer{};
+  const auto count = recv(connection.socket, buffer.data(), buffer.size(), MSG_DONTWAIT);
+  if (count < 0 && errno == EAGAIN) return;
+  if (count > 0) {
+    const std::string_view text(buffer.data(), static_cast<std::size_t>(count));
+    ++tally_.codes[text.starts_with("HTTP/1.1 ") ? "http-" + std::string(text.substr(9, 3)) : "?"];
+  }
+  end(connection, Loss::closed);
+}
+
+void Slow::end(Connection& connection, Loss how) {
+  ::close(connection.socket);
+  connection.socket = -1;
+  tally_.gone(how, false);
+}
+
+}  // namespace dojo::attacks
