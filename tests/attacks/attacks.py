@@ -466,7 +466,7 @@ def main():
     parser.add_argument("names", nargs="+", choices=[*FLOODS, "floods", *OTHERS, "all"], metavar="NAME")
     parser.add_argument("--seconds", type=float, default=6, help="of each flood, and of its unattacked half")
     parser.add_argument("--rate", type=int, help="of the attackers; 0: as many as go")
-    parser.add_argument("--tries", type=int, default=3, help="of a flood whose p99 is too long")
+    parser.add_argument("--tries", type=int, default=5, help="of a flood whose p99 is too long")
     parser.add_argument("--nice", type=int, default=0, help="the attackers' priority")
     parser.add_argument("--capacity", type=float, help="requests a second; measured where it is not given")
     parser.add_argument("--captures", type=int, default=450)
