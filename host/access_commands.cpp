@@ -114,7 +114,7 @@ Result<Rule> read_rule(access::Action action, const Arguments& arguments, access
     const auto value = argument.substr(std::min(argument.find('=') + 1, argument.size()));
     if (argument.starts_with("for=")) {
       const auto time = access::parse_duration(value);
-      if (!time) return tl::unexpected(time.error());
+      if (!time) return Unexpected(time.error());
       rule->until = now + *time;
     } else if (argument.starts_with("route=")) {
       const auto route = value.substr(value.starts_with('/') ? 1 : 0);
@@ -136,7 +136,7 @@ Result<Rule> read_rule(access::Action action, const Arguments& arguments, access
 admin::Command adds(Server& server, access::Action action, bool needs_time) {
   return [&server, action, needs_time](const Arguments& arguments) -> Result<std::string> {
     auto rule = read_rule(action, arguments, server.access().now());
-    if (!rule) return tl::unexpected(rule.error());
+    if (!rule) return Unexpected(rule.error());
     if (needs_time && !rule->until) return fail("a ban needs a time: for=1h");
     if (rule->needs_metagraph() && !server.access().metagraph().view().wanted) {
       return fail("that asks the metagraph, and none is configured: add [metagraph] to the config");
@@ -150,7 +150,7 @@ admin::Command adds(Server& server, access::Action action, bool needs_time) {
 Result<std::string> remove_rule(Server& server, const Arguments& arguments) {
   if (arguments.size() != 1) return fail("name one rule, as `rules` shows them");
   if (auto status = server.access().rulebook().remove(arguments[0]); !status) {
-    return tl::unexpected(status.error());
+    return Unexpected(status.error());
   }
   return admin::json_text(fmt::format("rule {} is gone", arguments[0]));
 }
@@ -160,7 +160,7 @@ Result<std::string> remove_rule(Server& server, const Arguments& arguments) {
 Result<std::string> why(Server& server, const Arguments& arguments) {
   if (arguments.empty() || arguments.size() > 2) return fail("name one hotkey or address");
   const auto last = access::parse_duration(arguments.size() == 2 ? arguments[1] : "1h");
-  if (!last) return tl::unexpected(last.error());
+  if (!last) return Unexpected(last.error());
   auto& access = server.access();
   std::vector<access::RefusalBook::Line> lines;
   if (const auto ip = net::IpAddress::parse(arguments[0])) {

@@ -58,7 +58,7 @@ Result<std::string> list(const plugins::Reloader& reloader) {
 }
 
 Result<std::string> done(const Status& status, const std::string& what) {
-  if (!status) return tl::unexpected(status.error());
+  if (!status) return Unexpected(status.error());
   return admin::json_text(what);
 }
 

@@ -133,7 +133,7 @@ void read_log(Table table, Config& config) {
   table.string("level", [&](const std::string& text) -> Status {
     config.log_level = text;
     const auto log = Log::open(text, LogFormat::text);
-    return log ? Status() : tl::unexpected(log.error());
+    return log ? Status() : Unexpected(log.error());
   });
   table.string("format", word_into(config.log_format,
                                    {{"text", LogFormat::text}, {"json", LogFormat::json}}));
@@ -292,7 +292,7 @@ Result<Config> parse_config(std::string_view text, const std::string& name,
     read_plugins(top.table("plugins"), config, complaints);
     read_runs(top.table("run"), config, complaints);
   }
-  if (auto status = complaints.status(); !status) return tl::unexpected(status.error());
+  if (auto status = complaints.status(); !status) return Unexpected(status.error());
   return config;
 }
 

@@ -18,7 +18,7 @@ template <class T, class Parse>
 auto each_into(std::vector<T>& out, const Parse& parse) {
   return [&out, parse](const std::string& text) -> Status {
     auto value = parse(text);
-    if (!value) return tl::unexpected(value.error());
+    if (!value) return Unexpected(value.error());
     out.push_back(std::move(*value));
     return {};
   };
@@ -36,7 +36,7 @@ void read_subjects(Table& table, std::string_view key, Action action, bool metag
                    const Complaints& complaints, std::vector<access::Rule>& rules) {
   table.strings(key, [&](const std::string& text, const toml::node& node) -> Status {
     auto rule = access::parse_subject(text);
-    if (!rule) return tl::unexpected(rule.error());
+    if (!rule) return Unexpected(rule.error());
     if (rule->needs_metagraph() && !metagraph) return fail(kNoMetagraph);
     rule->action = action;
     rule->name = complaints.short_place(node.source());

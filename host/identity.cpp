@@ -24,13 +24,13 @@ Status make_state_dir(const fs::path& folder) {
 }  // namespace
 
 Result<Identity> load_identity(const Config& config, const Log& log) {
-  if (auto made = make_state_dir(config.state_dir); !made) return tl::unexpected(made.error());
+  if (auto made = make_state_dir(config.state_dir); !made) return Unexpected(made.error());
   const auto own = config.state_dir / "identity.json";
   std::error_code error;
   const bool fresh = config.wallet.empty() && !fs::exists(own, error);
   auto wallet = fresh ? wire::create_wallet(own)
                       : wire::load_wallet(config.wallet.empty() ? own : config.wallet);
-  if (!wallet) return tl::unexpected(wallet.error());
+  if (!wallet) return Unexpected(wallet.error());
   for (const auto& warning : wallet->warnings) log.warning(warning);
   if (fresh) {
     log.warning("no wallet is configured: made a fresh identity, which no chain knows",

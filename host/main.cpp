@@ -152,7 +152,7 @@ std::string shown(const std::string& address) {
 /// Takes over what a config that has changed says of plugins.
 Status reload_config(host::Server& server, const Arguments& arguments, const host::Log& log) {
   const auto config = configure(arguments);
-  auto status = config ? server.apply(*config) : tl::unexpected(config.error());
+  auto status = config ? server.apply(*config) : Unexpected(config.error());
   if (status) {
     log.info("config read again", {{"file", arguments.config}});
   } else {

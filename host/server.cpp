@@ -81,7 +81,7 @@ class Server::Handler final : public net::Handler {
 Result<std::unique_ptr<Server>> Server::create(const Config& config, const wire::Keypair& identity,
                                                const Log& log, bool fresh_identity) {
   if (const auto state = plugins::open_private_folder(config.state_dir); !state) {
-    return tl::unexpected(state.error());
+    return Unexpected(state.error());
   }
   // First, since it starts a process, and all else threads.
   auto replay = config.replay;
@@ -91,19 +91,19 @@ Result<std::unique_ptr<Server>> Server::create(const Config& config, const wire:
                                  [&log](std::string_view what, std::string_view why) {
                                    log.warning(what, {{"reason", why}});
                                  });
-  if (!seen) return tl::unexpected(seen.error());
+  if (!seen) return Unexpected(seen.error());
   auto access = access::Access::open({config.access, config.metagraph, config.quota},
                                      config.state_dir, log, wall_clock);
-  if (!access) return tl::unexpected(access.error());
+  if (!access) return Unexpected(access.error());
   auto server = std::unique_ptr<Server>(
       new Server(config, identity, std::move(*access), std::move(*seen), log));
   auto net = net::Server::create(config.http, *server->handler_);
-  if (!net) return tl::unexpected(net.error());
+  if (!net) return Unexpected(net.error());
   server->net_ = std::move(*net);
   auto reloader = plugins::Reloader::open(
       {config.plugins_dir, config.state_dir, config.worker, config.reload}, settings_from(config),
       server->pipeline_.serving(), server->pipeline_.services(), log);
-  if (!reloader) return tl::unexpected(reloader.error());
+  if (!reloader) return Unexpected(reloader.error());
   server->reloader_ = std::move(*reloader);
   server->metrics_.show([&host = *server] {
     return families_of(host.net_->counters(), host.pipeline_, *host.seen_, *host.access_);

@@ -103,7 +103,7 @@ Result<Targets> Batch::targets() const {
   }
   if (!file.empty()) {
     auto text = read_file(file);
-    if (!text) return tl::unexpected(std::move(text.error()));
+    if (!text) return Unexpected(std::move(text.error()));
     std::istringstream lines(*text);
     std::string line;
     for (int number = 1; std::getline(lines, line); ++number) {
@@ -118,7 +118,7 @@ Result<Targets> Batch::targets() const {
 
 Result<std::vector<std::string>> Batch::bodies(std::size_t url_count) const {
   auto text = read_json(json);
-  if (!text) return tl::unexpected(std::move(text.error()));
+  if (!text) return Unexpected(std::move(text.error()));
   if (!each) return std::vector<std::string>{std::move(*text)};
   std::vector<std::string> out;
   std::istringstream lines(*text);
@@ -144,7 +144,7 @@ int Batch::run() {
     return kUsage;
   }
   auto to = targets();
-  auto jsons = to ? bodies(to->urls.size()) : tl::unexpected(to.error());
+  auto jsons = to ? bodies(to->urls.size()) : Unexpected(to.error());
   if (!jsons) {
     complain(jsons.error().message);
     return kUsage;

@@ -59,7 +59,7 @@ Result<wire::Keypair> RequestOptions::key() const {
     return fresh;
   }
   auto loaded = wire::load_wallet(wallet);
-  if (!loaded) return tl::unexpected(std::move(loaded.error()));
+  if (!loaded) return Unexpected(std::move(loaded.error()));
   for (const auto& warning : loaded->warnings) complain(warning);
   return std::move(loaded->keypair);
 }
@@ -86,7 +86,7 @@ Result<SendOptions> RequestOptions::send_options() const {
   if (!message.empty()) options.message = message;
   for (const auto& line : headers) {
     auto header = parse_header(line);
-    if (!header) return tl::unexpected(std::move(header.error()));
+    if (!header) return Unexpected(std::move(header.error()));
     options.headers.push_back(std::move(*header));
   }
   return options;

@@ -56,7 +56,7 @@ Status check_object(std::string_view json) {
 
 Status check_url(std::string_view url, std::string_view model_name) {
   auto target = detail::make_target(url, model_name);
-  if (!target) return tl::unexpected(std::move(target.error()));
+  if (!target) return Unexpected(std::move(target.error()));
   return {};
 }
 
@@ -81,7 +81,7 @@ std::future<StdResponse<RawJson>> Client::send_json_async(std::string_view url,
   auto object = check_object(json);
   return submit<RawJson>(url,
                          object ? encode_json(model_name, std::move(json), options)
-                                : Encoded(tl::unexpected(std::move(object.error()))),
+                                : Encoded(Unexpected(std::move(object.error()))),
                          options);
 }
 
@@ -91,14 +91,14 @@ Result<std::future<std::vector<StdResponse<RawJson>>>> Client::batch_send_json_a
   const auto encoded = [&](const std::string& json) {
     auto object = check_object(json);
     return object ? encode_json(model_name, json, options.send)
-                  : Encoded(tl::unexpected(std::move(object.error())));
+                  : Encoded(Unexpected(std::move(object.error())));
   };
   if (jsons.size() == 1) {
     auto payload = encoded(jsons.front());
     return submit_batch(urls, options, [&](std::size_t) { return payload; });
   }
   if (auto same = same_length(urls.size(), jsons.size()); !same) {
-    return tl::unexpected(std::move(same.error()));
+    return Unexpected(std::move(same.error()));
   }
   return submit_batch(urls, options, [&](std::size_t i) { return encoded(jsons[i]); });
 }

@@ -14,7 +14,7 @@ Result<PayloadPtr> make_payload(std::string_view model, std::string json, bool c
   payload->compressed = compress;
   if (compress) {
     auto frame = wire::compress(json, level);
-    if (!frame) return tl::unexpected(std::move(frame.error()));
+    if (!frame) return Unexpected(std::move(frame.error()));
     payload->body = std::move(*frame);
   } else {
     payload->body = std::move(json);

@@ -8,9 +8,9 @@ Result<std::unique_ptr<Access>> Access::open(const AccessOptions& options,
                                              const std::filesystem::path& state,
                                              const host::Log& log, std::function<WallTime()> now) {
   auto rulebook = Rulebook::open(options.rules, state, now);
-  if (!rulebook) return tl::unexpected(rulebook.error());
+  if (!rulebook) return Unexpected(rulebook.error());
   auto metagraph = MetagraphSource::open(options.metagraph, state, log, now);
-  if (!metagraph) return tl::unexpected(metagraph.error());
+  if (!metagraph) return Unexpected(metagraph.error());
   std::unique_ptr<Access> access(
       new Access(options.quota, std::move(*rulebook), std::move(*metagraph), log, std::move(now)));
   access->warn_of_rules(options.metagraph);

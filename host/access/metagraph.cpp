@@ -76,8 +76,8 @@ Status all_different(const MetagraphJson& json) {
 }
 
 Result<Metagraph> assemble(const MetagraphJson& json) {
-  if (auto status = same_length(json); !status) return tl::unexpected(status.error());
-  if (auto status = all_different(json); !status) return tl::unexpected(status.error());
+  if (auto status = same_length(json); !status) return Unexpected(status.error());
+  if (auto status = all_different(json); !status) return Unexpected(status.error());
   std::vector<Neuron> neurons;
   neurons.reserve(json.hotkeys.size());
   for (std::size_t i = 0; i < json.hotkeys.size(); ++i) {
@@ -111,11 +111,11 @@ const Neuron* Metagraph::find(const wire::PublicKey& hotkey) const {
 
 Result<Metagraph> parse_metagraph(std::string_view json) {
   auto answer = from_json<AnswerJson>(json);
-  if (!answer) return tl::unexpected(answer.error());
+  if (!answer) return Unexpected(answer.error());
   if (const auto text = refusal(*answer)) return fail(*text);
   if (answer->data) return assemble(*answer->data);
   auto bare = from_json<MetagraphJson>(json);
-  if (!bare) return tl::unexpected(bare.error());
+  if (!bare) return Unexpected(bare.error());
   return assemble(*bare);
 }
 

@@ -102,7 +102,7 @@ Result<Metagraph> from_file(const MetagraphOptions& options) {
   const auto file = fs::canonical(options.file, error);
   if (error) return fail(fmt::format("{}: {}", options.file.string(), error.message()));
   const auto text = plugins::read_small(AT_FDCWD, file, options.longest);
-  if (!text) return tl::unexpected(text.error());
+  if (!text) return Unexpected(text.error());
   auto metagraph = parse_metagraph(*text);
   if (!metagraph) return fail(fmt::format("{}: {}", file.string(), metagraph.error().message));
   return metagraph;
@@ -250,7 +250,7 @@ class MetagraphSource::Impl {
 
   static Result<Reading> reading_of(Result<Metagraph> metagraph, const MetagraphOptions& options,
                                     WallTime at) {
-    if (!metagraph) return tl::unexpected(metagraph.error());
+    if (!metagraph) return Unexpected(metagraph.error());
     if (metagraph->netuid() != options.netuid) {
       return fail(fmt::format("{}: it is of netuid {}, not {}", source_of(options),
                               metagraph->netuid(), options.netuid));
@@ -325,7 +325,7 @@ class MetagraphSource::Impl {
                                               {std::move(*metagraph)}})
                           : metagraph;
     const auto saved = text ? plugins::write_atomically(folder_.get(), kSaved, *text + "\n")
-                            : dojo::Status(tl::unexpected(text.error()));
+                            : dojo::Status(Unexpected(text.error()));
     if (saved) return;
     log_.warning("metagraph not kept for the next start", {{"reason", saved.error().message}});
   }
@@ -347,13 +347,13 @@ class MetagraphSource::Impl {
       return Reading{};
     }
     const auto text = plugins::read_small(folder_.get(), kSaved, kLongestSaved);
-    if (!text) return tl::unexpected(text.error());
+    if (!text) return Unexpected(text.error());
     const auto json = from_json<SavedJson>(*text);
-    if (!json) return tl::unexpected(json.error());
+    if (!json) return Unexpected(json.error());
     if (json->source != source_of(options_)) return Reading{};
     if (json->read_at_ms < 0) return fail("read_at_ms: must be unix time in milliseconds");
     auto metagraph = parse_metagraph(json->metagraph.text);
-    if (!metagraph) return tl::unexpected(metagraph.error());
+    if (!metagraph) return Unexpected(metagraph.error());
     if (metagraph->netuid() != options_.netuid) return Reading{};
     return Reading{std::make_shared<const Metagraph>(std::move(*metagraph)),
                    WallTime(milliseconds(json->read_at_ms))};
@@ -384,7 +384,7 @@ Result<std::unique_ptr<MetagraphSource>> MetagraphSource::open(const MetagraphOp
                                                                const host::Log& log,
                                                                std::function<WallTime()> now) {
   auto folder = plugins::open_private_folder(state / "access");
-  if (!folder) return tl::unexpected(folder.error());
+  if (!folder) return Unexpected(folder.error());
   try {
     return std::unique_ptr<MetagraphSource>(new MetagraphSource(
         std::make_unique<Impl>(options, std::move(*folder), log, std::move(now))));

@@ -49,7 +49,7 @@ struct Stored {
 };
 static_assert(sizeof(Stored) == 20);
 
-tl::unexpected<Error> failed(const fs::path& file, const char* what, int error) {
+Unexpected<Error> failed(const fs::path& file, const char* what, int error) {
   return fail(fmt::format("{}: {}: {}", file.string(), what, mdb_strerror(error)));
 }
 
@@ -94,7 +94,7 @@ class ReplayJournal::Transaction {
 
 Result<std::unique_ptr<ReplayJournal>> ReplayJournal::begin(fs::path file, std::size_t records) {
   auto journal = std::unique_ptr<ReplayJournal>(new ReplayJournal(std::move(file), records));
-  if (auto status = journal->open(); !status) return tl::unexpected(status.error());
+  if (auto status = journal->open(); !status) return Unexpected(status.error());
   return journal;
 }
 
@@ -194,12 +194,12 @@ Result<bool> ReplayJournal::prune_to(std::size_t records, std::size_t batch) {
   if (size <= records) return false;
   const auto removed = std::min(size - records, batch);
   if (auto status = reserve(kBytesPerAppend * (kAppendsPerLook + 1)); !status) {
-    return tl::unexpected(status.error());
+    return Unexpected(status.error());
   }
   Transaction transaction(lmdb_->env);
   if (transaction.error() != 0) return failed(file_, "prune", transaction.error());
   if (auto status = remove_oldest(transaction, removed); !status) {
-    return tl::unexpected(status.error());
+    return Unexpected(status.error());
   }
   if (const int error = transaction.commit(); error != 0) return failed(file_, "prune", error);
   size_ = size - removed;

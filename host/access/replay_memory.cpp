@@ -66,7 +66,7 @@ Result<std::optional<Mark>> read_mark(int folder) {
     return std::optional<Mark>();
   }
   const auto text = plugins::read_small(folder, kMarkName, kLongestMark);
-  if (!text) return tl::unexpected(text.error());
+  if (!text) return Unexpected(text.error());
   auto mark = from_json<Mark>(*text);
   if (!mark) return fail(fmt::format("{} is broken: {}", kMarkName, mark.error().message));
   return std::optional(std::move(*mark));
@@ -111,7 +111,7 @@ Result<std::unique_ptr<ReplayMemory>> ReplayMemory::open(const ReplayOptions& op
   if (status) status = memory->take_up();
   if (!status) {
     memory->folder_.reset();  // nothing of it is ours to leave in order
-    return tl::unexpected(status.error());
+    return Unexpected(status.error());
   }
   memory->tidying_ = std::thread([self = memory.get()] { self->tidy_until_the_end(); });
   return memory;
@@ -148,7 +148,7 @@ Status ReplayMemory::take_folder(const fs::path& state) {
   path_ = state / "access" / "replay";
   for (const auto& folder : {state, state / "access", path_}) {
     auto opened = plugins::open_private_folder(folder);
-    if (!opened) return tl::unexpected(opened.error());
+    if (!opened) return Unexpected(opened.error());
     folder_ = std::move(*opened);
   }
   lock_ = net::Descriptor(
@@ -221,7 +221,7 @@ Status ReplayMemory::begin_journal(Kind kind, bool from_old, std::string& lost) 
   auto& part = this->part(kind);
   const auto file = path_ / file_name(kind);
   auto begun = ReplayJournal::begin(file, part.store.capacity() + 2 * kJournalMargin);
-  if (!begun) return tl::unexpected(begun.error());
+  if (!begun) return Unexpected(begun.error());
   part.journal = std::move(*begun);
   Status written;
   if (from_old) {
@@ -264,7 +264,7 @@ Status ReplayMemory::write_mark(bool stopped) {
   const auto json =
       to_json(Mark{boot_id(), stopped, journaling_, latest_,
                    keep_ms == kForEver.count() ? std::nullopt : std::optional(keep_ms)});
-  if (!json) return tl::unexpected(json.error());
+  if (!json) return Unexpected(json.error());
   return plugins::write_atomically(folder_.get(), kMarkName, *json);
 }
 

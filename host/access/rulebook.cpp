@@ -45,10 +45,10 @@ Result<std::unique_ptr<Rulebook>> Rulebook::open(RuleOptions of_config,
                                                  std::function<WallTime()> now) {
   auto folder = state / "access";
   auto opened = plugins::open_private_folder(folder);
-  if (!opened) return tl::unexpected(opened.error());
+  if (!opened) return Unexpected(opened.error());
   std::unique_ptr<Rulebook> book(
       new Rulebook(std::move(of_config), std::move(folder), std::move(*opened), std::move(now)));
-  if (auto status = book->take_saved(); !status) return tl::unexpected(status.error());
+  if (auto status = book->take_saved(); !status) return Unexpected(status.error());
   book->put_in_force();
   return book;
 }
@@ -56,7 +56,7 @@ Result<std::unique_ptr<Rulebook>> Rulebook::open(RuleOptions of_config,
 Status Rulebook::take_saved() {
   if (faccessat(opened_.get(), kFile, F_OK, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT) return {};
   const auto text = plugins::read_small(opened_.get(), kFile, kLongestFile);
-  auto saved = text ? parse_rules(*text) : Result<SavedRules>(tl::unexpected(text.error()));
+  auto saved = text ? parse_rules(*text) : Result<SavedRules>(Unexpected(text.error()));
   if (!saved) {
     return fail(fmt::format("{}: {}; mend it, or move it away to start without the rules in it",
                             (folder_ / kFile).string(), saved.error().message));
@@ -79,7 +79,7 @@ void Rulebook::apply(RuleOptions of_config) {
 
 Result<std::string> Rulebook::add(Rule rule) {
   const std::lock_guard change(changing_);
-  if (auto status = check_new(rule, now_()); !status) return tl::unexpected(status.error());
+  if (auto status = check_new(rule, now_()); !status) return Unexpected(status.error());
   auto made = not_run_out();
   if (made.size() >= kMostRules) {
     return fail(
@@ -90,7 +90,7 @@ Result<std::string> Rulebook::add(Rule rule) {
   rule.name = fmt::format("ctl-{}", next_);
   auto name = rule.name;
   made.insert(made.begin(), std::move(rule));
-  if (auto status = keep(made, next_ + 1); !status) return tl::unexpected(status.error());
+  if (auto status = keep(made, next_ + 1); !status) return Unexpected(status.error());
   made_ = std::move(made);
   ++next_;
   put_in_force();
@@ -136,7 +136,7 @@ std::vector<Rule> Rulebook::not_run_out() const {
 
 Status Rulebook::keep(const std::vector<Rule>& made, std::uint64_t next) const {
   const auto text = rules_json({next, made});
-  if (!text) return tl::unexpected(text.error());
+  if (!text) return Unexpected(text.error());
   if (auto status = plugins::write_atomically(opened_.get(), kFile, *text); !status) {
     return fail(fmt::format("{}: {}", folder_.string(), status.error().message));
   }

@@ -94,7 +94,7 @@ Result<Rule> rule_of(RuleJson&& json) {
   auto status = read_each("hotkeys", json.hotkeys, rule.hotkeys, parse_hotkey);
   if (status) status = read_each("coldkeys", json.coldkeys, rule.coldkeys, parse_hotkey);
   if (status) status = read_each("networks", json.networks, rule.networks, parse_network);
-  if (!status) return tl::unexpected(status.error());
+  if (!status) return Unexpected(status.error());
   return rule;
 }
 
@@ -120,7 +120,7 @@ RuleJson json_of(const Rule& rule) {
 
 Result<SavedRules> parse_rules(std::string_view text) {
   auto json = from_json<RulesJson>(text);
-  if (!json) return tl::unexpected(json.error());
+  if (!json) return Unexpected(json.error());
   if (json->version != kVersion) {
     return fail(fmt::format("version: {}, and this host knows {}", json->version, kVersion));
   }

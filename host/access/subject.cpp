@@ -35,7 +35,7 @@ std::optional<std::uint64_t> number(std::string_view digits) {
 
 template <class T, class Member>
 Result<Rule> rule_with(Result<T> value, Member member) {
-  if (!value) return tl::unexpected(value.error());
+  if (!value) return Unexpected(value.error());
   Rule rule;
   (rule.*member).push_back(std::move(*value));
   return rule;

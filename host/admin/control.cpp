@@ -95,11 +95,11 @@ std::string refusal(std::string why) {
 Result<std::unique_ptr<Control>> Control::open(const std::filesystem::path& state,
                                                Commands commands, ControlLimits limits) {
   auto folder = plugins::open_private_folder(state);
-  if (!folder) return tl::unexpected(folder.error());
+  if (!folder) return Unexpected(folder.error());
   auto locked = lock(state, folder->get());
-  if (!locked) return tl::unexpected(locked.error());
+  if (!locked) return Unexpected(locked.error());
   auto socket = listen_in(state, folder->get());
-  if (!socket) return tl::unexpected(socket.error());
+  if (!socket) return Unexpected(socket.error());
   net::Descriptor stop(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!stop) return fail(fmt::format("eventfd: {}", plugins::why()));
   return std::unique_ptr<Control>(new Control(std::move(*folder), std::move(*locked),

@@ -103,13 +103,13 @@ class Server::Impl {
 };
 
 Result<std::unique_ptr<Server>> Server::create(const Options& options, Handler& handler) {
-  if (const auto ok = check(options.limits); !ok) return tl::unexpected(ok.error());
+  if (const auto ok = check(options.limits); !ok) return Unexpected(ok.error());
   auto proxies = parse_proxies(options.proxies);
-  if (!proxies) return tl::unexpected(proxies.error());
+  if (!proxies) return Unexpected(proxies.error());
   const unsigned threads =
       options.threads > 0 ? options.threads : std::max(1U, std::thread::hardware_concurrency());
   auto listeners = listen(options, threads);
-  if (!listeners) return tl::unexpected(listeners.error());
+  if (!listeners) return Unexpected(listeners.error());
   try {
     auto impl = std::make_unique<Impl>(options, std::move(*proxies), handler, std::move(*listeners),
                                        threads);

@@ -49,39 +49,39 @@ std::optional<std::size_t> declared_bytes(const Head& head) {
 
 }  // namespace
 
-tl::expected<Guest, Refusal> Admitter::check(const Head& head, const net::IpAddress& ip,
-                                             Subject& subject) {
+Expected<Guest, Refusal> Admitter::check(const Head& head, const net::IpAddress& ip,
+                                         Subject& subject) {
   auto& quotas = access_.quotas();
-  if (const auto over = quotas.shut_out(ip)) return tl::unexpected(shut_out(*over));
-  if (auto over = over_quota(quotas.charge_ip(ip))) return tl::unexpected(std::move(*over));
+  if (const auto over = quotas.shut_out(ip)) return Unexpected(shut_out(*over));
+  if (auto over = over_quota(quotas.charge_ip(ip))) return Unexpected(std::move(*over));
 
   auto claim = authenticator_.read(head);
-  if (!claim) return tl::unexpected(std::move(claim.error()));
+  if (!claim) return Unexpected(std::move(claim.error()));
   Guest guest{std::move(*claim), ip};
   const auto& hotkey = guest.claim.caller.key;
   subject.hotkey = hotkey;
 
   auto standing = access_.judge({hotkey, ip, route_of(head.path)});
   subject.known = guest.registered = standing.registered;
-  if (!standing.verdict.allowed) return tl::unexpected(blacklisted(standing.verdict));
+  if (!standing.verdict.allowed) return Unexpected(blacklisted(standing.verdict));
   guest.would_refuse = std::move(standing.verdict.would_refuse);
   guest.weight = standing.weight;
 
   if (auto refusal = authenticator_.look_at(guest.claim, head)) {
-    return tl::unexpected(std::move(*refusal));
+    return Unexpected(std::move(*refusal));
   }
   if (auto over = over_quota(quotas.look_at(hotkey, guest.weight))) {
-    return tl::unexpected(std::move(*over));
+    return Unexpected(std::move(*over));
   }
   if (signs_body(guest)) return guest;  // who it is shows when the body is there
 
   if (auto refusal = count_failure(authenticator_.prove(guest.claim), ip)) {
-    return tl::unexpected(std::move(*refusal));
+    return Unexpected(std::move(*refusal));
   }
   subject.known = true;
-  if (auto refusal = charge(guest)) return tl::unexpected(std::move(*refusal));
+  if (auto refusal = charge(guest)) return Unexpected(std::move(*refusal));
   if (const auto bytes = declared_bytes(head)) {
-    if (auto refusal = charge_bytes(guest, *bytes)) return tl::unexpected(std::move(*refusal));
+    if (auto refusal = charge_bytes(guest, *bytes)) return Unexpected(std::move(*refusal));
   }
   return guest;
 }

@@ -36,7 +36,7 @@ class Admitter {
   /// @param subject is filled in as far as the checks come
   /// @return the guest, or why not: unsigned, malformed, blacklisted, wrong-receiver, stale,
   /// replayed, bad-signature, quota
-  tl::expected<Guest, Refusal> check(const Head& head, const net::IpAddress& ip, Subject& subject);
+  Expected<Guest, Refusal> check(const Head& head, const net::IpAddress& ip, Subject& subject);
   /// The checks that have to wait for the body. @param body as it was sent
   std::optional<Refusal> check_body(Guest& guest, std::string_view body);
 

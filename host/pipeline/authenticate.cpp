@@ -63,16 +63,16 @@ DialectSet Authenticator::accepted(std::string_view path) const {
   return options()->accepted(path);
 }
 
-tl::expected<Claim, Refusal> Authenticator::read(const Head& head) const {
+Expected<Claim, Refusal> Authenticator::read(const Head& head) const {
   const auto spoken = dialect_of(*head.headers);
-  if (!spoken) return tl::unexpected(spoken.error());
+  if (!spoken) return Unexpected(spoken.error());
   auto claim = (*spoken)->read(head);
   if (!claim) return claim;
   const auto options = this->options();
   const auto& accepted = options->accepted(head.path);
   const auto name = (*spoken)->name();
   if (accepted.contains(name)) return claim;
-  return tl::unexpected(Refusal{
+  return Unexpected(Refusal{
       Code::malformed,
       fmt::format("{} is turned off here; accepted: {}",
                   name == wire::Dialect::legacy ? "the legacy dialect" : wire::to_string(name),

@@ -29,7 +29,7 @@ class Authenticator {
 
   /// What the headers say. Nothing is believed, and nothing stored.
   /// @return or why not: unsigned, malformed, or in a dialect that is not accepted on this route
-  [[nodiscard]] tl::expected<Claim, Refusal> read(const Head& head) const;
+  [[nodiscard]] Expected<Claim, Refusal> read(const Head& head) const;
   /// Whether it may be proven at all: wrong-receiver, stale, replayed.
   /// @param head the one that was read
   [[nodiscard]] std::optional<Refusal> look_at(Claim& claim, const Head& head) const;

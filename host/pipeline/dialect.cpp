@@ -11,8 +11,8 @@ namespace {
 
 namespace http = boost::beast::http;
 
-tl::unexpected<Refusal> malformed(std::string_view header, const std::string& why) {
-  return tl::unexpected(Refusal{Code::malformed, fmt::format("{}: {}", header, why)});
+Unexpected<Refusal> malformed(std::string_view header, const std::string& why) {
+  return Unexpected(Refusal{Code::malformed, fmt::format("{}: {}", header, why)});
 }
 
 template <class Bytes>
@@ -25,9 +25,9 @@ std::size_t count(const http::fields& headers, std::string_view name) {
 }
 
 /// Who claims to have sent it, and the signature.
-tl::expected<Claim, Refusal> read_signer(wire::Dialect dialect, std::string_view hotkey_header,
-                                         std::string_view hotkey, std::string_view signature_header,
-                                         std::string_view signature) {
+Expected<Claim, Refusal> read_signer(wire::Dialect dialect, std::string_view hotkey_header,
+                                     std::string_view hotkey, std::string_view signature_header,
+                                     std::string_view signature) {
   const auto address = wire::decode_ss58(hotkey);
   if (!address) return malformed(hotkey_header, address.error().message);
   const auto parsed = wire::parse_signature(signature);
@@ -42,12 +42,12 @@ tl::expected<Claim, Refusal> read_signer(wire::Dialect dialect, std::string_view
 }
 
 /// The headers that legacy and dojo/1 share.
-tl::expected<Claim, Refusal> read_message(wire::Dialect dialect, const Head& head) {
+Expected<Claim, Refusal> read_message(wire::Dialect dialect, const Head& head) {
   const auto hotkey = header(*head.headers, wire::kHotkeyHeader);
   const auto message = header(*head.headers, wire::kMessageHeader);
   const auto signature = header(*head.headers, wire::kSignatureHeader);
   if (hotkey.empty() || message.empty() || signature.empty()) {
-    return tl::unexpected(Refusal{
+    return Unexpected(Refusal{
         Code::no_signature,
         "Bad Request, missing headers, expected each once: x-signature, x-hotkey, x-message"});
   }
@@ -65,7 +65,7 @@ Refusal for_another(bool named, const Receiver& self) {
 class Legacy final : public Dialect {
  public:
   [[nodiscard]] wire::Dialect name() const override { return wire::Dialect::legacy; }
-  [[nodiscard]] tl::expected<Claim, Refusal> read(const Head& head) const override {
+  [[nodiscard]] Expected<Claim, Refusal> read(const Head& head) const override {
     auto claim = read_message(name(), head);
     if (claim && !wire::may_be_legacy(claim->message)) {
       return malformed(wire::kMessageHeader, "it is the text of another dialect");
@@ -97,7 +97,7 @@ class Legacy final : public Dialect {
 class Dojo1 final : public Dialect {
  public:
   [[nodiscard]] wire::Dialect name() const override { return wire::Dialect::dojo1; }
-  [[nodiscard]] tl::expected<Claim, Refusal> read(const Head& head) const override {
+  [[nodiscard]] Expected<Claim, Refusal> read(const Head& head) const override {
     auto claim = read_message(name(), head);
     if (!claim) return claim;
     auto message = wire::parse_dojo_message(claim->message);
@@ -137,14 +137,14 @@ class Dojo1 final : public Dialect {
 class Epistula2 final : public Dialect {
  public:
   [[nodiscard]] wire::Dialect name() const override { return wire::Dialect::epistula2; }
-  [[nodiscard]] tl::expected<Claim, Refusal> read(const Head& head) const override {
+  [[nodiscard]] Expected<Claim, Refusal> read(const Head& head) const override {
     const auto& headers = *head.headers;
     const auto timestamp = header(headers, wire::kEpistulaTimestampHeader);
     const auto uuid = header(headers, wire::kEpistulaUuidHeader);
     const auto signer = header(headers, wire::kEpistulaSignedByHeader);
     const auto signature = header(headers, wire::kEpistulaSignatureHeader);
     if (timestamp.empty() || uuid.empty() || signer.empty() || signature.empty()) {
-      return tl::unexpected(
+      return Unexpected(
           Refusal{Code::no_signature,
                   "Bad Request, missing headers, expected each once: Epistula-Timestamp, "
                   "Epistula-Uuid, Epistula-Signed-By, Epistula-Request-Signature"});
@@ -158,7 +158,7 @@ class Epistula2 final : public Dialect {
     auto statement =
         wire::parse_epistula(uuid, timestamp, header(headers, wire::kEpistulaSignedForHeader));
     if (!statement) {
-      return tl::unexpected(Refusal{Code::malformed, std::move(statement.error().message)});
+      return Unexpected(Refusal{Code::malformed, std::move(statement.error().message)});
     }
     claim->epistula = std::move(*statement);
     return claim;
@@ -229,7 +229,7 @@ const Dialect& dialect(wire::Dialect name) {
   return kLegacy;
 }
 
-tl::expected<const Dialect*, Refusal> dialect_of(const http::fields& headers) {
+Expected<const Dialect*, Refusal> dialect_of(const http::fields& headers) {
   if (count(headers, wire::kEpistulaVersionHeader) == 0) {
     return &dialect(wire::dialect_of(header(headers, wire::kMessageHeader)));
   }

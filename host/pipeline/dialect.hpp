@@ -108,7 +108,7 @@ class Dialect {
 
   [[nodiscard]] virtual wire::Dialect name() const = 0;
   /// What the headers say, or why that cannot be read: unsigned, malformed. No cryptography.
-  [[nodiscard]] virtual tl::expected<Claim, Refusal> read(const Head& head) const = 0;
+  [[nodiscard]] virtual Expected<Claim, Refusal> read(const Head& head) const = 0;
   /// Whether it was meant for this host, and for this method and path where the dialect says so.
   [[nodiscard]] virtual std::optional<Refusal> check_receiver(const Claim& claim, const Head& head,
                                                               const Receiver& self,
@@ -130,6 +130,6 @@ const Dialect& dialect(wire::Dialect name);
 
 /// The dialect that a request's headers are in, or malformed: two at once, or a version of Epistula
 /// that is not spoken here.
-tl::expected<const Dialect*, Refusal> dialect_of(const boost::beast::http::fields& headers);
+Expected<const Dialect*, Refusal> dialect_of(const boost::beast::http::fields& headers);
 
 }  // namespace dojo::pipeline

@@ -44,15 +44,15 @@ std::string make_request_id() {
 }
 
 /// Whether the body is zstd, told by the headers; an error for any other coding.
-tl::expected<bool, Refusal> is_compressed(const boost::beast::http::fields& headers) {
+Expected<bool, Refusal> is_compressed(const boost::beast::http::fields& headers) {
   const auto count = headers.count(boost::beast::http::field::content_encoding);
   const auto coding = header(headers, "content-encoding");
   if (count == 0 || boost::beast::iequals({coding.data(), coding.size()}, "identity")) return false;
   if (boost::beast::iequals({coding.data(), coding.size()}, "zstd")) return true;
-  return tl::unexpected(Refusal{Code::invalid_body,
-                                "Unsupported Media Type: content-encoding is none or zstd, once",
-                                {},
-                                415});
+  return Unexpected(Refusal{Code::invalid_body,
+                            "Unsupported Media Type: content-encoding is none or zstd, once",
+                            {},
+                            415});
 }
 
 /// The hotkey that a request names, whatever it may be.
@@ -72,9 +72,9 @@ Pipeline::Pipeline(Authenticator& authenticator, access::Access& access,
       admitter_(authenticator, access),
       dispatcher_(dispatch, log, metrics, refusals_) {}
 
-tl::expected<std::shared_ptr<Admission>, Answer> Pipeline::admit(const Head& head,
-                                                                 const net::IpAddress& ip,
-                                                                 std::string_view peer) {
+Expected<std::shared_ptr<Admission>, Answer> Pipeline::admit(const Head& head,
+                                                             const net::IpAddress& ip,
+                                                             std::string_view peer) {
   const auto received = steady_clock::now();
   auto wanted = terms(head);
   Subject subject;
@@ -84,7 +84,7 @@ tl::expected<std::shared_ptr<Admission>, Answer> Pipeline::admit(const Head& hea
   auto admission = check(head, ip, subject);
   if (!admission) {
     subject.hotkey_text = hotkey_of(*head.headers);
-    return tl::unexpected(refuse(wanted, admission.error(), subject));
+    return Unexpected(refuse(wanted, admission.error(), subject));
   }
   (*admission)->terms = std::move(wanted);
   (*admission)->peer = peer;
@@ -93,15 +93,15 @@ tl::expected<std::shared_ptr<Admission>, Answer> Pipeline::admit(const Head& hea
   return std::move(*admission);
 }
 
-tl::expected<std::shared_ptr<Admission>, Refusal> Pipeline::check(const Head& head,
-                                                                  const net::IpAddress& ip,
-                                                                  Subject& subject) {
+Expected<std::shared_ptr<Admission>, Refusal> Pipeline::check(const Head& head,
+                                                              const net::IpAddress& ip,
+                                                              Subject& subject) {
   auto guest = admitter_.check(head, ip, subject);
-  if (!guest) return tl::unexpected(std::move(guest.error()));
+  if (!guest) return Unexpected(std::move(guest.error()));
   tell_of_dry_rules(*guest);
-  if (auto refusal = check_route(head)) return tl::unexpected(std::move(*refusal));
+  if (auto refusal = check_route(head)) return Unexpected(std::move(*refusal));
   const auto compressed = is_compressed(*head.headers);
-  if (!compressed) return tl::unexpected(compressed.error());
+  if (!compressed) return Unexpected(compressed.error());
 
   auto admission = std::make_shared<Admission>();
   admission->guest = std::move(*guest);

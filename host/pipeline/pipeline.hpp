@@ -61,8 +61,8 @@ class Pipeline {
   /// Looks at a head. Nothing of the body is needed, so a stranger's body is never kept.
   /// @param ip the caller's address @param peer the same as text
   /// @return the admission, or the answer that refuses the request. Any thread.
-  tl::expected<std::shared_ptr<Admission>, Answer> admit(const Head& head, const net::IpAddress& ip,
-                                                         std::string_view peer);
+  Expected<std::shared_ptr<Admission>, Answer> admit(const Head& head, const net::IpAddress& ip,
+                                                     std::string_view peer);
 
   /// Takes the body as it was sent. `waiting` is answered in any case, now or later. Any thread;
   /// does not block.
@@ -77,9 +77,8 @@ class Pipeline {
 
  private:
   Terms terms(const Head& head) const;
-  tl::expected<std::shared_ptr<Admission>, Refusal> check(const Head& head,
-                                                          const net::IpAddress& ip,
-                                                          Subject& subject);
+  Expected<std::shared_ptr<Admission>, Refusal> check(const Head& head, const net::IpAddress& ip,
+                                                      Subject& subject);
   std::optional<Refusal> check_route(const Head& head) const;
   Answer refuse(const Terms& terms, const Refusal& refusal, Subject& subject);
   void preflight(const Admission& admission, Waiting& waiting);

@@ -165,17 +165,17 @@ Status read_sections(Elf* elf, ElfFacts& facts) {
 }  // namespace
 
 Result<ElfFacts> inspect_elf(const std::filesystem::path& file) {
-  if (auto whole = check_elf(file); !whole) return tl::unexpected(whole.error());
+  if (auto whole = check_elf(file); !whole) return Unexpected(whole.error());
   elf_version(EV_CURRENT);
   const net::Descriptor in(open(file.c_str(), O_RDONLY | O_CLOEXEC));
   const ElfFile elf(in ? elf_begin(in.get(), ELF_C_READ, nullptr) : nullptr);
   if (!elf || elf_kind(elf.get()) != ELF_K_ELF) return fail("it cannot be read as an ELF file");
   ElfFacts facts;
   if (auto status = read_note_segments(elf.get(), facts); !status) {
-    return tl::unexpected(status.error());
+    return Unexpected(status.error());
   }
   if (auto status = read_sections(elf.get(), facts); !status) {
-    return tl::unexpected(status.error());
+    return Unexpected(status.error());
   }
   return facts;
 }

@@ -94,7 +94,7 @@ Status InProcess::load() {
 
 Status InProcess::bring_up() {
   auto instance = Instance::open(blueprint().file);
-  if (!instance) return tl::unexpected(instance.error());
+  if (!instance) return Unexpected(instance.error());
   instance_ = std::move(*instance);
   if (auto status = instance_->create(host_, blueprint().config); !status) return status;
   introduce(instance_->name(), instance_->version(), instance_->routes());

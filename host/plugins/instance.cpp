@@ -124,7 +124,7 @@ Instance::~Instance() {
 }
 
 Result<std::unique_ptr<Instance>> Instance::open(const std::filesystem::path& file) {
-  if (auto whole = check_elf(file); !whole) return tl::unexpected(whole.error());
+  if (auto whole = check_elf(file); !whole) return Unexpected(whole.error());
   std::unique_ptr<Library> library;
   try {
     library = std::make_unique<Library>(file);
@@ -144,7 +144,7 @@ Result<std::unique_ptr<Instance>> Instance::open(const std::filesystem::path& fi
   }
   auto name = text_or_empty(entry->name);
   auto version = text_or_empty(entry->version);
-  if (auto status = check_name(name); !status) return tl::unexpected(status.error());
+  if (auto status = check_name(name); !status) return Unexpected(status.error());
   auto instance = std::unique_ptr<Instance>(new Instance(std::move(library)));
   instance->name_ = std::move(name);
   instance->version_ = std::move(version);
@@ -224,7 +224,7 @@ Result<std::optional<std::string>> Instance::save() {
   const auto outcome = call_plugin(
       [&](dojo_error* error) { return table->save(plugin_.self, write, &written, error); });
   if (outcome.code == DOJO_UNKNOWN) return std::optional<std::string>();
-  if (outcome.code != DOJO_OK) return tl::unexpected(failed("save", outcome).error());
+  if (outcome.code != DOJO_OK) return Unexpected(failed("save", outcome).error());
   if (!written.whole) return fail("save wrote more than there is memory for");
   return std::optional<std::string>(std::move(written.state));
 }

@@ -136,7 +136,7 @@ Result<Isolated::Reply> Isolated::call(Kind kind) {
 
 Result<std::optional<std::string>> Isolated::save() {
   auto reply = call(Kind::save);
-  if (!reply) return tl::unexpected(reply.error());
+  if (!reply) return Unexpected(reply.error());
   if (reply->sort == Outcome::Sort::failed) return fail(std::move(reply->text));
   if (reply->sort == Outcome::Sort::nothing) return std::optional<std::string>();
   return std::optional<std::string>(std::move(reply->text));
@@ -144,7 +144,7 @@ Result<std::optional<std::string>> Isolated::save() {
 
 Status Isolated::health() {
   auto reply = call(Kind::health);
-  if (!reply) return tl::unexpected(reply.error());
+  if (!reply) return Unexpected(reply.error());
   return reply->sort == Outcome::Sort::failed ? Status(fail(std::move(reply->text))) : Status();
 }
 
@@ -265,7 +265,7 @@ Status Isolated::hear_start(Introduction& introduction, const Message& message) 
       return check_name(introduction.name);
     case Kind::route: {
       auto route = route_of(message);
-      if (!route) return tl::unexpected(route.error());
+      if (!route) return Unexpected(route.error());
       if (introduction.routes.size() >= kMostRoutes) return fail("it has too many routes");
       if (auto status = check_route(*route, introduction.routes); !status) return status;
       introduction.routes.push_back(std::move(*route));
@@ -316,7 +316,7 @@ Status Isolated::hear_reply(const Message& message) {
         fmt::format("a message of kind {} out of turn", static_cast<unsigned>(message.kind)));
   }
   const auto outcome = outcome_of(message);
-  if (!outcome) return tl::unexpected(outcome.error());
+  if (!outcome) return Unexpected(outcome.error());
   {
     const std::lock_guard lock(mutex_);
     if (outcome->call > call_) return fail("it answered a call that was not made");

@@ -268,7 +268,7 @@ Result<Held> Held::take(Parcel& parcel) {
     texts = {held.bytes_.get(), parcel.texts.size()};
   }
   auto message = slice(parcel.header, texts);
-  if (!message) return tl::unexpected(message.error());
+  if (!message) return Unexpected(message.error());
   held.message_ = *message;
   return held;
 }

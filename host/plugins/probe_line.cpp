@@ -99,7 +99,7 @@ std::string write_probe_line(const ProbeLine& line) {
 Result<ProbeLine> read_probe_line(std::string_view text) {
   if (text.size() > kLongestProbeLine) return fail("a line is too long");
   auto json = from_json<ProbeLineJson>(text);
-  if (!json) return tl::unexpected(json.error());
+  if (!json) return Unexpected(json.error());
   const auto kind = find_word<Kind>(kKinds, json->kind);
   const auto stage = find_word<Stage>(kStages, json->stage);
   if (!kind || (*kind == Kind::stage) != stage.has_value()) return fail("a line says nothing");
@@ -120,7 +120,7 @@ std::string write_probe_config(const std::string& config) {
 
 Result<std::string> read_probe_config(std::string_view line) {
   auto json = from_json<ProbeConfigJson>(line);
-  if (!json) return tl::unexpected(json.error());
+  if (!json) return Unexpected(json.error());
   return std::move(json->config);
 }
 

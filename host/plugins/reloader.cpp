@@ -62,10 +62,10 @@ Result<std::unique_ptr<Reloader>> Reloader::open(Options options, SettingsOf set
                                                  Serving& serving, Services& services,
                                                  const host::Log& log) {
   auto staging = Staging::open(options.state);
-  if (!staging) return tl::unexpected(staging.error());
+  if (!staging) return Unexpected(staging.error());
   std::vector<std::string> remarks;
   auto store = Store::open(options.state, remarks);
-  if (!store) return tl::unexpected(store.error());
+  if (!store) return Unexpected(store.error());
   for (const auto& remark : remarks) log.warning(remark);
   return std::unique_ptr<Reloader>(new Reloader(std::move(options), std::move(settings_of), serving,
                                                 services, log, std::move(*staging),
@@ -138,7 +138,7 @@ void Reloader::take_up(const fs::path& source) {
 
 Status Reloader::deploy(Candidate& candidate) {
   auto staged = stage(candidate.file);
-  if (!staged) return tl::unexpected(staged.error());
+  if (!staged) return Unexpected(staged.error());
   if (!candidate.sha256.empty() && candidate.sha256 != (*staged)->sha256()) {
     return fail(
         fmt::format("{} is not what was kept: its hash is another", candidate.file.string()));
@@ -176,7 +176,7 @@ Result<std::shared_ptr<const Staged>> Reloader::stage(const fs::path& file) {
     std::this_thread::sleep_for(kStagePause);
     copy = staging_.stage(file, ++numbers_);
   }
-  if (!copy) return tl::unexpected(copy.error());
+  if (!copy) return Unexpected(copy.error());
   return std::make_shared<const Staged>(std::move(*copy));
 }
 

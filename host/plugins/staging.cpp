@@ -155,14 +155,14 @@ Staging::Staging(fs::path folder, net::Descriptor lock, net::Descriptor director
 
 Result<Staging> Staging::open(const fs::path& state_dir, std::uint64_t largest) {
   const auto above = open_private_folder(state_dir / "plugins");
-  if (!above) return tl::unexpected(above.error());
+  if (!above) return Unexpected(above.error());
   auto lock = take_lock(above->get(), state_dir);
-  if (!lock) return tl::unexpected(lock.error());
+  if (!lock) return Unexpected(lock.error());
   auto folder = state_dir / "plugins" / "staged";
   auto directory = open_private_folder(folder);
-  if (!directory) return tl::unexpected(directory.error());
+  if (!directory) return Unexpected(directory.error());
   if (auto status = check_executable(directory->get(), folder); !status) {
-    return tl::unexpected(status.error());
+    return Unexpected(status.error());
   }
   const auto cleared = each_entry(directory->get(), [&](const std::string& name) {
     unlinkat(directory->get(), name.c_str(), 0);
@@ -183,7 +183,7 @@ Result<Staged> Staging::stage(const fs::path& source, std::uint64_t generation) 
   Part part(directory_.get(), fmt::format(".{}.part", generation));
   if (part.get() < 0) return fail(fmt::format("{} cannot be written: {}", folder_.string(), why()));
   const auto hash = copy(from.get(), part, size, largest_);
-  if (!hash) return tl::unexpected(hash.error());
+  if (!hash) return Unexpected(hash.error());
   struct stat after{};
   if (fstat(from.get(), &after) != 0 || !same(before, after)) return fail(kChanging);
   const auto name = fmt::format("{}-{}.so", *hash, generation);

@@ -55,7 +55,7 @@ Result<net::Descriptor> open_private_folder(const std::filesystem::path& folder)
   net::Descriptor opened(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!opened) return fail(fmt::format("{} cannot be opened: {}", folder.string(), why()));
   if (auto status = check_private(opened.get(), folder); !status) {
-    return tl::unexpected(status.error());
+    return Unexpected(status.error());
   }
   return opened;
 }

@@ -85,7 +85,7 @@ std::string boot_id() {
 template <class Json>
 Status write_json(int folder, const std::string& name, const Json& json) {
   auto text = to_json(json);
-  if (!text) return tl::unexpected(text.error());
+  if (!text) return Unexpected(text.error());
   return write_atomically(folder, name, *text + "\n");
 }
 
@@ -97,7 +97,7 @@ std::vector<Json> read_all(int folder, const std::string& shown,
   const auto listed = each_entry(folder, [&](const std::string& name) {
     if (!name.ends_with(".json")) return;
     const auto text = read_small(folder, name, kLongestFile);
-    auto json = text ? from_json<Json>(*text) : Result<Json>(tl::unexpected(text.error()));
+    auto json = text ? from_json<Json>(*text) : Result<Json>(Unexpected(text.error()));
     if (json && is_hash(json->sha256) && name == json->sha256 + ".json") {
       found.push_back(std::move(*json));
       return;
@@ -161,7 +161,7 @@ Result<Store> Store::open(const fs::path& state_dir, std::vector<std::string>& r
   for (const auto& [folder, path] : {std::pair{&folders.own, folders.path},
                                      std::pair{&folders.quarantine, folders.path / "quarantine"}}) {
     auto opened = open_private_folder(path);
-    if (!opened) return tl::unexpected(opened.error());
+    if (!opened) return Unexpected(opened.error());
     *folder = std::move(*opened);
   }
   Store store(std::move(folders));
@@ -186,7 +186,7 @@ void Store::judge_start(std::vector<std::string>& remarks) {
   if (faccessat(folders_.own.get(), kStarting, F_OK, AT_SYMLINK_NOFOLLOW) != 0) return;
   const auto text = read_small(folders_.own.get(), kStarting, kLongestFile);
   const auto json =
-      text ? from_json<StartingJson>(*text) : Result<StartingJson>(tl::unexpected(text.error()));
+      text ? from_json<StartingJson>(*text) : Result<StartingJson>(Unexpected(text.error()));
   if (!json || !is_hash(json->sha256)) {
     remarks.push_back(fmt::format("{} is not used: {}", (folders_.path / kStarting).string(),
                                   json ? "it names no hash" : json.error().message));
@@ -256,10 +256,10 @@ Status Store::keep_good(const std::string& plugin, const std::string& version,
   auto kept = good(plugin);
   const std::lock_guard lock(*mutex_);
   if (auto above = open_private_folder(folders_.path / "good"); !above) {
-    return tl::unexpected(above.error());
+    return Unexpected(above.error());
   }
   const auto folder = open_private_folder(folders_.path / "good" / plugin);
-  if (!folder) return tl::unexpected(folder.error());
+  if (!folder) return Unexpected(folder.error());
   if (auto status = link_or_copy(staged, folder->get(), sha256 + ".so"); !status) {
     return fail(fmt::format("{}.so cannot be kept: {}", sha256, status.error().message));
   }

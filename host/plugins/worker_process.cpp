@@ -33,7 +33,7 @@ Status WorkerProcess::spawn(const std::filesystem::path& program, unsigned lanes
   std::vector<net::Descriptor> theirs;
   for (unsigned i = 0; i <= lanes; ++i) {  // control first
     auto ends = Lane::pair();
-    if (!ends) return tl::unexpected(ends.error());
+    if (!ends) return Unexpected(ends.error());
     options.descriptors.emplace_back(ends->second.get(), kControlDescriptor + static_cast<int>(i));
     theirs.push_back(std::move(ends->second));
     if (i == 0) {
@@ -44,7 +44,7 @@ Status WorkerProcess::spawn(const std::filesystem::path& program, unsigned lanes
   }
   static_assert(kFirstLaneDescriptor == kControlDescriptor + 1);
   auto child = Child::spawn(options);
-  if (!child) return tl::unexpected(child.error());
+  if (!child) return Unexpected(child.error());
   child_ = std::move(*child);
   pid_ = child_.pid();
   return {};
@@ -124,8 +124,7 @@ std::optional<Message> WorkerProcess::exchange(Track& track, Kind awaited) {
     }
     auto message = track.copy.read(parcel, max_answer_);
     if (message && message->kind == awaited) return *message;
-    const auto status =
-        message ? act(*message, out_of_place) : Status(tl::unexpected(message.error()));
+    const auto status = message ? act(*message, out_of_place) : Status(Unexpected(message.error()));
     if (status) continue;
     condemn(status.error().message);
     return std::nullopt;
@@ -159,7 +158,7 @@ bool WorkerProcess::hear_some(const Hear& hear) {
         return false;
     }
     auto message = control_copy_.read(parcel, max_answer_);
-    const auto status = message ? act(*message, hear) : Status(tl::unexpected(message.error()));
+    const auto status = message ? act(*message, hear) : Status(Unexpected(message.error()));
     if (status) continue;
     condemn(status.error().message);
     return false;
@@ -175,7 +174,7 @@ Status WorkerProcess::act(const Message& message, const Hear& hear) {
     case Kind::count:
     case Kind::observe: {
       const auto heard = note_of(message);
-      if (!heard) return tl::unexpected(heard.error());
+      if (!heard) return Unexpected(heard.error());
       note(message, *heard);
       return {};
     }
@@ -200,7 +199,7 @@ void WorkerProcess::note(const Message& message, const Note& heard) {
 
 Status WorkerProcess::deliver(const Message& message) {
   const auto answer = answer_of(message);
-  if (!answer) return tl::unexpected(answer.error());
+  if (!answer) return Unexpected(answer.error());
   if (!take(answer->id)) {
     if (over_) return {};  // it has been answered in its stead
     return fail("it answered a request that it does not have");

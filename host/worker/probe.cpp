@@ -170,7 +170,7 @@ class Trial {
   Status live(const std::string& config) {
     channel_.say(Stage::load);
     auto opened = Instance::open(file_);
-    if (!opened) return tl::unexpected(opened.error());
+    if (!opened) return Unexpected(opened.error());
     instance_ = std::move(*opened);
     if (instance_->name() != name_) {
       return fail(fmt::format("it has two names: \"{}\" in its entry, \"{}\" in its note",

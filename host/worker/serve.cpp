@@ -283,7 +283,7 @@ Status Worker::begin(const Held& held) {
 
 Status Worker::open(const plugins::Setup& setup) {
   auto instance = Instance::open(setup.file);
-  if (!instance) return tl::unexpected(instance.error());
+  if (!instance) return Unexpected(instance.error());
   instance_ = std::move(*instance);
   control_.send({Kind::opened, {}, {instance_->name(), instance_->version()}});
   if (auto status = instance_->create(host_, std::string(setup.config)); !status) return status;

@@ -56,11 +56,11 @@ class ShrinkLater {
   Context& context_;
 };
 
-tl::unexpected<Error> no_zstd(std::string_view reason) {
+Unexpected<Error> no_zstd(std::string_view reason) {
   return fail(fmt::format("the body is not what zstd writes: {}", reason), Code::invalid_body);
 }
 
-tl::unexpected<Error> over_budget(std::size_t budget) {
+Unexpected<Error> over_budget(std::size_t budget) {
   return fail(fmt::format("the body decompresses to more than {} bytes", budget), Code::too_large);
 }
 
@@ -255,7 +255,7 @@ Result<std::string> decompress(std::string_view frames, const DecompressionLimit
   bool any = false;
   while (!frames.empty() || !any) {
     const auto frame = read_header(frames, max_window_log);
-    if (!frame) return tl::unexpected(frame.error());
+    if (!frame) return Unexpected(frame.error());
     if (frame->skip > 0) {
       frames.remove_prefix(frame->skip);
       continue;
@@ -263,7 +263,7 @@ Result<std::string> decompress(std::string_view frames, const DecompressionLimit
     ZSTD_DCtx_reset(context.get(), ZSTD_reset_session_and_parameters);
     ZSTD_DCtx_setParameter(context.get(), ZSTD_d_windowLogMax, max_window_log);
     if (auto done = decode_frame(context.get(), *frame, max_output, frames, output); !done) {
-      return tl::unexpected(std::move(done).error());
+      return Unexpected(std::move(done).error());
     }
     any = true;
   }

@@ -21,7 +21,7 @@ constexpr std::string_view kWrapBegin = "<Bytes>";
 constexpr std::size_t kLongestUuid = 64;
 constexpr std::string_view kLegacyBegin = "I solemnly swear that I am up to some good. Hotkey: ";
 
-tl::unexpected<Error> malformed(std::string_view field, std::string_view expected) {
+Unexpected<Error> malformed(std::string_view field, std::string_view expected) {
   return fail(fmt::format("the dojo/1 message's {} is wrong: it has to be {}", field, expected),
               Code::malformed);
 }
@@ -87,7 +87,7 @@ bool looks_like_epistula(std::string_view text) {
          });
 }
 
-tl::unexpected<Error> malformed_header(std::string_view header, std::string_view expected) {
+Unexpected<Error> malformed_header(std::string_view header, std::string_view expected) {
   return fail(fmt::format("{}: it has to be {}", header, expected), Code::malformed);
 }
 

@@ -85,9 +85,9 @@ Result<Keypair> Keypair::from_private_key_hex(std::string_view hex) {
 
 Result<Keypair> Keypair::from_mnemonic(std::string_view phrase, std::string_view password,
                                        Scheme scheme) {
-  return seed_from_mnemonic(phrase, password).map([&](const Wiped<32>& seed) {
-    return from_seed(seed.span(), scheme);
-  });
+  const auto seed = seed_from_mnemonic(phrase, password);
+  if (!seed) return Unexpected(seed.error());
+  return from_seed(seed->span(), scheme);
 }
 
 Scheme Keypair::scheme() const {

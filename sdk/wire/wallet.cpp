@@ -32,7 +32,7 @@ std::string reason(int error) {
   return std::generic_category().message(error);
 }
 
-tl::unexpected<Error> refuse(const fs::path& file, std::string_view what) {
+Unexpected<Error> refuse(const fs::path& file, std::string_view what) {
   return fail(fmt::format("wallet {}: {}", file.string(), what));
 }
 
@@ -307,16 +307,16 @@ Status write_new_file(const fs::path& file, std::string_view text) {
 
 Result<Wallet> load_wallet(const fs::path& file) {
   const auto path = expand_home(file);
-  if (!path) return tl::unexpected(path.error());
+  if (!path) return Unexpected(path.error());
   auto content = read_file(*path);
-  if (!content) return tl::unexpected(content.error());
+  if (!content) return Unexpected(content.error());
   if (const auto form = encryption_of(content->text.view())) {
     return refuse(*path, fmt::format("is encrypted ({}); hotkeys that a service uses have to be "
                                      "unencrypted: decrypt it with bittensor-wallet, mode 0600",
                                      *form));
   }
   const auto fields = parse_fields(*path, content->text);
-  if (!fields) return tl::unexpected(fields.error());
+  if (!fields) return Unexpected(fields.error());
   const auto keypair = keypair_of(*fields);
   if (!keypair) return refuse(*path, keypair.error().message);
   if (!agrees(*fields, *keypair)) {
@@ -337,17 +337,17 @@ Result<Wallet> load_wallet(const fs::path& file) {
 Result<Wallet> create_wallet(const fs::path& file, std::string mnemonic) {
   SecretText phrase(std::move(mnemonic));
   const auto path = expand_home(file);
-  if (!path) return tl::unexpected(path.error());
+  if (!path) return Unexpected(path.error());
   if (::access(path->c_str(), F_OK) == 0) {
     return refuse(*path, "exists already; keys are never overwritten");
   }
   if (phrase.view().empty()) phrase.text() = generate_mnemonic();
   const auto seed = seed_from_mnemonic(phrase.view(), {});
-  if (!seed) return tl::unexpected(seed.error());
+  if (!seed) return Unexpected(seed.error());
   Keypair keypair = Keypair::from_seed(seed->span());
   const SecretText text = format_fields(keypair, phrase.view(), *seed);
   if (auto written = write_new_file(*path, text.view()); !written) {
-    return tl::unexpected(std::move(written).error());
+    return Unexpected(std::move(written).error());
   }
   return Wallet{std::move(keypair), {}};
 }

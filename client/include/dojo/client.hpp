@@ -142,7 +142,7 @@ class Client {
     using Body = detail::AnswerOf<Answer, Request>;
     if (on_own_thread()) return refuse_to_wait_for<Body>(urls.size());
     auto batch = batch_send_async<Answer>(urls, models, options);
-    if (!batch) return tl::unexpected(std::move(batch.error()));
+    if (!batch) return Unexpected(std::move(batch.error()));
     return batch->get();
   }
 
@@ -151,7 +151,7 @@ class Client {
       const std::vector<std::string>& urls, const std::vector<Request>& models,
       const BatchOptions<detail::AnswerOf<Answer, Request>>& options = {}) {
     if (auto same = same_length(urls.size(), models.size()); !same) {
-      return tl::unexpected(std::move(same.error()));
+      return Unexpected(std::move(same.error()));
     }
     return submit_batch(urls, options,
                         [&](std::size_t i) { return encode(models[i], options.send); });
@@ -176,7 +176,7 @@ class Client {
   template <Model Request>
   Encoded encode(const Request& model, const SendOptions& options) const {
     auto json = to_json(model);
-    if (!json) return tl::unexpected(std::move(json.error()));
+    if (!json) return Unexpected(std::move(json.error()));
     return encode_json(model_name<Request>(), std::move(*json), options);
   }
 

@@ -755,7 +755,7 @@ Result<T> from_padded_json(std::string_view json) {
         }
         return detail::Json<T>::read_object(object, *model, 1, fault);
       });
-  if (!status) return tl::unexpected(status.error());
+  if (!status) return Unexpected(status.error());
   return model;
 }
 

@@ -6,9 +6,8 @@
 #include <string_view>
 #include <utility>
 
-#include <tl/expected.hpp>
-
 #include <dojo/code.hpp>
+#include <dojo/expected.hpp>
 
 namespace dojo {
 
@@ -20,15 +19,15 @@ struct Error {
 
 /// A T, or the reason why there is none.
 template <class T>
-using Result = tl::expected<T, Error>;
+using Result = Expected<T, Error>;
 
 /// Nothing, or the reason why it failed.
 using Status = Result<void>;
 
 /// `return fail("…");` in a function that returns a Result. @param code the protocol's word,
 /// `internal` where the failure is not about a request.
-inline tl::unexpected<Error> fail(std::string message, Code code = Code::internal) {
-  return tl::unexpected<Error>(Error{code, std::move(message)});
+inline Unexpected<Error> fail(std::string message, Code code = Code::internal) {
+  return Unexpected<Error>(Error{code, std::move(message)});
 }
 
 }  // namespace dojo

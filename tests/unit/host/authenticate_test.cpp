@@ -48,14 +48,14 @@ class AuthenticatorTest : public testing::Test {
     return test::statement(self, "/Answers", "body", now);
   }
   /// All steps in their order.
-  tl::expected<Caller, Refusal> check(const test::SignedHead& head,
-                                      std::optional<std::string_view> body = {}) {
+  Expected<Caller, Refusal> check(const test::SignedHead& head,
+                                  std::optional<std::string_view> body = {}) {
     auto claim = auth->read(head.head());
-    if (!claim) return tl::unexpected(claim.error());
-    if (auto refusal = auth->look_at(*claim, head.head())) return tl::unexpected(*refusal);
-    if (auto refusal = auth->prove(*claim)) return tl::unexpected(*refusal);
+    if (!claim) return Unexpected(claim.error());
+    if (auto refusal = auth->look_at(*claim, head.head())) return Unexpected(*refusal);
+    if (auto refusal = auth->prove(*claim)) return Unexpected(*refusal);
     if (body) {
-      if (auto refusal = auth->prove_body(*claim, *body)) return tl::unexpected(*refusal);
+      if (auto refusal = auth->prove_body(*claim, *body)) return Unexpected(*refusal);
     }
     return claim->caller;
   }

@@ -51,7 +51,7 @@ class Receiver {
     if (address) {
       key_ = address->key;
     } else {
-      key_ = tl::unexpected(std::move(address.error()));
+      key_ = Unexpected(std::move(address.error()));
     }
   }
   [[nodiscard]] const Result<wire::PublicKey>& key() const { return key_; }
