@@ -96,10 +96,10 @@ TEST_F(ReplayJournalTest, LeavesTheOldOneUntilItIsPublished) {
 TEST_F(ReplayJournalTest, IsPrunedFromItsOldEndABatchAtATime) {
   auto journal = begin(1'000);
   append(*journal, 0, 1'000);
-  EXPECT_EQ(journal->prune_to(100, 500), true);
+  EXPECT_TRUE(journal->prune_to(100, 500).value());
   EXPECT_EQ(journal->size(), 500u);
-  EXPECT_EQ(journal->prune_to(100, 500), false);
-  EXPECT_EQ(journal->prune_to(100, 500), false);
+  EXPECT_FALSE(journal->prune_to(100, 500).value());
+  EXPECT_FALSE(journal->prune_to(100, 500).value());
   EXPECT_EQ(journal->evicted(), 0u);
   journal.reset();
   EXPECT_EQ(numbers_in(file), from_to(900, 1'000));
