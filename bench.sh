@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 
-etc/setup.sh
+etc/setup.sh test
 mkdir -p build
 cmake --preset release >build/bench.log
 cmake --build --preset release --target all bench_wire bench_model bench_access bench_quota bench_replay bench_executor >>build/bench.log || { cat build/bench.log >&2; exit 1; }

@@ -1,18 +1,25 @@
 #!/usr/bin/env bash
-# Installs what building and testing need on Debian 12, if anything of it is missing. Safe to run again and again.
+# Installs what is missing of Debian 12's packages. Safe to run again and again.
+#   etc/setup.sh run     what building and running need
+#   etc/setup.sh test    that, and what tests, lint and benchmarks need (the default)
 set -euo pipefail
 
-packages=(
-  # building
+run=(
   g++ cmake ninja-build ccache pkg-config
   libpistache-dev libboost-dev libzstd-dev libsodium-dev libsimdjson-dev rapidjson-dev libssl-dev
   libcurl4-openssl-dev libtomlplusplus-dev libcli11-dev libspdlog-dev libfmt-dev
   libelf-dev libseccomp-dev prometheus-cpp-dev
   liblmdb-dev
-  # testing
-  libgtest-dev libgmock-dev libbenchmark-dev clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev
-  python3-venv zstd curl wrk slowhttptest
 )
+test=(
+  libgtest-dev libgmock-dev libbenchmark-dev clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev
+  python3-venv zstd curl
+)
+case "${1:-test}" in
+  run) packages=("${run[@]}") ;;
+  test) packages=("${run[@]}" "${test[@]}") ;;
+  *) echo "usage: etc/setup.sh [run|test]" >&2; exit 2 ;;
+esac
 
 installed=$(dpkg-query -W -f '${db:Status-Abbrev} ${binary:Package}\n' 2>/dev/null | sed -n 's/^ii *//p' | sed 's/:.*//')
 missing=()
