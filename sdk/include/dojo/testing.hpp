@@ -5,15 +5,19 @@
 //   auto answer = host.call("Greet", R"({"name":"Ada"})");
 //   assert(answer.status == 200 && answer.body == R"({"text":"Hi, Ada!"})");
 //
-// Signatures, compression, and limits on numbers and sizes are dojo-host's, and not looked at here.
+// It refuses of a plugin what dojo-host refuses: its tables, names and routes, its answers' status
+// and JSON, its metrics' names and values. Signatures, compression, and limits on sizes and on what
+// waits are dojo-host's, and not looked at here.
 #pragma once
 
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cmath>
 #include <condition_variable>
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -37,15 +41,17 @@ struct Caller {
   std::string dialect = "dojo/1";
   std::string peer = "127.0.0.1";
   std::string request_id = "test";
-  std::chrono::milliseconds deadline{10'000};
+  std::optional<std::chrono::milliseconds> deadline{};  ///< nothing: the route's own, or 10 s
   bool gone = false;  ///< Context::cancelled() is true from the beginning
 };
 
-/// What a caller of dojo-host would be answered.
+/// What a caller of dojo-host would be answered, but for 500.
 struct Answer {
-  int status = 0;          ///< 504: there was none before the deadline
+  /// 504: there was none before the deadline. 500: the handler failed, of which a caller of
+  /// dojo-host is told 200 with an error.
+  int status = 0;
   std::string body{};      ///< JSON
-  std::string error{};     ///< for 500 the reason, which dojo-host only tells its log
+  std::string error{};     ///< for 500 the reason, which dojo-host tells its log alone
   std::string metadata{};  ///< JSON
   int priority = 0;        ///< what the route's hook said of the request
 
@@ -62,27 +68,33 @@ struct Answer {
 /// test from one.
 class Host {
  public:
-  /// Creates the plugin, hands `state` over if there is one, and starts it.
-  /// @param config [plugins.<name>], as JSON @param state what save() of another Host returned
-  /// @throws std::runtime_error with the plugin's reason
+  /// Creates the plugin, hands `state` over if there is one, starts it, and asks its health.
+  /// @param config [plugins.<name>], as a JSON object @param state what save() of another Host
+  /// returned
+  /// @throws std::runtime_error with the plugin's reason, or with what dojo-host would refuse
   explicit Host(const dojo_plugin_entry_v1& entry, std::string_view config = "{}",
                 const std::optional<std::string>& state = std::nullopt) {
+    if (const auto fault = fault_of_object(config)) throw std::runtime_error("config: " + *fault);
+    check_entry(entry);
     fill_tables();
     must("create",
          [&](dojo_error* error) { return entry.create(&host_, span(config), &plugin_, error); });
+    check_table();
+    bool started = false;
     try {
+      check_routes();
       if (state) restore(*state);
       must("start", [&](dojo_error* error) { return plugin_->start(plugin_->self, error); });
+      started = true;
+      if (const auto well = health(); !well) {
+        throw std::runtime_error("health check: " + well.error().message);
+      }
     } catch (...) {
-      plugin_->destroy(plugin_->self);
+      end(started);
       throw;
     }
   }
-  ~Host() {
-    plugin_->stop(plugin_->self);
-    for (const auto& job : take_jobs()) job.run(job.data, 1);
-    plugin_->destroy(plugin_->self);
-  }
+  ~Host() { end(true); }
   Host(const Host&) = delete;
   Host& operator=(const Host&) = delete;
 
@@ -91,7 +103,11 @@ class Host {
   /// @param body JSON, or not, as a test likes it
   Answer call(std::string_view route, std::string_view body, Caller caller = {}) {
     const auto index = find(route);
-    if (!index) return {.status = 404, .error = "no route " + std::string(route)};
+    if (!index) {
+      return {
+          .status = 404, .body = "{}", .error = "no route " + std::string(route), .metadata = "{}"};
+    }
+    if (!caller.deadline) caller.deadline = deadline_of(*index);
     auto& asked = open(*index, body, std::move(caller));
     const auto [refused, priority] = ask_hooks(*index, asked.request);
     if (refused) {
@@ -105,10 +121,12 @@ class Host {
       by_id_[id] = &asked;
     }
     const auto handed = asked.request;  // ends with the call, as the ABI has it
-    if (plugin_->handle(plugin_->self, &handed) != DOJO_OK) {
+    const auto taken = kept([&] { return plugin_->handle(plugin_->self, &handed); });
+    if (taken != DOJO_OK) {
       const std::lock_guard lock(mutex_);
-      by_id_.erase(id);
-      return {.status = 500, .error = "handle() did not take the request", .priority = priority};
+      if (by_id_.erase(id) != 0) {  // else it has been answered all the same
+        asked.answer = failed("handle returned " + std::to_string(taken));
+      }
     }
     auto answer = wait(asked);
     answer.priority = priority;
@@ -126,7 +144,7 @@ class Host {
   /// @throws std::runtime_error with the plugin's reason
   std::optional<std::string> save() {
     const auto* const table = extension<dojo_state_v1>(DOJO_EXT_STATE);
-    if (table == nullptr) return std::nullopt;
+    if (table == nullptr || table->save == nullptr) return std::nullopt;
     std::string state;
     const auto write = [](void* context, dojo_span bytes) {
       static_cast<std::string*>(context)->append(view(bytes));
@@ -140,19 +158,20 @@ class Host {
   /// dojo.health/1; good if the plugin has none.
   Status health() {
     const auto* const table = extension<dojo_health_v1>(DOJO_EXT_HEALTH);
-    return table == nullptr
+    return table == nullptr || table->check == nullptr
                ? Status()
                : checked([&](dojo_error* error) { return table->check(plugin_->self, error); });
   }
   /// dojo.selftest/1; good if the plugin has none.
   Status selftest() {
     const auto* const table = extension<dojo_selftest_v1>(DOJO_EXT_SELFTEST);
-    return table == nullptr
+    return table == nullptr || table->run == nullptr
                ? Status()
                : checked([&](dojo_error* error) { return table->run(plugin_->self, error); });
   }
 
-  /// What the plugin has logged, and counted or observed under a name.
+  /// What the plugin has logged, and counted or observed under a name; without what dojo-host
+  /// drops.
   [[nodiscard]] std::vector<std::string> lines() {
     const std::lock_guard lock(mutex_);
     return lines_;
@@ -192,6 +211,7 @@ class Host {
   void fill_tables() {
     executor_.struct_size = sizeof executor_;
     executor_.post = [](void* self, void (*run)(void*, std::int32_t), void* data) -> std::int32_t {
+      if (run == nullptr) return DOJO_INVALID;
       const std::lock_guard lock(of(self).mutex_);
       of(self).jobs_.push_back({run, data});
       of(self).news_.notify_all();
@@ -209,6 +229,7 @@ class Host {
       return code;
     };
     host_.cancelled = [](void* self, dojo_request_id id) -> std::int32_t {
+      if (id == 0) return 0;
       const std::lock_guard lock(of(self).mutex_);
       const auto found = of(self).by_id_.find(id);
       if (found == of(self).by_id_.end()) return 1;
@@ -222,16 +243,23 @@ class Host {
     };
     host_.count = [](void* self, dojo_span name, double amount) {
       const std::lock_guard lock(of(self).mutex_);
+      if (amount < 0 || !of(self).takes_metric(view(name), amount, Metric::counter)) return;
       of(self).counters_[std::string(view(name))] += amount;
     };
     host_.observe = [](void* self, dojo_span name, double value) {
       const std::lock_guard lock(of(self).mutex_);
+      if (!of(self).takes_metric(view(name), value, Metric::histogram)) return;
       of(self).histograms_[std::string(view(name))].push_back(value);
     };
     host_.extension = [](void* self, const char* name) -> const void* {
       return std::string_view(name) == DOJO_EXT_EXECUTOR ? &of(self).executor_ : nullptr;
     };
   }
+
+  enum class Metric { counter, histogram };
+  static constexpr std::size_t kMostMetrics = 64;
+  static constexpr int kPriorities = 1000;  // to either side of 0
+  static constexpr std::chrono::milliseconds kDeadline{10'000};
 
   std::int32_t complete(dojo_request_id id, const dojo_response* response) {
     const std::lock_guard lock(mutex_);
@@ -244,32 +272,148 @@ class Host {
       asked.answer = late();
       return DOJO_STALE;
     }
-    asked.answer = answer_of(response);
-    return asked.answer->status == 500 && response == nullptr ? DOJO_INVALID : DOJO_OK;
+    if (const auto fault = fault_of(response)) {
+      asked.answer = failed(*fault);
+      return DOJO_INVALID;
+    }
+    asked.answer = answer_of(*response);
+    return DOJO_OK;
   }
-  static Answer late() { return {.status = 504, .error = "no answer before the deadline"}; }
-  static Answer answer_of(const dojo_response* response) {
-    if (response == nullptr) return {.status = 500, .error = "there is no response"};
-    Answer answer{.status = static_cast<int>(response->status),
-                  .body = std::string(view(response->body)),
-                  .error = std::string(view(response->error)),
-                  .metadata = std::string(view(response->metadata))};
-    if (response->status == DOJO_STATUS_FAILED) answer.status = 500;
-    if (response->status == DOJO_STATUS_INVALID_BODY) answer.status = 400;
-    if (answer.body.empty()) answer.body = "{}";
-    if (answer.metadata.empty()) answer.metadata = "{}";
-    return answer;
+  static Answer late() {
+    return {
+        .status = 504, .body = "{}", .error = "no answer before the deadline", .metadata = "{}"};
+  }
+  static Answer failed(std::string reason) {
+    return {.status = 500, .body = "{}", .error = std::move(reason), .metadata = "{}"};
+  }
+  /// Why a response cannot be sent, if so.
+  static std::optional<std::string> fault_of(const dojo_response* response) {
+    if (response == nullptr || response->struct_size < sizeof *response) {
+      return "it answered with no response";
+    }
+    const auto status = response->status;
+    if (status != 200 && status != DOJO_STATUS_FAILED && status != DOJO_STATUS_INVALID_BODY &&
+        (status < 400 || status > 599)) {
+      return "it answered with status " + std::to_string(status);
+    }
+    for (const auto& [what, text] :
+         {std::pair{"body", view(response->body)}, {"metadata", view(response->metadata)}}) {
+      if (text.empty()) continue;
+      if (const auto fault = fault_of_object(text)) {
+        return "the " + std::string(what) + " it answered with is " + *fault;
+      }
+    }
+    return std::nullopt;
+  }
+  /// Why a text is no JSON object, if so.
+  static std::optional<std::string> fault_of_object(std::string_view text) {
+    if (const auto status = check_json(text); !status) return status.error().message;
+    if (text[text.find_first_not_of(" \t\r\n")] != '{') return "no JSON object";
+    return std::nullopt;
+  }
+  /// An error's body goes nowhere, nor do the metadata of a failure.
+  static Answer answer_of(const dojo_response& response) {
+    const auto or_empty = [](dojo_span text) {
+      return text.size == 0 ? std::string("{}") : std::string(view(text));
+    };
+    std::string error(view(response.error));
+    if (response.status == 200) {
+      return {
+          .status = 200, .body = or_empty(response.body), .metadata = or_empty(response.metadata)};
+    }
+    if (response.status == DOJO_STATUS_FAILED) return failed(std::move(error));
+    if (response.status == DOJO_STATUS_INVALID_BODY) {
+      return {.status = 400, .body = "{}", .error = std::move(error), .metadata = "{}"};
+    }
+    return {.status = static_cast<int>(response.status),
+            .body = "{}",
+            .error = std::move(error),
+            .metadata = or_empty(response.metadata)};
+  }
+
+  static bool is_name(std::string_view text, std::string_view punctuation, std::size_t longest) {
+    return !text.empty() && text.size() <= longest && std::ranges::all_of(text, [&](char c) {
+      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+             punctuation.find(c) != std::string_view::npos;
+    });
+  }
+  static std::string_view text_of(const char* text) { return text == nullptr ? "" : text; }
+  [[noreturn]] static void refuse(const std::string& why) { throw std::runtime_error(why); }
+
+  static void check_entry(const dojo_plugin_entry_v1& entry) {
+    if (entry.struct_size < sizeof entry || entry.create == nullptr) {
+      refuse("its entry is too short or has no create()");
+    }
+    if (entry.abi_major != DOJO_ABI_MAJOR) {
+      refuse("it was built for plugin ABI " + std::to_string(entry.abi_major) + ", not " +
+             std::to_string(DOJO_ABI_MAJOR));
+    }
+    if (!is_name(text_of(entry.name), "_-", 64)) {
+      refuse("its name \"" + std::string(text_of(entry.name)) +
+             "\" is not 1 to 64 letters, digits, '_' or '-'");
+    }
+  }
+  void check_table() const {
+    const auto* const made = plugin_;
+    if (made == nullptr || made->struct_size < sizeof *made || made->start == nullptr ||
+        made->handle == nullptr || made->stop == nullptr || made->destroy == nullptr) {
+      refuse("create gave back a table that is too short or has holes");
+    }
+  }
+  void check_routes() const {
+    if (plugin_->route_count == 0 || plugin_->routes == nullptr) refuse("it serves no routes");
+    for (std::uint32_t i = 0; i < plugin_->route_count; ++i) {
+      const auto& one = route(i);
+      if (one.struct_size < sizeof one || one.struct_size != plugin_->routes->struct_size) {
+        refuse("its route table is too short");
+      }
+      const auto name = text_of(one.name);
+      const std::string where = "route " + std::string(name);
+      if (!is_name(name, "_-.", 128) || name.find_first_not_of('.') == std::string_view::npos) {
+        refuse(where + ": a name is 1 to 128 letters, digits, '_', '-' or '.'");
+      }
+      if (find(name) != i) refuse(where + ": it declares this route twice");
+      for (const auto* schema : {one.request_schema, one.response_schema}) {
+        if (text_of(schema).empty()) continue;
+        if (const auto status = check_json(schema); !status) {
+          refuse(where + ": a schema of it is " + status.error().message);
+        }
+      }
+    }
+  }
+  void end(bool started) {
+    if (started) {
+      (void)kept([&] { return plugin_->stop(plugin_->self), DOJO_OK; });
+      for (const auto& job : take_jobs()) job.run(job.data, 1);
+    }
+    (void)kept([&] { return plugin_->destroy(plugin_->self), DOJO_OK; });
+  }
+
+  /// [mutex_] Whether dojo-host would take it; what it would not, it drops.
+  bool takes_metric(std::string_view name, double value, Metric kind) {
+    if (!std::isfinite(value) || !is_name(name, "_", 64)) return false;
+    const auto known = metrics_.find(name);
+    if (known != metrics_.end()) return known->second == kind;
+    if (metrics_.size() == kMostMetrics) return false;
+    metrics_.emplace(name, kind);
+    return true;
   }
 
   [[nodiscard]] std::optional<std::uint32_t> find(std::string_view name) const {
     for (std::uint32_t i = 0; i < plugin_->route_count; ++i) {
-      if (route(i).name == name) return i;
+      if (text_of(route(i).name) == name) return i;
     }
     return std::nullopt;
   }
   [[nodiscard]] const dojo_route& route(std::uint32_t index) const {
     const auto* const first = reinterpret_cast<const char*>(plugin_->routes);
     return *reinterpret_cast<const dojo_route*>(first + index * plugin_->routes->struct_size);
+  }
+
+  [[nodiscard]] std::chrono::milliseconds deadline_of(std::uint32_t index) const {
+    constexpr std::uint64_t kLongest = 24ull * 60 * 60 * 1000;
+    const auto own = route(index).deadline_ms;
+    return own == 0 ? kDeadline : std::chrono::milliseconds(std::min(own, kLongest));
   }
 
   /// A request that lives as long as this Host: a plugin may answer one long after its deadline.
@@ -286,7 +430,8 @@ class Host {
     asked.request.peer = span(asked.caller.peer);
     asked.request.trace = span(asked.caller.request_id);
     asked.request.deadline_ns =
-        now() + static_cast<std::uint64_t>(std::chrono::nanoseconds(asked.caller.deadline).count());
+        now() +
+        static_cast<std::uint64_t>(std::chrono::nanoseconds(*asked.caller.deadline).count());
     return asked;
   }
   void close(const Asked& asked) {
@@ -296,19 +441,24 @@ class Host {
   std::pair<std::optional<Answer>, int> ask_hooks(std::uint32_t index,
                                                   const dojo_request& request) {
     const auto& asked = route(index);
-    for (const auto& [hook, status, prefix] :
-         {std::tuple{asked.blacklist, 200, "Blacklisted: "}, std::tuple{asked.verify, 403, ""}}) {
+    for (const auto& [hook, status, prefix] : {std::tuple{asked.blacklist, 200, "Blacklisted: "},
+                                               std::tuple{asked.verify, 403, "Forbidden: "}}) {
       if (hook == nullptr) continue;
       const auto [code, reason] =
           told([&](dojo_error* error) { return hook(plugin_->self, &request, error); });
-      if (code == DOJO_REFUSED) return {Answer{.status = status, .error = prefix + reason}, 0};
-      if (code != DOJO_OK) return {Answer{.status = 500, .error = reason}, 0};
+      if (code == DOJO_REFUSED) {
+        return {Answer{.status = status, .body = "{}", .error = prefix + reason, .metadata = "{}"},
+                0};
+      }
+      if (code != DOJO_OK) return {failed(reason), 0};
     }
-    return {std::nullopt, asked.priority == nullptr ? 0 : asked.priority(plugin_->self, &request)};
+    if (asked.priority == nullptr) return {std::nullopt, 0};
+    const auto priority = asked.priority(plugin_->self, &request);
+    return {std::nullopt, std::clamp(priority, -kPriorities, kPriorities)};
   }
 
   Answer wait(Asked& asked) {
-    const auto until = std::chrono::steady_clock::now() + asked.caller.deadline;
+    const auto until = std::chrono::steady_clock::now() + *asked.caller.deadline;
     std::unique_lock lock(mutex_);
     for (;;) {
       news_.wait_until(lock, until, [&] { return asked.answer || !jobs_.empty(); });
@@ -332,11 +482,20 @@ class Host {
     return std::exchange(jobs_, {});
   }
 
+  /// What a call of the plugin returns; an exception, which none may let out, is a failure.
+  template <class Call>
+  static std::int32_t kept(Call call) {
+    try {
+      return call();
+    } catch (...) {
+      return DOJO_FAILED;
+    }
+  }
   template <class Call>
   static std::pair<std::int32_t, std::string> told(Call call) {
     std::array<char, 4096> text{};
     dojo_error error{text.data(), text.size(), 0};
-    const auto code = call(&error);
+    const auto code = kept([&] { return call(&error); });
     return {code, std::string(text.data(), std::min(error.size, text.size()))};
   }
   template <class Call>
@@ -353,11 +512,12 @@ class Host {
   template <class Table>
   [[nodiscard]] const Table* extension(const char* name) const {
     if (plugin_->extension == nullptr) return nullptr;
-    return static_cast<const Table*>(plugin_->extension(plugin_->self, name));
+    const auto* const table = static_cast<const Table*>(plugin_->extension(plugin_->self, name));
+    return table != nullptr && table->struct_size >= sizeof *table ? table : nullptr;
   }
   void restore(std::string_view state) {
     const auto* const table = extension<dojo_state_v1>(DOJO_EXT_STATE);
-    if (table == nullptr) throw std::runtime_error("restore: the plugin takes no state");
+    if (table == nullptr || table->restore == nullptr) refuse("restore: the plugin takes no state");
     must("restore",
          [&](dojo_error* error) { return table->restore(plugin_->self, span(state), error); });
   }
@@ -372,6 +532,7 @@ class Host {
   std::map<dojo_request_id, Asked*> by_id_;
   std::vector<Job> jobs_;
   std::vector<std::string> lines_;
+  std::map<std::string, Metric, std::less<>> metrics_;
   std::map<std::string, double> counters_;
   std::map<std::string, std::vector<double>> histograms_;
 };

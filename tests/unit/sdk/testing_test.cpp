@@ -1,5 +1,6 @@
 // The host for plugins' own tests (dojo/testing.hpp): what it answers is what dojo-host would.
 #include <atomic>
+#include <cmath>
 #include <thread>
 
 #include <gmock/gmock.h>
@@ -150,6 +151,7 @@ TEST_F(TestingHost, AsksTheHooksFirst) {
   EXPECT_EQ(refused.status, 200);
   EXPECT_EQ(refused.error, "Blacklisted: bad");
   EXPECT_EQ(host.call("Ask", R"({"how":"forged"})").status, 403);
+  EXPECT_EQ(host.call("Ask", R"({"how":"forged"})").error, "Forbidden: forged");
   EXPECT_EQ(host.call("Ask", R"({"how":"broken"})").status, 500);
   EXPECT_EQ(asked, 0);
 }
@@ -204,6 +206,207 @@ TEST_F(TestingHost, SaysWhyAPluginDoesNotStart) {
   EXPECT_EQ(why(R"({"start":"ill"})", {}), "start: it is ill");
   EXPECT_THAT(why("{}", "[]"), HasSubstr("restore: state: "));
   EXPECT_EQ(alive, 0) << "nothing is left behind";
+}
+
+// ---- what dojo-host refuses
+
+/// A plugin of plain tables, which keeps to no rule that the C++ face would see to.
+struct Plain {
+  const dojo_host* host = nullptr;
+  const dojo_response* answer = nullptr;
+  std::int32_t completed = DOJO_OK;
+  std::int32_t handled = DOJO_OK;
+  std::int32_t priority = 0;
+  std::string health;
+  int ended = 0;
+  std::array<dojo_route, 2> routes{};
+  dojo_plugin table{};
+};
+Plain plain;
+
+const void* plain_extension(void*, const char* name) {
+  static constexpr dojo_health_v1 kHealth{
+      sizeof(dojo_health_v1), [](void*, dojo_error* error) -> std::int32_t {
+        error->size = plain.health.copy(error->data, error->capacity);
+        return plain.health.empty() ? DOJO_OK : DOJO_FAILED;
+      }};
+  return std::string_view(name) == DOJO_EXT_HEALTH ? &kHealth : nullptr;
+}
+std::int32_t create_plain(const dojo_host* host, dojo_span, const dojo_plugin** out, dojo_error*) {
+  plain.host = host;
+  *out = &plain.table;
+  return DOJO_OK;
+}
+
+class PlainPlugin : public ::testing::Test {
+ protected:
+  PlainPlugin() {
+    plain = Plain();
+    for (auto& route : plain.routes) route.struct_size = sizeof route;
+    plain.routes[0].name = "One";
+    plain.routes[1].name = "Two";
+    auto& table = plain.table;
+    table.struct_size = sizeof table;
+    table.route_count = 2;
+    table.routes = plain.routes.data();
+    table.start = [](void*, dojo_error*) -> std::int32_t { return DOJO_OK; };
+    table.handle = [](void*, const dojo_request* request) -> std::int32_t {
+      if (plain.handled == DOJO_OK) {
+        plain.completed = plain.host->complete(plain.host->context, request->id, plain.answer);
+      }
+      return plain.handled;
+    };
+    table.stop = [](void*) {};
+    table.destroy = [](void*) { ++plain.ended; };
+    table.extension = plain_extension;
+  }
+  /// What a caller of One is told if this is the answer to it.
+  static dojo::testing::Answer told(std::uint32_t status, const std::string& body,
+                                    const std::string& error = {},
+                                    const std::string& metadata = {}) {
+    dojo_response response{};
+    response.struct_size = sizeof response;
+    response.status = status;
+    response.body = {body.data(), body.size()};
+    response.error = {error.data(), error.size()};
+    response.metadata = {metadata.data(), metadata.size()};
+    return told(&response);
+  }
+  static dojo::testing::Answer told(const dojo_response* response) {
+    plain.answer = response;
+    return dojo::testing::Host(entry()).call("One", "{}");
+  }
+  static dojo_plugin_entry_v1 entry() {
+    return {
+        sizeof(dojo_plugin_entry_v1), DOJO_ABI_MAJOR, DOJO_ABI_MINOR, "plain", "1", create_plain};
+  }
+  /// Why the plugin is refused; empty if it is not.
+  static std::string why(const dojo_plugin_entry_v1& entry, std::string_view config = "{}") {
+    try {
+      const dojo::testing::Host host(entry, config);
+      return {};
+    } catch (const std::runtime_error& error) {
+      return error.what();
+    }
+  }
+  static std::string why() { return why(entry()); }
+};
+
+TEST_F(PlainPlugin, IsToldThatItsAnswerIsNone) {
+  for (const std::uint32_t status : {2u, 100u, 199u, 201u, 204u, 302u, 399u, 600u, 100'000u}) {
+    const auto answer = told(status, "{}", "why");
+    EXPECT_EQ(answer.status, 500) << status;
+    EXPECT_EQ(answer.error, "it answered with status " + std::to_string(status));
+    EXPECT_EQ(plain.completed, DOJO_INVALID);
+  }
+  for (const auto* text : {"{", "[]", "1", "null", "{} {}", R"({"a":1,})", " ", "\xff"}) {
+    EXPECT_EQ(told(200, text).status, 500) << text;
+    EXPECT_THAT(told(200, text).error, HasSubstr("the body it answered with is "));
+    EXPECT_EQ(plain.completed, DOJO_INVALID);
+    EXPECT_THAT(told(200, "{}", "", text).error, HasSubstr("the metadata it answered with is "));
+    EXPECT_EQ(told(404, "", "why", text).status, 500) << "errors have metadata too";
+  }
+  EXPECT_EQ(told(nullptr).error, "it answered with no response");
+  EXPECT_EQ(plain.completed, DOJO_INVALID);
+  const dojo_response shorter{8, 200, {}, {}, {}, nullptr, nullptr};
+  EXPECT_EQ(told(&shorter).error, "it answered with no response");
+}
+
+TEST_F(PlainPlugin, TellsItsCallersNoMoreThanTheHostWould) {
+  const auto good = told(200, R"( {"a":1} )", "ignored");
+  EXPECT_EQ(good.status, 200);
+  EXPECT_EQ(good.body, R"( {"a":1} )");
+  EXPECT_EQ(good.error, "");
+  EXPECT_EQ(plain.completed, DOJO_OK);
+  EXPECT_EQ(told(200, "").body, "{}");
+  const auto refused = told(429, R"({"a":1})", "slower", R"({"k":1})");
+  EXPECT_EQ(refused.body, "{}");
+  EXPECT_EQ(refused.error, "slower");
+  EXPECT_EQ(refused.metadata, R"({"k":1})");
+  EXPECT_EQ(told(DOJO_STATUS_FAILED, "", "secret", R"({"k":1})").metadata, "{}");
+  EXPECT_EQ(told(DOJO_STATUS_INVALID_BODY, "", "no model", R"({"k":1})").metadata, "{}");
+  plain.handled = DOJO_INVALID;
+  EXPECT_EQ(told(nullptr).error, "handle returned 3");
+}
+
+TEST_F(PlainPlugin, IsRefusedWhereTheHostWouldRefuseIt) {
+  EXPECT_EQ(why(), "");
+  EXPECT_EQ(plain.ended, 1);
+  auto other = entry();
+  other.abi_major = 2;
+  EXPECT_THAT(why(other), HasSubstr("plugin ABI 2"));
+  other = entry();
+  other.name = "a name";
+  EXPECT_THAT(why(other), HasSubstr("its name \"a name\""));
+  other = entry();
+  other.create = nullptr;
+  EXPECT_THAT(why(other), HasSubstr("no create()"));
+  EXPECT_EQ(why(entry(), "[]"), "config: no JSON object");
+  EXPECT_THAT(why(entry(), "{"), HasSubstr("config: not valid JSON"));
+  EXPECT_EQ(plain.ended, 1) << "none of them was created";
+
+  plain.health = "no GPU";
+  EXPECT_EQ(why(), "health check: no GPU");
+  EXPECT_EQ(plain.ended, 2);
+  plain.health.clear();
+  plain.table.stop = nullptr;
+  EXPECT_THAT(why(), HasSubstr("has holes"));
+}
+
+TEST_F(PlainPlugin, IsRefusedForRoutesThatAreNone) {
+  for (const auto* name : {"", "..", "a/b", "a b", "\xc3\xa9", static_cast<const char*>(nullptr)}) {
+    plain.routes[1].name = name;
+    EXPECT_THAT(why(), HasSubstr("a name is 1 to 128"));
+  }
+  plain.routes[1].name = "One";
+  EXPECT_EQ(why(), "route One: it declares this route twice");
+  plain.routes[1].name = "Two";
+  plain.routes[1].response_schema = "{";
+  EXPECT_THAT(why(), HasSubstr("route Two: a schema of it is not valid JSON"));
+  plain.routes[1].response_schema = nullptr;
+  plain.routes[1].struct_size = 8;
+  EXPECT_EQ(why(), "its route table is too short");
+  plain.table.route_count = 0;
+  EXPECT_EQ(why(), "it serves no routes");
+}
+
+TEST_F(PlainPlugin, HasItsRoutesOwnDeadlineAndPriority) {
+  plain.routes[0].deadline_ms = 1;
+  plain.routes[0].priority = [](void*, const dojo_request*) -> std::int32_t {
+    return plain.priority;
+  };
+  plain.table.handle = [](void*, const dojo_request*) -> std::int32_t { return DOJO_OK; };
+  dojo::testing::Host host(entry());
+  plain.priority = 1'000'000;
+  const auto late = host.call("One", "{}");
+  EXPECT_EQ(late.status, 504);
+  EXPECT_EQ(late.priority, 1000);
+  plain.priority = -1'000'000;
+  EXPECT_EQ(host.call("One", "{}").priority, -1000);
+}
+
+TEST_F(PlainPlugin, HasTheMetricsAlsoThatTheHostWouldKeep) {
+  dojo::testing::Host host(entry());
+  const auto count = [](const std::string& name, double amount) {
+    plain.host->count(plain.host->context, {name.data(), name.size()}, amount);
+  };
+  const auto observe = [](const std::string& name, double value) {
+    plain.host->observe(plain.host->context, {name.data(), name.size()}, value);
+  };
+  for (const std::string& name : {std::string(), std::string("a-b"), std::string(65, 'a')}) {
+    count(name, 1);
+    EXPECT_EQ(host.counted(name), 0) << name;
+  }
+  count("sound", 2);
+  count("sound", -1);
+  count("sound", std::nan(""));
+  observe("sound", 1);
+  EXPECT_EQ(host.counted("sound"), 2);
+  EXPECT_TRUE(host.observed("sound").empty()) << "it is a counter's name";
+  for (int i = 0; i < 64; ++i) observe("h" + std::to_string(i), -1);
+  EXPECT_EQ(host.observed("h62").size(), 1u);
+  EXPECT_TRUE(host.observed("h63").empty()) << "the 65th name";
+  EXPECT_EQ(plain.host->cancelled(plain.host->context, 0), 0) << "a hook's id";
 }
 
 }  // namespace
