@@ -10,6 +10,7 @@
 #include <exception>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -63,6 +64,18 @@ Table known(const Table& table) {
   Table copy{};
   std::memcpy(&copy, &table, std::min<std::size_t>(table.struct_size, sizeof copy));
   return copy;
+}
+
+/// A callable that cannot be copied, where std::function wants one that can: copies share it.
+template <class F>
+auto copyable(F callable) {
+  if constexpr (std::is_copy_constructible_v<F>) {
+    return callable;
+  } else {
+    return
+        [held = std::make_shared<F>(std::move(callable))]<class... A>(
+            A&&... arguments) -> decltype(auto) { return (*held)(std::forward<A>(arguments)...); };
+  }
 }
 
 /// Runs what was posted. What it throws is logged by `failed`, and goes no further.
@@ -126,15 +139,15 @@ class Host {
   }
   /// Has `work` run once by one of the threads that run handlers; dropped if the plugin is stopped
   /// before. What it throws is logged. @return false if too much is waiting: it will not run
-  [[nodiscard]] bool post(std::function<void()> work) const {
-    if (!here() || post_ == nullptr) return false;
-    auto posted = std::make_unique<detail::Posted>(
-        detail::Posted{std::move(work), [this](std::string_view why) {
-                         log(LogLevel::error, "posted work threw: " + std::string(why));
-                       }});
-    if (post_(table_.context, &detail::Posted::run, posted.get()) != DOJO_OK) return false;
-    [[maybe_unused]] const auto* given = posted.release();  // run() has it, or had it
-    return true;
+  /// @param work void(); need not be copyable, so that a Reply may be moved into it
+  template <class Work>
+  [[nodiscard]] bool post(Work work) const {
+    if constexpr (std::is_invocable_v<Work&>) {
+      return post_function(detail::copyable(std::move(work)));
+    } else {
+      static_assert(std::is_invocable_v<Work&>, "posted work is called without arguments: void()");
+      return false;
+    }
   }
   /// The plugin's config, `[plugins.<name>]`, as read by dojo::configure<Config>().
   /// @throws std::bad_any_cast if the plugin was not configured with this very type.
@@ -159,6 +172,16 @@ class Host {
 
  private:
   friend class detail::Plugin;
+  [[nodiscard]] bool post_function(std::function<void()> work) const {
+    if (!here() || post_ == nullptr) return false;
+    auto posted = std::make_unique<detail::Posted>(
+        detail::Posted{std::move(work), [this](std::string_view why) {
+                         log(LogLevel::error, "posted work threw: " + std::string(why));
+                       }});
+    if (post_(table_.context, &detail::Posted::run, posted.get()) != DOJO_OK) return false;
+    [[maybe_unused]] const auto* given = posted.release();  // run() has it, or had it
+    return true;
+  }
   [[nodiscard]] bool here() const { return !gone_.load(std::memory_order_acquire); }
 
   dojo_host table_{};
@@ -168,10 +191,12 @@ class Host {
 };
 
 /// One call: who asks, until when, and what goes back beside the answer. Belongs to one request;
-/// lives until it is answered. Not for use by two threads at once, but for what is const.
+/// lives until its handler has returned and its Reply, if it has one, is gone: also after the
+/// answer. May be used by several threads at once.
 /// A route's hooks see a request before it is the plugin's: theirs ends as they return.
 class Context {
  public:
+  /// @param request what its spans point to must outlive this; see raw() about the body
   Context(std::shared_ptr<const Host> host, const dojo_request& request)
       : host_(std::move(host)), request_(detail::known(request)) {}
   Context(const Context&) = delete;
@@ -180,13 +205,13 @@ class Context {
 
   /// The caller's hotkey, as SS58.
   [[nodiscard]] std::string_view caller() const { return detail::view(request_.hotkey); }
-  /// How the request was signed: "legacy" or "dojo/1".
+  /// How the request was signed: "legacy", "dojo/1", "epistula/2"; there may be more.
   [[nodiscard]] std::string_view dialect() const { return detail::view(request_.dialect); }
   /// The caller's IP address.
   [[nodiscard]] std::string_view peer() const { return detail::view(request_.peer); }
   /// The x-request-id, as the host's log has it.
   [[nodiscard]] std::string_view request_id() const { return detail::view(request_.trace); }
-  /// When the host answers 504 in the handler's place.
+  /// When the host answers 504 in the handler's place, or up to 20 ms later.
   [[nodiscard]] std::chrono::steady_clock::time_point deadline() const {
     return std::chrono::steady_clock::time_point(std::chrono::nanoseconds(request_.deadline_ns));
   }
@@ -198,7 +223,8 @@ class Context {
   [[nodiscard]] const Config& config() const {
     return host_->config<Config>();
   }
-  /// Adds to the envelope's `metadata`; a key that is set again is replaced.
+  /// Adds to the envelope's `metadata`; a key that is set again is replaced. What is set after the
+  /// answer goes nowhere.
   /// @param value whatever a model's field may be @throws std::invalid_argument for what JSON
   /// cannot hold (NaN, no UTF-8)
   template <class T>
@@ -219,19 +245,24 @@ class Context {
     host_->observe(name, value);
   }
   /// See Host::post(). The work may outlive this Context: it takes copies, and host().
-  [[nodiscard]] bool post(std::function<void()> work) const { return host_->post(std::move(work)); }
+  template <class Work>
+  [[nodiscard]] bool post(Work work) const {
+    return host_->post(std::move(work));
+  }
   /// Lives as long as the plugin, longer than this Context.
   [[nodiscard]] const Host& host() const { return *host_; }
 
   /// What was set by metadata(), as a JSON object.
   [[nodiscard]] std::string metadata_json() const {
     std::string out = "{";
+    const std::lock_guard lock(mutex_);
     for (const auto& [key, value] : metadata_) {
       if (out.size() > 1) out += ',';
       out += json(key) + ':' + value;
     }
     return out + '}';
   }
+  /// The request as the host has it. Its body may be read until the request is answered.
   [[nodiscard]] const dojo_request& raw() const { return request_; }
 
  private:
@@ -246,6 +277,7 @@ class Context {
     return {buffer.GetString(), buffer.GetSize()};
   }
   void set(std::string_view key, std::string value) {
+    const std::lock_guard lock(mutex_);
     for (auto& [known, old] : metadata_) {
       if (known != key) continue;
       old = std::move(value);
@@ -256,6 +288,7 @@ class Context {
 
   std::shared_ptr<const Host> host_;
   dojo_request request_;
+  mutable std::mutex mutex_;
   std::vector<std::pair<std::string, std::string>> metadata_;
 };
 

@@ -74,10 +74,11 @@ typedef struct dojo_request {
   dojo_request_id id;   /* 0 in a hook: there is nothing to complete */
   dojo_span body;       /* JSON text, not yet looked at; DOJO_BODY_PADDING more bytes may be read */
   dojo_span hotkey;     /* the caller's SS58 address */
-  dojo_span dialect;    /* how it was signed: "legacy", "dojo/1" */
+  dojo_span dialect;    /* how it was signed: "legacy", "dojo/1", "epistula/2"; there may be more */
   dojo_span peer;       /* the caller's IP address */
   dojo_span trace;      /* the x-request-id, for logs */
-  uint64_t deadline_ns; /* on the clock of dojo_host.now_ns: the host answers 504 then */
+  uint64_t deadline_ns; /* on the clock of dojo_host.now_ns: the host answers 504 then, or up to
+                           20 ms later */
 } dojo_request;
 
 /* What dojo_response.status may be besides 200 and an HTTP error of the handler's own, 400…599. */

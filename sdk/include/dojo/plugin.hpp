@@ -3,8 +3,8 @@
 //   Pong ping(dojo::Context& call, Ping request) { … }
 //   DOJO_PLUGIN("ping", "1.0.0", dojo::handle(ping))      // serves POST and HEAD /Ping
 //
-// A handler may be a function or a lambda of one of these forms, `Request` and `Answer` being
-// models (see model.hpp):
+// A handler may be a function or an object that is called like one, a lambda perhaps, of one of
+// these forms, `Request` and `Answer` being models (see model.hpp):
 //   Answer (Request)        Answer (Context&, Request)        void for Answer: the body is {}
 //   void (Context&, Request, Reply<Answer>)                   answers later, from any thread
 // It runs on several threads at once. What it throws becomes an error: HttpError is told to the
@@ -14,6 +14,7 @@
 
 #include <algorithm>
 #include <any>
+#include <concepts>
 #include <cstdint>
 #include <cstring>
 #include <exception>
@@ -39,8 +40,12 @@ namespace detail {
 
 // What stands in DOJO_PLUGIN beside routes; made by the functions below.
 using Hook = std::function<void(Host&)>;
-template <Model Config>
-struct Configure {};
+template <class Config>
+struct Configure {
+  static_assert(Model<Config>,
+                "dojo::configure: the config's type is no model: DOJO_MODEL(Type, fields...) "
+                "stands behind its struct, in the same namespace");
+};
 struct OnStart {
   Hook run;
 };
@@ -62,18 +67,41 @@ struct State {
 template <class F>
 Hook hook(F run) {
   if constexpr (std::is_invocable_v<F&, Host&>) {
-    return run;
+    return copyable(std::move(run));
+  } else if constexpr (std::is_invocable_v<F&>) {
+    return copyable([run = std::move(run)](Host&) mutable { run(); });
   } else {
-    static_assert(std::is_invocable_v<F&>, "a hook is void() or void(dojo::Host&)");
-    return [run = std::move(run)](Host&) mutable { run(); };
+    static_assert(std::is_invocable_v<F&>,
+                  "a hook (on_start, on_stop, health, selftest) is void() or void(dojo::Host&)");
+    return {};
   }
 }
+
+template <class T, class Save>
+inline constexpr bool kSaves = false;
+template <class T, std::invocable Save>
+inline constexpr bool kSaves<T, Save> = std::is_same_v<std::decay_t<std::invoke_result_t<Save>>, T>;
+
+/// What a state's functions must be, in errors that name their types.
+template <class T, class Save, class Restore>
+struct StateOf {
+  static_assert(Model<T>, "dojo::state<T>: T is no model: see DOJO_MODEL");
+  static_assert(kSaves<T, Save&> || !Model<T>,
+                "dojo::state<T>(save, restore): save is T(), of this very T");
+  static_assert(std::is_invocable_v<Restore&, T> || !Model<T>,
+                "dojo::state<T>(save, restore): restore is void(T)");
+};
+
+template <class Part>
+inline constexpr bool kIsRoute = false;
+template <class Request>
+inline constexpr bool kIsRoute<Route<Request>> = true;
 
 }  // namespace detail
 
 /// The plugin's config is this model; the host's `[plugins.<name>]` must hold it, and no other
 /// keys. See Context::config().
-template <Model Config>
+template <class Config>
 detail::Configure<Config> configure() {
   return {};
 }
@@ -95,18 +123,23 @@ detail::OnStop on_stop(F run) {
 /// the next one's T may have more fields (DOJO_DEFAULT) or fewer. Once in a plugin at most.
 /// @param save T(); handlers run meanwhile, and what they change afterwards is not handed over
 /// @param restore void(T), before on_start; what it throws keeps the new generation from serving
-template <Model T, class Save, class Restore>
+template <class T, class Save, class Restore>
 detail::State state(Save save, Restore restore) {
-  return {[save = std::move(save)]() mutable {
-            auto json = to_json<T>(save());
-            if (!json) throw std::runtime_error("state: " + json.error().message);
-            return std::move(*json);
-          },
-          [restore = std::move(restore)](std::string_view json) mutable {
-            auto known = from_json<T>(json);
-            if (!known) throw std::runtime_error("state: " + known.error().message);
-            restore(std::move(*known));
-          }};
+  static_assert(detail::kChecked<detail::StateOf<T, Save, Restore>>);
+  if constexpr (Model<T> && detail::kSaves<T, Save&> && std::is_invocable_v<Restore&, T>) {
+    return {detail::copyable([save = std::move(save)]() mutable {
+              auto json = to_json<T>(save());
+              if (!json) throw std::runtime_error("state: " + json.error().message);
+              return std::move(*json);
+            }),
+            detail::copyable([restore = std::move(restore)](std::string_view json) mutable {
+              auto known = from_json<T>(json);
+              if (!known) throw std::runtime_error("state: " + known.error().message);
+              restore(std::move(*known));
+            })};
+  } else {
+    return {};
+  }
 }
 
 /// Whether the plugin can do its work: asked before it serves, and now and then while it does.
@@ -175,10 +208,19 @@ class Plugin {
   Plugin(const dojo_host* host, dojo_span config)
       : host_(std::make_shared<Host>(host)), config_(view(config)) {}
 
-  template <Model Request>
+  template <class Part>
+  void add(Part) {
+    static_assert(kIsRoute<Part>,
+                  "DOJO_PLUGIN takes dojo::handle(handler), and dojo::configure<Config>(), "
+                  "on_start, on_stop, state, health, selftest: this is none of them");
+  }
+  template <class Request>
   void add(Route<Request> route) {
     routes_.push_back(std::move(route).parts());
   }
+  template <class Config>
+    requires(!Model<Config>)
+  void add(Configure<Config>) {}  // said already
   template <Model Config>
   void add(Configure<Config>) {
     if (const auto key = unknown_key<Config>(config_)) {
@@ -245,14 +287,8 @@ class Plugin {
     auto& plugin = of(self);
     const auto* const route = plugin.route_of(*request);
     if (route == nullptr) return DOJO_INVALID;
-    std::unique_ptr<Context> call;
     try {
-      call = std::make_unique<Context>(plugin.host_, *request);
-    } catch (...) {
-      return DOJO_FAILED;
-    }
-    try {
-      route->run(std::move(call));
+      return route->run(plugin.host_, *request);
     } catch (const std::exception& error) {
       plugin.log_late(*request, error.what());
     } catch (...) {
@@ -365,6 +401,14 @@ class Plugin {
   std::optional<State> state_;
 };
 
+template <class... Parts>
+void add_all(Plugin& plugin, Parts... parts) {
+  static_assert(
+      (kIsRoute<Parts> || ...),
+      "a plugin serves one route at least: DOJO_PLUGIN(name, version, dojo::handle(...))");
+  (plugin.add(std::move(parts)), ...);
+}
+
 template <class Build>
 std::int32_t create(const dojo_host* host, dojo_span config, const dojo_plugin** out,
                     dojo_error* error, Build build) noexcept {
@@ -389,7 +433,7 @@ std::int32_t create(const dojo_host* host, dojo_span config, const dojo_plugin**
   static std::int32_t dojo_plugin_create(const dojo_host* host, dojo_span config,                  \
                                          const dojo_plugin** plugin, dojo_error* error) noexcept { \
     return ::dojo::detail::create(host, config, plugin, error, [](::dojo::detail::Plugin& made) {  \
-      [&](auto&&... part) { (made.add(std::forward<decltype(part)>(part)), ...); }(__VA_ARGS__);   \
+      ::dojo::detail::add_all(made __VA_OPT__(, ) __VA_ARGS__);                                    \
     });                                                                                            \
   }                                                                                                \
   extern "C" DOJO_EXPORT constinit const dojo_plugin_entry_v1 dojo_plugin_entry = {                \

@@ -1,7 +1,9 @@
 // A route: a handler, what is checked before it, and how it answers. See plugin.hpp.
 #pragma once
 
+#include <array>
 #include <chrono>
+#include <concepts>
 #include <cstdint>
 #include <exception>
 #include <functional>
@@ -21,28 +23,56 @@ namespace dojo {
 
 namespace detail {
 
-/// Takes the call back from a Reply that is let go while its handler still runs: what the handler
-/// throws then, if it does, is the answer. The Reply may be let go on any thread.
-class Returns {
+/// A call that is answered later. Shared by its handler and its Reply, so that the Context lives
+/// until both are done with it; what the host keeps until the answer only is copied for that.
+class Deferred {
  public:
-  /// @return the call itself, if the handler has ended and somebody else must answer
-  std::unique_ptr<Context> take(std::unique_ptr<Context> call) {
+  Deferred(std::shared_ptr<const Host> host, const dojo_request& request)
+      : texts_(joined(request)), context_(std::move(host), moved(request, texts_)) {}
+  Deferred(const Deferred&) = delete;
+  Deferred& operator=(const Deferred&) = delete;
+  ~Deferred() = default;
+
+  [[nodiscard]] Context& context() { return context_; }
+
+  /// The Reply goes without having answered, on whatever thread. While the handler still runs the
+  /// call is left to it: what the handler throws then, if it does, is the answer.
+  /// @return whether the handler has ended, and the Reply is to answer itself
+  bool let_go() {
     const std::lock_guard lock(mutex_);
-    if (!open_) return call;
-    returned_ = std::move(call);
-    return nullptr;
+    left_ = running_;
+    return !running_;
   }
-  /// The handler has ended. @return the call, if it is still to be answered
-  std::unique_ptr<Context> close() {
+  /// The handler has ended. @return whether it was left the call to answer
+  bool end_handler() {
     const std::lock_guard lock(mutex_);
-    open_ = false;
-    return std::move(returned_);
+    running_ = false;
+    return left_;
   }
 
  private:
+  static constexpr std::array kTexts = {&dojo_request::hotkey, &dojo_request::dialect,
+                                        &dojo_request::peer, &dojo_request::trace};
+  static std::string joined(const dojo_request& request) {
+    std::string all;
+    for (const auto text : kTexts) all += view(request.*text);
+    return all;
+  }
+  static dojo_request moved(const dojo_request& request, std::string_view texts) {
+    auto there = known(request);
+    for (const auto text : kTexts) {
+      const auto size = (there.*text).size;
+      there.*text = span(texts.substr(0, size));
+      texts.remove_prefix(size);
+    }
+    return there;
+  }
+
+  const std::string texts_;
+  Context context_;
   std::mutex mutex_;
-  bool open_ = true;
-  std::unique_ptr<Context> returned_;
+  bool running_ = true;
+  bool left_ = false;
 };
 
 inline constexpr std::string_view kLetGo = "the handler let go of its Reply unanswered";
@@ -55,14 +85,13 @@ inline constexpr std::string_view kLetGo = "the handler let go of its Reply unan
 template <class Answer>
 class Reply {
  public:
-  Reply(std::unique_ptr<Context> call, std::shared_ptr<detail::Returns> returns)
-      : call_(std::move(call)), returns_(std::move(returns)) {}
+  explicit Reply(std::shared_ptr<detail::Deferred> call) : call_(std::move(call)) {}
   Reply(Reply&&) noexcept = default;
   Reply& operator=(Reply&& other) noexcept {
     if (this != &other) {
       drop();
       call_ = std::move(other.call_);
-      returns_ = std::move(other.returns_);
+      answered_ = other.answered_;
     }
     return *this;
   }
@@ -70,36 +99,43 @@ class Reply {
   Reply& operator=(const Reply&) = delete;
   ~Reply() { drop(); }
 
-  /// The call, valid until an answer is given.
-  [[nodiscard]] Context& context() const { return *call_; }
+  /// The call. Valid as long as this Reply, answered or not.
+  [[nodiscard]] Context& context() const { return call_->context(); }
 
   void send(const Answer& answer) {
-    if (const auto call = std::move(call_)) {
-      detail::guarded(*call, [&] { detail::complete_model(*call, answer); });
-    }
+    answer_once([&](const Context& call) { detail::complete_model(call, answer); });
+  }
+  template <std::derived_from<Answer> Derived>
+    requires(!std::same_as<Derived, Answer>)
+  void send(const Derived&) {
+    static_assert(std::same_as<Derived, Answer>,
+                  "dojo::Reply::send: the answer would be sent as its base, without the fields of "
+                  "its own: take a dojo::Reply of this very type");
   }
   /// Answers with an error, as if the handler had thrown it.
   void fail(const HttpError& error) {
-    if (const auto call = std::move(call_)) detail::guarded(*call, [&] { throw error; });
+    answer_once([&](const Context&) { throw error; });
   }
   void fail(std::exception_ptr error) {
-    if (const auto call = std::move(call_)) {
-      detail::guarded(*call, [&] {
-        if (!error) throw std::invalid_argument("the handler failed its Reply with no exception");
-        std::rethrow_exception(std::move(error));
-      });
-    }
+    answer_once([&](const Context&) {
+      if (!error) throw std::invalid_argument("the handler failed its Reply with no exception");
+      std::rethrow_exception(std::move(error));
+    });
   }
 
  private:
-  void drop() noexcept {
-    if (!call_) return;
-    if (const auto call = returns_->take(std::move(call_))) {
-      detail::complete_error(*call, DOJO_STATUS_FAILED, detail::kLetGo);
-    }
+  template <class Work>
+  void answer_once(Work work) {
+    if (!call_ || std::exchange(answered_, true)) return;
+    const auto& call = call_->context();
+    detail::guarded(call, [&] { work(call); });
   }
-  std::unique_ptr<Context> call_;
-  std::shared_ptr<detail::Returns> returns_;
+  void drop() noexcept {
+    if (!call_ || answered_ || !call_->let_go()) return;
+    detail::complete_error(call_->context(), DOJO_STATUS_FAILED, detail::kLetGo);
+  }
+  std::shared_ptr<detail::Deferred> call_;  // none: moved away
+  bool answered_ = false;
 };
 
 namespace detail {
@@ -115,27 +151,40 @@ struct RouteParts {
   std::string description;
   std::chrono::milliseconds deadline{0};
   std::uint32_t concurrency = 0;
-  std::function<void(std::unique_ptr<Context>)> run;
+  /// dojo_plugin.handle. It throws what the handler throws once its Reply has the request.
+  std::function<std::int32_t(std::shared_ptr<const Host>, const dojo_request&)> run;
   std::function<Refusal(const Context&)> blacklist;
   std::function<Refusal(const Context&)> verify;
   std::function<int(const Context&)> priority;
 };
 
+/// Stands for the request of a handler that has been found wrong already.
+struct NoRequest {};
+
 /// A hook of either form as one of the short one. A body that is not the model passes, unseen: the
 /// handler does not see it either, and the caller is told what is wrong with it.
 template <class Said, class Request, class F>
 std::function<Said(const Context&)> reading(F hook) {
-  if constexpr (std::is_invocable_r_v<Said, F&, const Context&>) {
-    return hook;
-  } else {
-    static_assert(std::is_invocable_r_v<Said, F&, const Context&, const Request&>,
-                  "a hook is (const Context&) or (const Context&, const Request&); blacklist and "
-                  "verify return std::optional<std::string>, priority returns int");
-    return [hook = std::move(hook)](const Context& call) mutable -> Said {
-      const auto request = from_padded_json<Request>(view(call.raw().body));
+  if constexpr (std::is_same_v<Request, NoRequest>) {
+    return {};
+  } else if constexpr (std::is_invocable_r_v<Said, const F&, const Context&>) {
+    return copyable(std::move(hook));
+  } else if constexpr (std::is_invocable_r_v<Said, const F&, const Context&, const Request&>) {
+    return copyable([hook = std::move(hook)](const Context& call) -> Said {
+      const auto request = from_json<Request>(view(call.raw().body));
       if (!request) return Said{};
       return hook(call, *request);
-    };
+    });
+  } else {
+    static_assert(!std::is_invocable_v<F&, const Context&> &&
+                      !std::is_invocable_v<F&, const Context&, const Request&>,
+                  "a route's hook returns std::optional<std::string> (blacklist, verify) or int "
+                  "(priority), and is not `mutable`, since it runs on several threads at once");
+    static_assert(std::is_invocable_v<F&, const Context&> ||
+                      std::is_invocable_v<F&, const Context&, const Request&>,
+                  "a route's hook takes (const dojo::Context&) or (const dojo::Context&, const "
+                  "Request&), Request being the model of the handler that it stands before");
+    return {};
   }
 }
 
@@ -146,12 +195,12 @@ std::function<Said(const Context&)> reading(F hook) {
 /// Hooks run before the handler, on several threads at once, and see the call as it is: its
 /// metadata() is the handler's alone. One that takes the request has the body parsed for it. What a
 /// hook throws is a failure, not a refusal: the caller is told that something failed.
-template <Model Request>
+template <class Request>
 class Route {
  public:
   explicit Route(detail::RouteParts parts) : parts_(std::move(parts)) {}
 
-  /// One line for people, shown in the host's API description.
+  /// One line for people who read the plugin's table (dojo_route.description).
   Route describe(std::string text) && {
     parts_.description = std::move(text);
     return std::move(*this);
@@ -198,9 +247,12 @@ class Route {
 
 namespace detail {
 
-/// The signature of a handler, whatever callable it is.
+/// The signature of a handler, whatever callable it is; empty where it has none of its own.
 template <class F>
-struct Signature : Signature<decltype(&F::operator())> {};
+struct Signature {};
+template <class F>
+  requires requires { &F::operator(); }
+struct Signature<F> : Signature<decltype(&F::operator())> {};
 template <class R, class... A>
 struct Signature<R (*)(A...)> {
   using Result = R;
@@ -217,46 +269,131 @@ struct Signature<R (C::*)(A...) const> : Signature<R (*)(A...)> {};
 template <class C, class R, class... A>
 struct Signature<R (C::*)(A...)> : Signature<R (*)(A...)> {};
 
+/// What a handler's parameters say of it; nothing is known of any other list of them.
 template <class Arguments>
-struct Shape {
-  static_assert(sizeof(Arguments) == 0,
-                "a handler is Answer(Request), Answer(Context&, Request) or void(Context&, "
-                "Request, Reply<Answer>)");
-};
+struct Shape {};
 template <class R>
 struct Shape<std::tuple<R>> {
   using Request = R;
-  static constexpr bool kContext = false;
+  template <class F>
+  static constexpr bool kCalled = std::is_invocable_v<F, R>;
 };
 template <class R>
 struct Shape<std::tuple<Context, R>> {
   using Request = R;
-  static constexpr bool kContext = true;
+  template <class F>
+  static constexpr bool kCalled = std::is_invocable_v<F, Context&, R>;
 };
 template <class R, class A>
 struct Shape<std::tuple<Context, R, Reply<A>>> {
   using Request = R;
-  using Answer = A;
-  static constexpr bool kContext = true;
+  using Later = A;
+  template <class F>
+  static constexpr bool kCalled = std::is_invocable_v<F, Context&, R, Reply<A>>;
 };
 
+template <class F>
+concept HasSignature = requires { typename Signature<F>::Result; };
 template <class S>
-concept AnswersLater = requires { typename S::Answer; };
+concept HasShape = requires { typename S::Request; };
+template <class S>
+concept AnswersLater = requires { typename S::Later; };
+
+template <class F, class S>
+inline constexpr bool kCallable = S::template kCalled<const F&>;
+template <class F, class S>
+inline constexpr bool kMutable = !kCallable<F, S> && S::template kCalled<F&>;
+template <class Answer>
+inline constexpr bool kIsAnswer = std::is_void_v<Answer> || Model<Answer>;
+
+// What is wrong with a handler, in one error that names its type. Each stands in a struct of its
+// own, since compilers say what a struct was made for; and decides nothing, since a struct with a
+// failed assertion is of no more use to them.
+
+template <class F>
+struct HandlerOf {
+  static_assert(HasSignature<F>,
+                "dojo::handle: a handler is a function, or an object with one operator() that is "
+                "no template: write the parameters' types, not `auto`");
+};
+template <class Arguments>
+struct ParametersOf {
+  static_assert(HasShape<Shape<Arguments>>,
+                "dojo::handle: a handler is Answer(Request), Answer(dojo::Context&, Request), or "
+                "void(dojo::Context&, Request, dojo::Reply<Answer>)");
+};
+template <class Request>
+struct RequestOf {
+  static_assert(Model<Request>,
+                "dojo::handle: the handler's request is no model: DOJO_MODEL(Type, fields...) "
+                "stands behind its struct, in the same namespace");
+};
+template <class Answer>
+struct AnswerOf {
+  static_assert(kIsAnswer<Answer>,
+                "dojo::handle: the handler's answer is no model: return a struct that has a "
+                "DOJO_MODEL of its own (a base's does not count), or void");
+};
+template <class Answer>
+struct LaterAnswerOf {
+  static_assert(Model<Answer>,
+                "dojo::handle: what the handler's Reply answers with is no model: "
+                "dojo::Reply<Type> needs DOJO_MODEL(Type, fields...)");
+};
+template <class Returned>
+struct ReturnOf {
+  static_assert(std::is_void_v<Returned>,
+                "dojo::handle: a handler that takes a dojo::Reply returns void: its answer goes by "
+                "reply.send(answer)");
+};
+template <class F, class S>
+struct CallOf {
+  static_assert(!kMutable<F, S>,
+                "dojo::handle: a handler is not `mutable`: it runs on several threads at once; "
+                "what it changes belongs in an object that locks (std::mutex, std::atomic)");
+  static_assert(kCallable<F, S> || kMutable<F, S>,
+                "dojo::handle: a handler takes dojo::Context by reference, and its request and "
+                "dojo::Reply by value");
+};
+template <class... Checks>
+inline constexpr bool kChecked = ((sizeof(Checks) != 0) && ...);
+
+/// Whether a handler can serve as one; where it cannot, compiling ends with the reason.
+template <class F>
+consteval bool check_handler() {
+  static_assert(kChecked<HandlerOf<F>>);
+  if constexpr (HasSignature<F>) {
+    using Call = Signature<F>;
+    using S = Shape<typename Call::Arguments>;
+    static_assert(kChecked<ParametersOf<typename Call::Arguments>>);
+    if constexpr (AnswersLater<S>) {
+      static_assert(kChecked<RequestOf<typename S::Request>, CallOf<F, S>,
+                             LaterAnswerOf<typename S::Later>, ReturnOf<typename Call::Result>>);
+      return Model<typename S::Request> && kCallable<F, S> && Model<typename S::Later> &&
+             std::is_void_v<typename Call::Result>;
+    } else if constexpr (HasShape<S>) {
+      static_assert(
+          kChecked<RequestOf<typename S::Request>, CallOf<F, S>, AnswerOf<typename Call::Result>>);
+      return Model<typename S::Request> && kCallable<F, S> && kIsAnswer<typename Call::Result>;
+    }
+  }
+  return false;
+}
 
 /// The request's model; where the body is no such model, the request is answered and nothing is
 /// returned.
 template <class Request>
 std::optional<Request> read_request(const Context& call) {
-  auto request = from_padded_json<Request>(view(call.raw().body));
+  auto request = from_json<Request>(view(call.raw().body));
   if (request) return std::move(*request);
   complete_error(call, DOJO_STATUS_INVALID_BODY,
                  "Invalid " + std::string(model_name<Request>()) + ": " + request.error().message);
   return std::nullopt;
 }
 
-template <class S, class F>
-auto invoke(F& handler, Context& call, typename S::Request request) {
-  if constexpr (S::kContext) {
+template <class Request, class F>
+auto invoke(const F& handler, Context& call, Request request) {
+  if constexpr (std::is_invocable_v<const F&, Context&, Request>) {
     return handler(call, std::move(request));
   } else {
     return handler(std::move(request));
@@ -264,41 +401,34 @@ auto invoke(F& handler, Context& call, typename S::Request request) {
 }
 
 template <class S, class F>
-void run_now(F& handler, const std::unique_ptr<Context>& call) {
-  auto& context = *call;
-  guarded(context, [&] {
-    auto request = read_request<typename S::Request>(context);
+void run_now(const F& handler, Context& call) {
+  guarded(call, [&] {
+    auto request = read_request<typename S::Request>(call);
     if (!request) return;
-    using Answer = typename Signature<std::decay_t<F>>::Result;
-    if constexpr (std::is_void_v<Answer>) {
-      invoke<S>(handler, context, std::move(*request));
-      complete(context, 200, {}, {}, context.metadata_json());
+    if constexpr (std::is_void_v<typename Signature<F>::Result>) {
+      invoke(handler, call, std::move(*request));
+      complete(call, 200, {}, {}, call.metadata_json());
     } else {
-      complete_model(context, invoke<S>(handler, context, std::move(*request)));
+      complete_model(call, invoke(handler, call, std::move(*request)));
     }
   });
 }
 
 /// @throws what the handler throws after its Reply has answered, or has gone elsewhere
 template <class S, class F>
-void run_later(F& handler, std::unique_ptr<Context> call) {
-  auto& context = *call;
+void run_later(const F& handler, const std::shared_ptr<Deferred>& call) {
+  auto& context = call->context();
   std::optional<typename S::Request> request;
-  std::shared_ptr<Returns> returns;
-  guarded(context, [&] {
-    auto allocated = std::make_shared<Returns>();
-    request = read_request<typename S::Request>(context);
-    returns = std::move(allocated);
-  });
+  guarded(context, [&] { request = read_request<typename S::Request>(context); });
   if (!request) return;
   std::exception_ptr thrown;
   try {
-    handler(context, std::move(*request), Reply<typename S::Answer>(std::move(call), returns));
+    handler(context, std::move(*request), Reply<typename S::Later>(call));
   } catch (...) {
     thrown = std::current_exception();
   }
-  if (const auto left = returns->close()) {
-    guarded(*left, [&] {
+  if (call->end_handler()) {
+    guarded(context, [&] {
       if (thrown) std::rethrow_exception(thrown);
       throw std::runtime_error(std::string(kLetGo));
     });
@@ -316,30 +446,51 @@ std::string schema_or_nothing() {
   }
 }
 
+template <class F>
+auto make_route(F handler) {
+  using Call = Signature<F>;
+  using S = Shape<typename Call::Arguments>;
+  using Request = typename S::Request;
+  RouteParts parts;
+  parts.name = model_name<Request>();
+  parts.request_schema = json_schema<Request>();
+  if constexpr (AnswersLater<S>) {
+    parts.response_schema = schema_or_nothing<typename S::Later>();
+    parts.run = copyable([handler = std::move(handler)](std::shared_ptr<const Host> host,
+                                                        const dojo_request& request) {
+      std::shared_ptr<Deferred> call;
+      try {
+        call = std::make_shared<Deferred>(std::move(host), request);
+      } catch (...) {  // no memory; the request stays the host's
+        return std::int32_t{DOJO_FAILED};
+      }
+      run_later<S>(handler, call);
+      return std::int32_t{DOJO_OK};
+    });
+  } else {
+    parts.response_schema = schema_or_nothing<typename Call::Result>();
+    parts.run = copyable([handler = std::move(handler)](std::shared_ptr<const Host> host,
+                                                        const dojo_request& request) {
+      Context call(std::move(host), request);
+      run_now<S>(handler, call);
+      return std::int32_t{DOJO_OK};
+    });
+  }
+  return Route<Request>(std::move(parts));
+}
+
 }  // namespace detail
 
 /// A route for a handler: POST and HEAD on "/<name of the request's model>".
+/// @param handler see plugin.hpp for its forms. Called by several threads at once; need not be
+/// copyable
 template <class F>
 auto handle(F handler) {
-  using Call = detail::Signature<F>;
-  using S = detail::Shape<typename Call::Arguments>;
-  using Request = typename S::Request;
-  static_assert(Model<Request>, "the handler's request is no model: see DOJO_MODEL");
-  detail::RouteParts parts;
-  parts.name = model_name<Request>();
-  parts.request_schema = json_schema<Request>();
-  if constexpr (detail::AnswersLater<S>) {
-    parts.response_schema = detail::schema_or_nothing<typename S::Answer>();
-    parts.run = [handler](std::unique_ptr<Context> call) mutable {
-      detail::run_later<S>(handler, std::move(call));
-    };
+  if constexpr (detail::check_handler<F>()) {
+    return detail::make_route(std::move(handler));
   } else {
-    parts.response_schema = detail::schema_or_nothing<typename Call::Result>();
-    parts.run = [handler](const std::unique_ptr<Context>& call) mutable {
-      detail::run_now<S>(handler, call);
-    };
+    return Route<detail::NoRequest>({});
   }
-  return Route<Request>(std::move(parts));
 }
 
 }  // namespace dojo

@@ -107,6 +107,7 @@ class FakeHost {
   std::vector<std::function<void(bool cancelled)>> posted;
   std::vector<std::string> metrics;
   const void* executor = &executor_;
+  std::function<void()> on_complete;  // the request's texts end
 
  private:
   void note(const char* kind, dojo_span name, double value) {
@@ -117,6 +118,7 @@ class FakeHost {
     EXPECT_EQ(response.struct_size, sizeof response);
     EXPECT_EQ(response.release, nullptr);
     const std::lock_guard lock(mutex_);
+    if (on_complete) on_complete();
     answers_.push_back({id, response.status, std::string(detail::view(response.body)),
                         std::string(detail::view(response.error)),
                         std::string(detail::view(response.metadata))});
@@ -241,11 +243,33 @@ TEST_F(PluginTest, TakesAHandlerOfAnyForm) {
        }));
   EXPECT_EQ(ask().body, R"({"text":"hi5Hotkey"})");
   end();
-  make("{}", handle([calls = 0](Ping) mutable noexcept { return Ping{std::to_string(++calls)}; }));
-  EXPECT_EQ(ask().body, R"({"text":"1"})");
+  make("{}", handle([](Ping ping) noexcept { return ping; }));
+  EXPECT_EQ(ask().body, R"({"text":"hi"})");
   end();
   make("{}", handle(std::function<Ping(Ping)>([](Ping ping) { return ping; })));
   EXPECT_EQ(ask().body, R"({"text":"hi"})");
+}
+
+TEST_F(PluginTest, TakesCallablesThatCannotBeCopied) {
+  std::vector<std::string> ran;
+  const auto own = [](const char* text) { return std::make_unique<std::string>(text); };
+  EXPECT_EQ(make("{}",
+                 handle([mine = own("a")](const Ping&) { return Ping{*mine}; })
+                     .blacklist([mine = own("no")](const Context&) {
+                       return std::optional<std::string>(*mine);
+                     })
+                     .priority([mine = own("four")](const Context&, const Ping&) {
+                       return static_cast<int>(mine->size());
+                     }),
+                 on_start([&ran, mine = own("started")] { ran.push_back(*mine); }),
+                 on_stop([&ran, mine = own("stopped")](Host&) { ran.push_back(*mine); }),
+                 state<Ping>([mine = own("s")] { return Ping{*mine}; },
+                             [mine = own("r")](const Ping&) {})),
+            "");
+  EXPECT_EQ(ask().body, R"({"text":"a"})");
+  EXPECT_EQ(judged(), "5 no;4");
+  end();
+  EXPECT_THAT(ran, ElementsAre("started", "stopped"));
 }
 
 TEST_F(PluginTest, AnswersNothingWithAnEmptyBody) {
@@ -374,6 +398,69 @@ TEST_F(PluginTest, AnswersLaterFromAnotherThread) {
   EXPECT_EQ(ask(),
             (Answered{42, 200, R"({"text":"hi","score":null})", "", R"({"k":"v","thread":2})"}));
   worker.join();
+}
+
+TEST_F(PluginTest, LetsItsCallBeUsedAfterTheAnswer) {
+  make("{}", handle([](Context& call, Ping, Reply<Pong> reply) {
+         call.metadata("before", 1);
+         reply.send({"sent", {}});
+         call.metadata("after", 2);
+         EXPECT_EQ(call.caller(), "5Hotkey") << "the host's own text is gone by now";
+         EXPECT_EQ(reply.context().request_id(), "trace");
+         EXPECT_EQ(call.dialect(), "dojo/1");
+         EXPECT_EQ(call.peer(), "127.0.0.1");
+         reply.context().log(LogLevel::info, "sent");
+         const auto gone = std::move(reply);
+         call.log(LogLevel::info, "still here");
+       }));
+  auto texts = std::make_unique<std::array<std::string, 4>>(
+      std::array<std::string, 4>{"5Hotkey", "dojo/1", "127.0.0.1", "trace"});
+  auto asked = request(R"({"text":"hi"})");
+  asked.id = 42;
+  asked.hotkey = detail::span((*texts)[0]);
+  asked.dialect = detail::span((*texts)[1]);
+  asked.peer = detail::span((*texts)[2]);
+  asked.trace = detail::span((*texts)[3]);
+  host.on_complete = [&] {
+    for (auto& text : *texts) text.assign(text.size(), '?');
+    texts.reset();
+  };
+  EXPECT_EQ(table().handle(table().self, &asked), DOJO_OK);
+  EXPECT_EQ(host.next().metadata, R"({"before":1})");
+  EXPECT_THAT(host.lines(), ElementsAre("1 42 sent", "1 42 still here"));
+  EXPECT_EQ(host.unread(), 0u);
+}
+
+TEST_F(PluginTest, LetsItsCallBeUsedWhileAnotherThreadAnswers) {
+  std::thread worker;
+  make("{}", handle([&](Context& call, Ping, Reply<Pong> reply) {
+         worker = std::thread([reply = std::move(reply)]() mutable {
+           reply.context().metadata("thread", 2);
+           reply.send({"sent", {}});
+         });
+         call.metadata("handler", 1);
+         while (host.unread() == 0) call.log(LogLevel::info, std::string(call.caller()));
+         call.metadata("late", 3);
+       }));
+  EXPECT_THAT(ask().metadata, HasSubstr(R"("thread":2)"));
+  worker.join();
+}
+
+TEST_F(PluginTest, AnswersFromPostedWorkThatOwnsItsReply) {
+  make("{}", handle([](Context& call, Ping ping, Reply<Pong> reply) {
+         EXPECT_TRUE(call.post([reply = std::move(reply), ping]() mutable {
+           reply.send({ping.text + " later", {}});
+         }));
+       }));
+  give(R"({"text":"much"})");
+  ASSERT_EQ(host.posted.size(), 1u);
+  host.posted[0](false);
+  EXPECT_THAT(host.next().body, HasSubstr("much later"));
+  EXPECT_EQ(host.unread(), 0u);
+  give(R"({"text":"never"})");
+  host.posted[1](true);
+  EXPECT_THAT(host.next().error, HasSubstr("let go"))
+      << "work that is dropped takes its Reply along";
 }
 
 TEST_F(PluginTest, AnswersOnceOnly) {

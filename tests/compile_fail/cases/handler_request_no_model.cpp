@@ -1,0 +1,16 @@
+// says: the handler's request is no model
+// says: Plain
+#include <dojo/plugin.hpp>
+
+struct Ask {
+  int n = 0;
+};
+DOJO_MODEL(Ask, n)
+
+struct Plain {
+  int n = 0;
+};
+Ask answer(Plain) {
+  return {};
+}
+DOJO_PLUGIN("case", "1", dojo::handle(answer))
