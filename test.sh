@@ -3,7 +3,7 @@
 # moment, and the release build's tests with the ones against the published Python package.
 #   ./test.sh           everything, as CI does
 #   ./test.sh --quick   the release build and its tests, without those labelled chaos, attacks, interop, install
-#                     or compile_fail
+#                       or compile_fail
 # A step that fails does not keep the others from running. Nothing is tried twice: the first result counts.
 set -euo pipefail
 cd "$(dirname "$0")"

@@ -49,7 +49,8 @@ void describe(CLI::App& app, Arguments& arguments) {
                  "address to serve; default 127.0.0.1:8091, port 0: any free one")
       ->type_name("ADDR:PORT");
   app.add_option("--plugins", arguments.plugins,
-                 "folder with the plugins' .so files; default: ../plugins beside the program")
+                 "folder with the plugins' .so files; default: ../plugins beside the program, or "
+                 "../lib/dojo/plugins where there is none")
       ->type_name("DIR");
   app.add_option("--state", arguments.state,
                  "folder for what outlives the host; default: ~/.local/state/dojo-host")
@@ -74,7 +75,8 @@ void describe(CLI::App& app, Arguments& arguments) {
       "  dojo-host ctl --help              ask a host that runs: its plugins, reload, rollback …\n"
       "\n"
       "A plugin's file that is replaced in the folder is taken up while the host serves.\n"
-      "SIGHUP reads again what the config says of plugins.\n"
+      "SIGHUP reads again what the config says of callers and of plugins; the rest needs a "
+      "restart.\n"
       "SIGTERM or SIGINT drains: requests under way are answered, new ones refused. A second one "
       "stops at once.\n"
       "Exit codes: 0 stopped, 1 failed or requests were cut off, 2 bad command line or config.");
@@ -149,7 +151,7 @@ std::string shown(const std::string& address) {
   return address.find(':') == std::string::npos ? address : "[" + address + "]";
 }
 
-/// Takes over what a config that has changed says of plugins.
+/// Takes over what a config that has changed says of callers and of plugins.
 Status reload_config(host::Server& server, const Arguments& arguments, const host::Log& log) {
   const auto config = configure(arguments);
   auto status = config ? server.apply(*config) : Unexpected(config.error());

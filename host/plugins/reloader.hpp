@@ -47,8 +47,8 @@ struct PluginRow {
 /// The way of a file, each step of which may end it with the old generation still serving:
 /// staged (a copy of our own, hashed) → probed (in a process of its own) → loaded and started →
 /// active (one swap of its routes). Then the old generation is left to the Reaper. A file that was
-/// refused is quarantined by its hash, with the reason. Source: docs/plugins.md, "Replacing a
-/// plugin".
+/// refused is quarantined by its hash, with the reason. Source: docs/operations.md, "Replacing
+/// one".
 ///
 /// One file at a time. Members may be called from any thread; those that change something block
 /// until it is done.
