@@ -54,7 +54,7 @@ else
   step "format and lint" etc/lint.sh build/release
   step "asan: build" build asan
   step "asan: address, leak and undefined behaviour" tests asan
-  step "tsan: build" build tsan
+  step "tsan: build" build tsan checks
   step "tsan: data races" tests tsan
   export DOJO_FUZZ_SECONDS=${DOJO_FUZZ_SECONDS:-20}
   step "fuzz: build" build fuzz fuzzers
