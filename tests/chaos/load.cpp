@@ -1,5 +1,6 @@
-// Saturating load of verified requests, each answer looked at: chaos_load PORT HOTKEY MODEL SECONDS
-// CONCURRENCY. Writes a line for each request to standard output when it is over:
+// Saturating load of verified requests, each answer looked at: chaos_load PORT HOTKEY MODEL
+// CONCURRENCY, until standard input ends. Then it writes a line for each request to standard
+// output:
 //   <end, seconds since the epoch> <latency, µs> <generation> <instance> <version> <outcome>
 // where outcome is "ok", "misrouted" (another request's answer), or the code of a refusal, or what
 // went wrong on the way.
@@ -54,8 +55,8 @@ Outcome judge(const StdResponse<Echo>& answer, std::uint64_t nonce) {
 }
 
 void work(Client& client, const std::string& url, const SendOptions& options, bool echo,
-          steady_clock::time_point end, std::atomic<std::uint64_t>& nonces, std::string& lines) {
-  while (steady_clock::now() < end) {
+          const std::atomic<bool>& over, std::atomic<std::uint64_t>& nonces, std::string& lines) {
+  while (!over) {
     const auto nonce = ++nonces;
     const auto begin = steady_clock::now();
     Outcome outcome;
@@ -80,11 +81,11 @@ void work(Client& client, const std::string& url, const SendOptions& options, bo
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 6) {
-    std::fputs("usage: chaos_load PORT HOTKEY MODEL SECONDS CONCURRENCY\n", stderr);
+  if (argc != 5) {
+    std::fputs("usage: chaos_load PORT HOTKEY MODEL CONCURRENCY\n", stderr);
     return 2;
   }
-  const auto concurrency = static_cast<std::size_t>(std::atoi(argv[5]));
+  const auto concurrency = static_cast<std::size_t>(std::atoi(argv[4]));
   ClientOptions pool;
   pool.max_connections = pool.max_connections_per_host = concurrency;
   Client client(wire::Keypair::generate(), pool);
@@ -92,17 +93,19 @@ int main(int argc, char** argv) {
   options.to = std::string(argv[2]);
   options.max_retries = 1;
   options.preflight = Preflight::never;
-  const auto end = steady_clock::now() +
-                   std::chrono::milliseconds(static_cast<std::int64_t>(std::atof(argv[4]) * 1000));
+  std::atomic<bool> over{false};
   std::atomic<std::uint64_t> nonces{0};
   std::vector<std::string> lines(concurrency);
   std::vector<std::thread> threads;
   for (auto& own : lines) {
     threads.emplace_back([&] {
       work(client, std::string("127.0.0.1:") + argv[1], options, argv[3] == std::string("Echo"),
-           end, nonces, own);
+           over, nonces, own);
     });
   }
+  while (std::getchar() != EOF) {
+  }
+  over = true;
   for (auto& thread : threads) thread.join();
   for (const auto& own : lines) std::fputs(own.c_str(), stdout);
   return 0;

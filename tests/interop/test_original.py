@@ -2,7 +2,6 @@
 has changed, and so may what a drop-in replacement for it has to do."""
 
 import json
-import time
 
 import pytest
 import zstandard
@@ -48,11 +47,9 @@ def test_a_wrong_signature_is_403(python_server, validator):
 
 def test_a_malformed_signature_keeps_it_busy(start_gateway, start_python_server, validator):
     server = start_python_server(start_gateway(validator))
-    begin = time.monotonic()
     call = Background(post, server, legacy(validator, signature="0x00"), flags=["--max-time", "3"])
     with pytest.raises(AssertionError, match="timed out"):
         call.result()
-    assert time.monotonic() - begin > 2.5
     server.popen.kill()  # it would go on for a minute
 
 
