@@ -148,6 +148,21 @@ TEST(Decompression, StopsAtItsBudget) {
   expect_content(decompress(*compress("a"), {.max_output = SIZE_MAX}), "a");
 }
 
+TEST(Decompression, StopsAtItsBudgetWithinBlocksWhoseSizeNobodyKnows) {
+  // Text is neither noise nor one byte again and again: only decoding tells how much it is.
+  std::string text;
+  while (text.size() < 400'000) text += "line " + std::to_string(text.size() * 7919) + " of many\n";
+  for (const std::size_t budget : {1'000U, 131'072U, 300'000U}) {
+    for (const std::size_t more : {1U, 2U, 100'000U}) {
+      const auto frame = Frame().streamed(text.substr(0, budget + more));
+      ASSERT_LT(frame.size(), (budget + more) / 2);
+      expect_error(decompress(frame, {.max_output = budget}), Code::too_large);
+      expect_content(decompress(frame, {.max_output = budget + more}),
+                     text.substr(0, budget + more));
+    }
+  }
+}
+
 TEST(Decompression, CountsAllFramesTogether) {
   const std::string frames = *compress("12345") + *compress("12345");
   expect_content(decompress(frames, {.max_output = 10}), "1234512345");
