@@ -18,9 +18,10 @@ namespace dojo::access {
 /// uids are 16 bits.
 inline constexpr std::size_t kMostNeurons = 65'536;
 
-/// A key that is written as an SS58 address.
+/// A key that is written as an SS58 address; one odd address does not lose the others.
 struct AddressJson {
   wire::PublicKey key{};
+  bool is_address = true;
 };
 
 /// A list of no more than kMostNeurons.
@@ -59,51 +60,56 @@ namespace dojo::detail {
 
 template <>
 struct Json<access::AddressJson> {
-  static bool read(od::value value, access::AddressJson& out, int, Fault& fault) {
+  static bool read(JsonReader& in, access::AddressJson& out, Fault& fault) {
     std::string_view text;
-    if (value.get_string().get(text)) return expected("string", value, fault);
-    const auto address = wire::decode_ss58(text);
-    if (!address) {
-      fault.what = "no SS58 address: " + address.error().message;
-      return false;
+    if (in.string(text) != JsonReader::Read::yes) {
+      return refused(in, "string", JsonKind::string, fault);
     }
-    out.key = address->key;
+    const auto address = wire::decode_ss58(text);
+    out.is_address = address.has_value();
+    if (address) out.key = address->key;
     return true;
   }
-  static bool write(Writer& out, const access::AddressJson& value, Fault&) {
-    return write_string(out, wire::encode_ss58(value.key));
+  static bool write(JsonWriter& out, const access::AddressJson& value, Fault&) {
+    return out.string(wire::encode_ss58(value.key));
   }
 };
 
 template <>
 struct Json<access::FlagJson> {
-  static bool read(od::value value, access::FlagJson& out, int depth, Fault& fault) {
-    return Json<bool>::read(value, out.value, depth, fault);
+  static bool read(JsonReader& in, access::FlagJson& out, Fault& fault) {
+    return Json<bool>::read(in, out.value, fault);
   }
-  static bool write(Writer& out, access::FlagJson value, Fault&) { return out.Bool(value.value); }
+  static bool write(JsonWriter& out, access::FlagJson value, Fault& fault) {
+    return Json<bool>::write(out, value.value, fault);
+  }
 };
 
 template <class T>
 struct Json<access::NeuronList<T>> {
-  static bool read(od::value value, access::NeuronList<T>& out, int depth, Fault& fault) {
-    od::array array;
-    if (value.get_array().get(array)) return expected("array", value, fault);
+  static bool read(JsonReader& in, access::NeuronList<T>& out, Fault& fault) {
+    if (in.enter_array() != JsonReader::Read::yes) {
+      return refused(in, "array", JsonKind::array, fault);
+    }
     out.clear();
-    for (auto item : array) {
+    for (;;) {
+      const auto next = in.next_element();
+      if (next == JsonReader::Next::end) return true;
+      if (next == JsonReader::Next::broken) {
+        fault.what = in.why();
+        return false;
+      }
       if (out.size() == access::kMostNeurons) {
         fault.what = "has more than " + std::to_string(access::kMostNeurons) + " members";
         return false;
       }
-      od::value element;
-      if (const auto error = item.get(element)) return invalid_json(error, fault);
-      if (!Json<T>::read(element, out.emplace_back(), depth + 1, fault)) {
+      if (!Json<T>::read(in, out.emplace_back(), fault)) {
         fault.inside(out.size() - 1);
         return false;
       }
     }
-    return true;
   }
-  static bool write(Writer& out, const access::NeuronList<T>& value, Fault& fault) {
+  static bool write(JsonWriter& out, const access::NeuronList<T>& value, Fault& fault) {
     return Json<std::vector<T>>::write(out, value, fault);
   }
 };

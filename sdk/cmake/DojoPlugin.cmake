@@ -25,7 +25,11 @@ function(dojo_add_plugin name)
     target_compile_options(${name} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-fno-gnu-unique>)
   endif()
   target_link_options(${name} PRIVATE LINKER:--version-script=${exports} LINKER:-z,now LINKER:--as-needed)
-  if(NOT DOJO_SANITIZE)  # the sanitizers' runtime is the program's, and undefined in a shared object
+  # The sanitizers' runtime is the program's, and undefined in a shared object.
+  string(TOUPPER "${CMAKE_BUILD_TYPE}" type)
+  get_directory_property(options COMPILE_OPTIONS)
+  set(flags "${CMAKE_C_FLAGS} ${CMAKE_C_FLAGS_${type}} ${CMAKE_CXX_FLAGS} ${CMAKE_CXX_FLAGS_${type}} ${options}")
+  if(NOT flags MATCHES "-fsanitize=")
     target_link_options(${name} PRIVATE LINKER:-z,defs)
   endif()
 endfunction()

@@ -5,6 +5,8 @@
 #include <string_view>
 #include <vector>
 
+#include <simdjson.h>
+
 #include <dojo/wire/envelope.hpp>
 
 namespace {

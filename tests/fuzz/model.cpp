@@ -1,6 +1,6 @@
-// Any bytes as JSON. What check_json() takes is what RapidJSON's strict parser takes, but for the
-// exceptions that agree() lists; what a model is read from is written, and read again, as the same
-// text.
+// Any bytes as JSON. What check_json() takes is what simdjson and RapidJSON's strict parser take,
+// but for the exceptions listed below; what a model is read from is written, and read again, as the
+// same text.
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -15,6 +15,7 @@
 
 #include <rapidjson/memorystream.h>
 #include <rapidjson/reader.h>
+#include <simdjson.h>
 
 #include <dojo/model.hpp>
 
@@ -102,6 +103,16 @@ void agree(std::string_view text) {
   require(may_differ(text, watcher, result.Code()));
 }
 
+void agree_with_simdjson(std::string_view text) {
+  simdjson::dom::parser parser;
+  const auto theirs = parser.parse(simdjson::padded_string(text)).error();
+  const auto ours = check_json(text);
+  if (static_cast<bool>(ours) == (theirs == simdjson::SUCCESS)) return;
+  // Its integers have 64 bits at most; its depth is another, and we name ours.
+  require(ours ? theirs == simdjson::NUMBER_ERROR
+               : ours.error().message.starts_with("nested deeper"));
+}
+
 void round_trip(std::string_view text) {
   const auto tree = from_json<Tree>(text);
   if (!tree) {
@@ -130,6 +141,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::vector<char> exact(data, data + size);
   const std::string_view text(exact.data(), exact.size());
   agree(text);
+  agree_with_simdjson(text);
   round_trip(text);
   return 0;
 }

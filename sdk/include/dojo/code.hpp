@@ -8,6 +8,8 @@
 #include <optional>
 #include <string_view>
 
+#include <dojo/cxx20.hpp>
+
 namespace dojo {
 
 enum class Code : std::uint8_t {

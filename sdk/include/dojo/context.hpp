@@ -231,8 +231,13 @@ class Context {
   void metadata(std::string_view key, const T& value) {
     if constexpr (std::is_convertible_v<const T&, std::string_view>) {
       set(key, json(std::string(std::string_view(value))));
-    } else {
+    } else if constexpr (detail::kMayBeField<T>) {
       set(key, json(value));
+    } else {
+      static_assert(
+          detail::kMayBeField<T>,
+          "dojo::Context::metadata: no value may be of this type: what a model's field may "
+          "be, see dojo/model.hpp, or a text");
     }
   }
   /// Writes to the host's log, with the plugin's name and the request's id.
@@ -268,13 +273,12 @@ class Context {
  private:
   template <class T>
   static std::string json(const T& value) {
-    rapidjson::StringBuffer buffer;
-    detail::Writer writer(buffer);
+    detail::JsonWriter writer;
     detail::Fault fault;
     if (!detail::Json<T>::write(writer, value, fault)) {
       throw std::invalid_argument("metadata: " + fault.text());
     }
-    return {buffer.GetString(), buffer.GetSize()};
+    return std::move(writer).take();
   }
   void set(std::string_view key, std::string value) {
     const std::lock_guard lock(mutex_);

@@ -9,6 +9,8 @@
 #include <utility>
 #include <variant>
 
+#include <dojo/cxx20.hpp>
+
 namespace dojo {
 
 /// An error on its way into an Expected: `return Unexpected(error);`.

@@ -30,7 +30,8 @@ extern "C" {
 #define DOJO_ABI_MAJOR 1
 #define DOJO_ABI_MINOR 0
 
-/* Bytes behind dojo_request.body that may be read, whatever they hold: JSON parsers look ahead. */
+/* Bytes behind dojo_request.body that may be read, whatever they hold: some JSON parsers look
+ * ahead. */
 #define DOJO_BODY_PADDING 64
 
 /* What functions return. */

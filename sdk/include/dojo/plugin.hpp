@@ -185,21 +185,17 @@ std::int32_t reported(dojo_error* error, Work&& work) noexcept {
 template <Model Config>
 std::optional<std::string> unknown_key(std::string_view json) {
   std::optional<std::string> unknown;
-  const auto text = padded(json);
-  (void)with_document(text, text.size() + kJsonPadding, [&](od::document& document, Fault&) {
-    od::object object;
-    if (document.get_object().get(object)) return false;
-    for (auto item : object) {
-      std::string_view key;
-      if (item.unescaped_key().get(key)) return false;
-      const bool known =
-          std::apply([&](const auto&... fields) { return ((fields.name == key) || ...); },
-                     Json<Config>::kFields);
-      if (!known) unknown = key;
-    }
-    return true;
-  });
-  return unknown;
+  JsonReader reader(json);
+  Fault fault;
+  const auto look_at = [&](std::string_view key, std::string_view&) {
+    const bool known =
+        std::apply([&](const auto&... fields) { return ((fields.name == key) || ...); },
+                   Json<Config>::kFields);
+    if (!known) unknown = key;
+    return reader.skip();
+  };
+  // What is no JSON is found again when the config is read.
+  return read_object(reader, fault, look_at) ? unknown : std::nullopt;
 }
 
 /// What DOJO_PLUGIN makes of its arguments, behind the ABI's `self`.

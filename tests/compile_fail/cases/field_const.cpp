@@ -1,0 +1,13 @@
+// says: DOJO_MODEL: no field may be of this type
+// says: "counts"
+// says: const int
+#include <dojo/model.hpp>
+
+struct Ask {
+  std::string name;
+  const int counts = 0;
+};
+DOJO_MODEL(Ask, name, counts)
+auto json(const Ask& ask) {
+  return dojo::to_json(ask);
+}

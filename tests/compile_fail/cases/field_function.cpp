@@ -1,0 +1,12 @@
+// says: DOJO_MODEL: no field may be of this type
+// says: "counts"
+#include <dojo/model.hpp>
+
+struct Ask {
+  std::string name;
+  int counts() { return 0; }
+};
+DOJO_MODEL(Ask, name, counts)
+auto json(const Ask& ask) {
+  return dojo::to_json(ask);
+}

@@ -1,0 +1,12 @@
+// says: counts
+#include <dojo/model.hpp>
+
+class Ask {
+ public:
+  std::string name;
+  std::string& counts;
+};
+DOJO_MODEL(Ask, name, counts)
+auto json(const Ask& ask) {
+  return dojo::to_json(ask);
+}
