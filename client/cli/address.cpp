@@ -4,26 +4,25 @@
 #include <string>
 
 #include <dojo/wire/ss58.hpp>
-#include <dojo/wire/wallet.hpp>
 
 #include "command.hpp"
 #include "input.hpp"
+#include "wallet_option.hpp"
 
 namespace dojo::cli {
 namespace {
 
 struct Address {
-  std::string file;
+  WalletOption wallet;
   std::uint16_t prefix = wire::kBittensorPrefix;
 
   int run() const {
-    const auto wallet = wire::load_wallet(file);
-    if (!wallet) {
-      complain(wallet.error().message);
+    const auto key = wallet.load();
+    if (!key) {
+      complain(key.error().message);
       return kUsage;
     }
-    for (const auto& warning : wallet->warnings) complain(warning);
-    std::puts(wallet->keypair.address(prefix).c_str());
+    std::puts(key->address(prefix).c_str());
     return kAnswered;
   }
 };
@@ -33,7 +32,8 @@ struct Address {
 void add_address(CLI::App& app, int& exit_code) {
   auto address = std::make_shared<Address>();
   auto* command = app.add_subcommand("address", "Print the SS58 address of a hotkey file");
-  command->add_option("FILE", address->file, "Hotkey file")->required();
+  command->add_option("FILE", address->wallet.file, "Hotkey file")->required();
+  address->wallet.add_password_to(*command);
   command->add_option("--prefix", address->prefix, "Network prefix")
       ->check(CLI::Range(0, 16383))
       ->capture_default_str();

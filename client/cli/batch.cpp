@@ -15,8 +15,10 @@
 #include "command.hpp"
 #include "input.hpp"
 #include "interrupt.hpp"
+#include "json_print.hpp"
 #include "report.hpp"
 #include "request_options.hpp"
+#include "text/terminal.hpp"
 
 namespace dojo::cli {
 namespace {
@@ -190,12 +192,23 @@ int Batch::send(Targets to, std::vector<std::string> jsons) const {
   const auto results = answers->get();
   const auto wall = std::chrono::steady_clock::now() - start;
   progress.reset();
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    const bool named = batch.send.to || batch.receivers[i];
+    const auto hint = hint_about(results[i], named);
+    if (!hint) continue;
+    complain(*hint);
+    break;
+  }
   for (const auto& response : results) {
     if (exit_code_of(response) != kUsage) continue;
     complain(complaint_about(response));
     break;
   }
-  std::fputs((output == "jsonl" ? json_lines(results) : table(results, wall)).c_str(), stdout);
+  auto said = output == "jsonl" ? json_lines(results) : table(results, wall);
+  if (stdout_is_terminal()) {
+    said = output == "jsonl" ? text::escaped_json(said) : text::escaped(said, "\n");
+  }
+  std::fputs(said.c_str(), stdout);
   return exit_code_of(results);
 }
 

@@ -13,6 +13,7 @@ enum ExitCode : int {
   kRefused = 1,
   kUsage = 2,
   kUnreachable = 3,
+  kOutputLost = 4,
   kCancelled = 130,
 };
 

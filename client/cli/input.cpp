@@ -9,6 +9,9 @@
 
 #include <fmt/format.h>
 
+#include "text/byte_order_mark.hpp"
+#include "text/terminal.hpp"
+
 namespace dojo::cli {
 namespace {
 
@@ -23,43 +26,33 @@ Result<std::string> read_all(std::istream& in, std::string_view name) {
   return text;
 }
 
-}  // namespace
-
-Result<std::string> read_file(const std::string& path) {
-  if (path == "-") return read_all(std::cin, "stdin");
+Result<std::string> read_named(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file) return fail(fmt::format("{}: {}", path, std::generic_category().message(errno)));
   return read_all(file, path);
 }
 
+}  // namespace
+
+Result<std::string> read_file(const std::string& path) {
+  auto text = path == "-" ? read_all(std::cin, "stdin") : read_named(path);
+  if (text) text->erase(0, text->size() - text::without_mark(*text).size());
+  return text;
+}
+
 Result<std::string> read_text(const std::string& argument) {
-  if (argument == "-") return read_file(argument);
+  if (argument == "-") return read_all(std::cin, "stdin");
   return argument;
 }
 
 Result<std::string> read_json(const std::string& argument) {
+  if (argument == "-") return read_file(argument);
   if (argument.starts_with('@')) return read_file(argument.substr(1));
-  return read_text(argument);
-}
-
-std::string printable(std::string_view text) {
-  std::string out;
-  out.reserve(text.size());
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    const auto next = i + 1 < text.size() ? static_cast<unsigned char>(text[i + 1]) : 0;
-    if (byte == 0xc2 && next >= 0x80 && next < 0xa0) {  // U+0080…9F: some terminals obey them
-      out += '?';
-      ++i;
-    } else {
-      out += byte < 0x20 || byte == 0x7f ? '?' : text[i];
-    }
-  }
-  return out;
+  return argument;
 }
 
 void complain(std::string_view text) {
-  std::fputs(fmt::format("dojo: {}\n", printable(text)).c_str(), stderr);
+  std::fputs(fmt::format("dojo: {}\n", text::escaped(text)).c_str(), stderr);
 }
 
 }  // namespace dojo::cli

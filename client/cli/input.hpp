@@ -14,13 +14,10 @@ Result<std::string> read_text(const std::string& argument);
 /// `-` is all of stdin, `@file` a file, anything else itself.
 Result<std::string> read_json(const std::string& argument);
 
-/// All of a file; `-` is stdin. The error names the file.
+/// All of a file, behind its byte order mark; `-` is stdin. The error names the file.
 Result<std::string> read_file(const std::string& path);
 
-/// A peer's text as a terminal can be shown it: control characters become `?`.
-std::string printable(std::string_view text);
-
-/// `dojo: …` on stderr.
+/// `dojo: …` on stderr, with whatever a peer has put into it escaped.
 void complain(std::string_view text);
 
 }  // namespace dojo::cli

@@ -7,6 +7,8 @@
 #include <rapidjson/writer.h>
 #include <unistd.h>
 
+#include "text/terminal.hpp"
+
 namespace dojo::cli {
 namespace {
 
@@ -37,6 +39,12 @@ std::string rewrite(std::string_view json) {
 std::string reformat_json(std::string_view json, bool pretty) {
   return pretty ? rewrite<rapidjson::PrettyWriter<rapidjson::StringBuffer>>(json)
                 : rewrite<rapidjson::Writer<rapidjson::StringBuffer>>(json);
+}
+
+std::string json_for_stdout(std::string_view json) {
+  const bool terminal = stdout_is_terminal();
+  auto text = reformat_json(json, terminal);
+  return terminal ? text::escaped_json(text) : text;
 }
 
 bool stdout_is_terminal() {

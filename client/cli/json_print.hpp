@@ -10,6 +10,10 @@ namespace dojo::cli {
 /// returned as it is.
 std::string reformat_json(std::string_view json, bool pretty);
 
+/// JSON as stdout is to have it: exact for a file or a pipe; for a terminal indented, with nothing
+/// in it that the terminal would obey.
+std::string json_for_stdout(std::string_view json);
+
 /// Whether stdout is a terminal.
 bool stdout_is_terminal();
 

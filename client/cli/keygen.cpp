@@ -1,10 +1,12 @@
+#include <cerrno>
 #include <cstdio>
 #include <memory>
 #include <string>
 
-#include <fmt/format.h>
+#include <unistd.h>
 
 #include <dojo/wire/keypair.hpp>
+#include <dojo/wire/secret_text.hpp>
 #include <dojo/wire/wallet.hpp>
 
 #include "command.hpp"
@@ -19,17 +21,33 @@ struct Keygen {
   bool show_mnemonic = false;
 
   int run();
-  Result<std::string> phrase() const;
+  Result<wire::SecretText> phrase() const;
 };
 
-Result<std::string> Keygen::phrase() const {
-  if (mnemonic.empty()) return wire::generate_mnemonic();
-  auto text = read_file("-");
-  while (text && !text->empty() && (text->back() == '\n' || text->back() == '\r')) {
-    text->pop_back();
+Result<wire::SecretText> Keygen::phrase() const {
+  constexpr std::size_t kLongest = 4096;  // bytes; 24 words have about 200
+  if (mnemonic.empty()) {
+    auto fresh = wire::generate_mnemonic();
+    auto text = wire::SecretText::copy_of(fresh);
+    wire::wipe(fresh);
+    return text;
   }
-  if (text && text->empty()) return fail("--mnemonic -: there is no phrase on stdin");
+  auto text = wire::read_secret(STDIN_FILENO, kLongest);
+  if (!text) return fail("--mnemonic -: stdin " + text.error().message);
+  text->trim();
+  if (text->empty()) return fail("--mnemonic -: there is no phrase on stdin");
   return text;
+}
+
+/// Past the buffers of stdio, which nobody wipes.
+bool print_secret(const wire::SecretText& text) {
+  auto rest = text.view();
+  while (std::fflush(stdout) == 0 && !rest.empty()) {
+    const auto count = ::write(STDOUT_FILENO, rest.data(), rest.size());
+    if (count < 0 && errno != EINTR) return false;
+    if (count > 0) rest.remove_prefix(static_cast<std::size_t>(count));
+  }
+  return rest.empty() && std::putchar('\n') != EOF;
 }
 
 int Keygen::run() {
@@ -43,15 +61,16 @@ int Keygen::run() {
     complain(words.error().message);
     return kUsage;
   }
-  const auto wallet = wire::create_wallet(file, *words);
+  const auto wallet = wire::create_wallet(file, words->view());
   if (!wallet) {
-    wire::wipe(*words);
     complain(wallet.error().message);
     return kUsage;
   }
   std::puts(wallet->keypair.address().c_str());
-  if (show_mnemonic) std::puts(words->c_str());
-  wire::wipe(*words);
+  if (show_mnemonic && !print_secret(*words)) {
+    complain("the phrase could not be printed; it stands in the file too, as secretPhrase");
+    return kOutputLost;
+  }
   for (const auto& warning : wallet->warnings) complain(warning);
   return kAnswered;
 }

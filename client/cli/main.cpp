@@ -1,19 +1,23 @@
 // dojo: keys, signatures and requests from the shell.
-#include <cstdio>
 #include <exception>
 
 #include <CLI/CLI.hpp>
-#include <fmt/format.h>
 
 #include "command.hpp"
+#include "input.hpp"
+#include "process/inherited.hpp"
+#include "text/output.hpp"
 
 namespace {
 
 constexpr const char* kFooter = R"(Examples:
-  dojo keygen miner.key                                      a new hotkey; prints its address
-  dojo send 203.0.113.7:8888 Echo '{"text":"hi"}' --wallet miner.key --to 5F...
+  dojo keygen my.key                                         a new hotkey; prints its address
+  dojo send 127.0.0.1:8091 Echo '{"message":"hi"}' --wallet my.key --dialect legacy
+                                                             to a dojo-host on this machine
+  dojo send 203.0.113.7:8888 Echo @body.json --wallet my.key --to HOTKEY
+                                                             to a miner, signed for its hotkey alone
   dojo batch miners.txt Echo @body.json --concurrency 64     the same body to every url in a file
-  dojo sign --wallet miner.key 'a message'                   prints 0x and 128 hex digits
+  dojo sign --wallet my.key 'a message'                      prints 0x and 128 hex digits
   dojo new-plugin my-scorer                                  a plugin to begin with
 
 Exit codes:
@@ -21,6 +25,7 @@ Exit codes:
   1    refused, or an error in the answer; verify: the signature is wrong
   2    wrong usage or bad input
   3    could not be reached: no connection, or no answer in time
+  4    the output could not be written
   130  cancelled by Ctrl-C
 
 `dojo COMMAND --help` tells more.)";
@@ -50,10 +55,12 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  dojo::process::undo_inheritance();
+  int exit_code = dojo::cli::kUsage;
   try {
-    return run(argc, argv);
+    exit_code = run(argc, argv);
   } catch (const std::exception& error) {
-    std::fputs(fmt::format("dojo: {}\n", error.what()).c_str(), stderr);
-    return dojo::cli::kUsage;
+    dojo::cli::complain(error.what());
   }
+  return dojo::text::finish_output("dojo", exit_code, dojo::cli::kOutputLost);
 }

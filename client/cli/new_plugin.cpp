@@ -175,7 +175,7 @@ Status check_name(std::string_view name) {
     return fail(
         fmt::format("\"{}\" cannot be a plugin's name: it begins with a letter, and has letters, "
                     "digits, '_' and '-', 64 at most",
-                    printable(name.substr(0, 80))));
+                    name.substr(0, 80)));
   }
   if (std::find(kTaken.begin(), kTaken.end(), name) != kTaken.end()) {
     return fail(fmt::format("a plugin cannot be named {}: CMake has a target of that name", name));

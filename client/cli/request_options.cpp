@@ -7,7 +7,6 @@
 #include <fmt/format.h>
 
 #include <dojo/wire/dialect.hpp>
-#include <dojo/wire/wallet.hpp>
 
 #include "input.hpp"
 
@@ -26,8 +25,7 @@ Result<Header> parse_header(const std::string& line) {
 }  // namespace
 
 void RequestOptions::add_to(CLI::App& command) {
-  command.add_option("--wallet", wallet, "Hotkey file that signs; without one a fresh key does")
-      ->envname("DOJO_WALLET");
+  wallet.add_to(command, "Hotkey file that signs; without one a fresh key does");
   command.add_option("--to", to, "Receiver's SS58 address, signed into the request (dojo/1)");
   command.add_option("--dialect", dialect, "dojo/1 or legacy (what the Python client sends)")
       ->check(CLI::IsMember({"dojo/1", "legacy"}))
@@ -52,16 +50,13 @@ void RequestOptions::add_to(CLI::App& command) {
 }
 
 Result<wire::Keypair> RequestOptions::key() const {
-  if (wallet.empty()) {
+  if (wallet.file.empty()) {
     auto fresh = wire::Keypair::generate();
     complain(fmt::format("no wallet (--wallet or DOJO_WALLET): signing as {}, made for this call",
                          fresh.address()));
     return fresh;
   }
-  auto loaded = wire::load_wallet(wallet);
-  if (!loaded) return Unexpected(std::move(loaded.error()));
-  for (const auto& warning : loaded->warnings) complain(warning);
-  return std::move(loaded->keypair);
+  return wallet.load();
 }
 
 ClientOptions RequestOptions::client_options() const {
@@ -101,6 +96,7 @@ ExitCode exit_code_of(const StdResponse<RawJson>& response) {
     case SendError::Kind::connection:
     case SendError::Kind::timeout:
     case SendError::Kind::tls:
+    case SendError::Kind::internal:
       return kUnreachable;
     case SendError::Kind::cancelled:
       return kCancelled;
@@ -109,14 +105,15 @@ ExitCode exit_code_of(const StdResponse<RawJson>& response) {
   }
 }
 
+std::optional<std::string> hint_about(const StdResponse<RawJson>& response, bool named) {
+  if (named || response.code != Code::wrong_receiver) return std::nullopt;
+  return "the request names no receiver: give the miner's hotkey with --to (batch: behind its "
+         "url), "
+         "or sign with --dialect legacy, which names none";
+}
+
 std::string complaint_about(const StdResponse<RawJson>& response) {
-  std::string text;
-  if (response.code && *response.code != Code::ok) {
-    text = fmt::format("{}: ", to_string(*response.code));
-  }
-  if (response.error) return text + *response.error;
-  if (response.exception) return text + response.exception->message;
-  return text + "no body in the answer";
+  return response.reason();
 }
 
 }  // namespace dojo::cli

@@ -1,6 +1,7 @@
 // The options that `send` and `batch` share.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -9,11 +10,12 @@
 #include <dojo/wire/keypair.hpp>
 
 #include "command.hpp"
+#include "wallet_option.hpp"
 
 namespace dojo::cli {
 
 struct RequestOptions {
-  std::string wallet;
+  WalletOption wallet;
   std::string dialect = "dojo/1";
   std::string to;
   std::string message;
@@ -36,6 +38,10 @@ struct RequestOptions {
 
 /// The exit code that an answer stands for.
 ExitCode exit_code_of(const StdResponse<RawJson>& response);
+
+/// For a request that was refused since it names no receiver; nothing for any other. @param named
+/// whether it names one
+std::optional<std::string> hint_about(const StdResponse<RawJson>& response, bool named);
 
 /// What is wrong with an answer that is not ok, on one line.
 std::string complaint_about(const StdResponse<RawJson>& response);

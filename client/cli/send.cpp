@@ -11,6 +11,7 @@
 #include "interrupt.hpp"
 #include "json_print.hpp"
 #include "request_options.hpp"
+#include "text/terminal.hpp"
 
 namespace dojo::cli {
 namespace {
@@ -32,10 +33,10 @@ double ms(std::chrono::microseconds time) {
 
 // Answers' headers, times and sizes; never what was signed, nor with what.
 void Send::describe(const ClientResponse& http) {
-  std::string text =
-      fmt::format("* {}\n* attempts {}, HTTP status {}\n", http.url, http.attempts, http.status);
+  std::string text = fmt::format("* {}\n* attempts {}, HTTP status {}\n", text::escaped(http.url),
+                                 http.attempts, http.status);
   for (const auto& [name, value] : http.headers) {
-    text += fmt::format("< {}: {}\n", printable(name), printable(value));
+    text += fmt::format("< {}: {}\n", text::escaped(name), text::escaped(value));
   }
   const auto& t = http.timings;
   text += fmt::format(
@@ -68,9 +69,10 @@ int Send::run() const {
       http.status != 0 && !http.raw_body.empty() &&
       !(response.exception && response.exception->kind == SendError::Kind::bad_response);
   if (is_envelope && check_json(http.raw_body)) {
-    std::puts(reformat_json(http.raw_body, stdout_is_terminal()).c_str());
+    std::puts(json_for_stdout(http.raw_body).c_str());
   }
   if (!response.ok()) complain(complaint_about(response));
+  if (const auto hint = hint_about(response, options->to.has_value())) complain(*hint);
   return exit_code_of(response);
 }
 

@@ -116,6 +116,17 @@ Dialect dialect_of(std::string_view message) {
   return message.starts_with(kDojo1Begin) ? Dialect::dojo1 : Dialect::legacy;
 }
 
+bool is_signing_header(std::string_view name) {
+  constexpr std::array kNames{kHotkeyHeader, kMessageHeader, kSignatureHeader};
+  constexpr std::array<std::string_view, 2> kFamilies{"epistula-", "x-bittensor-"};
+  std::string lower(name);
+  std::ranges::transform(lower, lower.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+  return std::ranges::find(kNames, lower) != kNames.end() ||
+         std::ranges::any_of(kFamilies, [&](auto family) { return lower.starts_with(family); });
+}
+
 bool may_be_legacy(std::string_view message) {
   if (message.starts_with(kWrapBegin)) message.remove_prefix(kWrapBegin.size());
   return dialect_of(message) == Dialect::legacy && !looks_like_epistula(message);

@@ -1,3 +1,5 @@
+#include <utility>
+
 #include <dojo/wire/envelope.hpp>
 
 namespace dojo::wire {
@@ -25,10 +27,9 @@ void append_string(std::string& out, std::string_view text) {
       ++i;
       continue;
     }
-    const std::size_t length = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2;
-    const auto sequence = text.substr(i, length);
-    if (sequence.size() == length && simdjson::validate_utf8(sequence)) {
-      out += sequence;
+    const auto length = detail::utf8_length(text.data() + i, text.data() + text.size());
+    if (length != 0) {
+      out += text.substr(i, length);
       i += length;
     } else {
       out += "\xef\xbf\xbd";
@@ -37,6 +38,14 @@ void append_string(std::string& out, std::string_view text) {
   }
   out += '"';
 }
+
+/// An envelope that tells whether its body was there: JSON text is never empty.
+struct MaybeEnvelope {
+  RawJson body{""};
+  std::optional<std::string> error;
+  RawJson metadata{"{}"};
+};
+DOJO_MODEL(MaybeEnvelope, DOJO_DEFAULT(body), error, DOJO_DEFAULT(metadata))
 
 bool is_object(const RawJson& json) {
   return json.text.starts_with('{');
@@ -65,9 +74,15 @@ std::string format_envelope(std::string_view body, std::optional<std::string_vie
 }
 
 Result<Envelope> parse_envelope(std::string_view json) {
-  auto envelope = from_json<Envelope>(json);
-  if (!envelope) return envelope;
-  if (envelope->body.text == "null") envelope->body.text = kEmptyObject;
+  auto read = from_json<MaybeEnvelope>(json);
+  if (!read) return Unexpected(std::move(read.error()));
+  if (read->body.text.empty() && !read->error) {
+    return fail("neither body nor error in it", Code::invalid_body);
+  }
+  Result<Envelope> envelope(
+      Envelope{std::move(read->body), std::move(read->error), std::move(read->metadata)});
+  if (envelope->body.text.empty() || envelope->body.text == "null")
+    envelope->body.text = kEmptyObject;
   if (envelope->metadata.text == "null") envelope->metadata.text = kEmptyObject;
   if (!is_object(envelope->body)) return fail("body: expected object", Code::invalid_body);
   if (!is_object(envelope->metadata)) return fail("metadata: expected object", Code::invalid_body);

@@ -1,7 +1,6 @@
-#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdlib>
-#include <optional>
 #include <system_error>
 #include <utility>
 
@@ -9,13 +8,16 @@
 #include <fmt/format.h>
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
-#include <simdjson.h>
+#include <sodium.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <dojo/model.hpp>
 #include <dojo/wire/wallet.hpp>
 
+#include "encrypted_keyfile.hpp"
 #include "hex.hpp"
+#include "keyfile.hpp"
 #include "mnemonic.hpp"
 #include "secret.hpp"
 
@@ -35,22 +37,6 @@ std::string reason(int error) {
 Unexpected<Error> refuse(const fs::path& file, std::string_view what) {
   return fail(fmt::format("wallet {}: {}", file.string(), what));
 }
-
-/// A text that is wiped at the end of its life.
-class SecretText {
- public:
-  SecretText() = default;
-  explicit SecretText(std::string text) : text_(std::move(text)) {}
-  SecretText(SecretText&& other) noexcept : text_(std::move(other.text_)) { wipe(other.text_); }
-  SecretText& operator=(SecretText&&) = delete;
-  ~SecretText() { wipe(text_); }
-
-  std::string& text() { return text_; }
-  [[nodiscard]] std::string_view view() const { return text_; }
-
- private:
-  std::string text_;
-};
 
 class Descriptor {
  public:
@@ -99,150 +85,46 @@ Result<FileContent> read_file(const fs::path& file) {
   if (static_cast<std::size_t>(status.st_size) > kMaxFile) {
     return refuse(file, "is too large to be a hotkey file");
   }
-  FileContent content;
-  content.mode = status.st_mode & 0777U;
-  std::string& text = content.text.text();
-  text.resize(static_cast<std::size_t>(status.st_size));
-  std::size_t size = 0;
-  while (size < text.size()) {
-    const ssize_t count = ::read(descriptor.get(), text.data() + size, text.size() - size);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return refuse(file, fmt::format("cannot be read: {}", reason(errno)));
-    if (count == 0) break;
-    size += static_cast<std::size_t>(count);
-  }
-  text.resize(size);
-  return content;
+  auto text = read_secret(descriptor.get(), kMaxFile);
+  if (!text) return refuse(file, text.error().message);
+  return FileContent{std::move(*text), status.st_mode & 0777U};
 }
 
-/// What an encrypted keyfile begins with, and what encrypted it.
-std::optional<std::string_view> encryption_of(std::string_view text) {
-  constexpr std::array<std::pair<std::string_view, std::string_view>, 3> kForms = {
-      {{"$NACL", "$NACL"}, {"$ANSIBLE_VAULT", "$ANSIBLE_VAULT"}, {"gAAAAA", "Fernet"}}};
-  for (const auto& [begin, name] : kForms) {
-    if (text.starts_with(begin)) return name;
+Result<SecretText> decrypted(const fs::path& file, const SecretText& content, Encryption form,
+                             const PasswordSource& password) {
+  const auto name = name_of(form);
+  if (!password) return refuse(file, fmt::format("is encrypted ({}): give its password", name));
+  const auto given = password(file);
+  if (!given) {
+    return refuse(file, fmt::format("is encrypted ({}): {}", name, given.error().message));
   }
-  return std::nullopt;
-}
-
-/// The fields of a hotkey file; those that are missing or null are empty.
-struct Fields {
-  SecretText seed;
-  SecretText phrase;
-  SecretText private_key;
-  std::string address;
-  std::string public_key;
-  Scheme scheme = Scheme::sr25519;
-};
-
-/// Keeps a string and wipes the parser's copy of it. @return false if the value is neither a string
-/// nor null.
-bool take_text(simdjson::dom::element value, std::string& out) {
-  if (value.is_null()) return true;
-  std::string_view text;
-  if (value.get(text) != simdjson::SUCCESS) return false;
-  out.assign(text);
-  // The parser's own buffer, which it hands out as constant.
-  sodium_memzero(const_cast<char*>(text.data()), text.size());
-  return true;
-}
-
-bool take_scheme(simdjson::dom::element value, Scheme& out) {
-  if (value.is_null()) return true;
-  std::uint64_t number = 0;
-  if (value.get(number) != simdjson::SUCCESS || number > 1) return false;
-  out = static_cast<Scheme>(number);
-  return true;
-}
-
-bool take_field(std::string_view name, simdjson::dom::element value, Fields& fields) {
-  if (name == "secretSeed") return take_text(value, fields.seed.text());
-  if (name == "secretPhrase") return take_text(value, fields.phrase.text());
-  if (name == "privateKey") return take_text(value, fields.private_key.text());
-  if (name == "ss58Address") return take_text(value, fields.address);
-  if (name == "publicKey") return take_text(value, fields.public_key);
-  if (name == "cryptoType") return take_scheme(value, fields.scheme);
-  return true;
-}
-
-Result<Fields> parse_fields(const fs::path& file, SecretText& text) {
-  const std::size_t size = text.view().size();
-  text.text().resize(size + simdjson::SIMDJSON_PADDING);
-  simdjson::dom::parser parser;
-  simdjson::dom::object object;
-  if (parser.parse(text.text().data(), size, false).get(object) != simdjson::SUCCESS) {
-    return refuse(file, "is not a JSON object, which hotkey files are");
-  }
-  // All fields are walked through before an error is told, so that no secret stays in the parser.
-  Fields fields;
-  std::string wrong;
-  for (const auto [name, value] : object) {
-    if (!take_field(name, value, fields)) wrong = name;
-  }
-  if (!wrong.empty()) return refuse(file, fmt::format("its field {} has a wrong value", wrong));
-  return fields;
-}
-
-Result<Keypair> keypair_of(const Fields& fields) {
-  if (!fields.seed.view().empty()) {
-    return Keypair::from_seed_hex(fields.seed.view(), fields.scheme);
-  }
-  if (!fields.phrase.view().empty()) {
-    return Keypair::from_mnemonic(fields.phrase.view(), {}, fields.scheme);
-  }
-  if (!fields.private_key.view().empty()) {
-    if (fields.scheme == Scheme::sr25519) {
-      return Keypair::from_private_key_hex(fields.private_key.view());
-    }
-    return fail("an ed25519 key needs its secretSeed or secretPhrase");
-  }
-  return fail(
-      "holds a public key alone (it may be a ...pub.txt file); name the file with the secret");
-}
-
-/// Whether what the file says of the public half is what the secret says.
-bool agrees(const Fields& fields, const Keypair& keypair) {
-  if (!fields.address.empty()) {
-    const auto address = decode_ss58(fields.address);
-    if (!address || address->key != keypair.public_key()) return false;
-  }
-  if (!fields.public_key.empty()) {
-    std::string_view digits = fields.public_key;
-    if (digits.starts_with("0x")) digits.remove_prefix(2);
-    PublicKey key{};
-    if (!decode_hex(digits, key) || key != keypair.public_key()) return false;
-  }
-  return true;
+  auto text = decrypt_keyfile(content.view(), form, given->view());
+  if (!text) return refuse(file, text.error().message);
+  return text;
 }
 
 // ---- writing
 
-SecretText format_fields(const Keypair& keypair, std::string_view mnemonic, const Wiped<32>& seed) {
-  const std::string key = "0x" + encode_hex(keypair.public_key());
-  const std::string address = keypair.address();
-  SecretText digits(encode_hex(seed.span()));
-  SecretText seed_text;
-  seed_text.text().reserve(2 + digits.view().size());
-  seed_text.text().append("0x").append(digits.view());
+/// As JSON needs no escapes: a phrase may have come with any white space between its words.
+void append_phrase(SecretText& text, std::string_view phrase) {
+  for (const char c : phrase)
+    text.append(c < ' ' ? std::string_view(" ") : std::string_view(&c, 1));
+}
 
-  rapidjson::StringBuffer buffer(nullptr,
-                                 4096);  // enough: a buffer that grows leaves copies behind
-  rapidjson::Writer writer(buffer);
-  const auto field = [&writer](std::string_view name, std::string_view value) {
-    writer.Key(name.data(), static_cast<rapidjson::SizeType>(name.size()));
-    writer.String(value.data(), static_cast<rapidjson::SizeType>(value.size()));
-  };
-  writer.StartObject();
-  field("accountId", key);
-  field("publicKey", key);
-  field("secretPhrase", mnemonic);
-  field("secretSeed", seed_text.view());
-  field("ss58Address", address);
-  writer.Key("cryptoType");
-  writer.Uint(static_cast<unsigned>(keypair.scheme()));
-  writer.EndObject();
-  SecretText text(std::string(buffer.GetString(), buffer.GetSize()));
-  sodium_memzero(const_cast<char*>(buffer.GetString()), buffer.GetSize());
+SecretText format_fields(const Keypair& keypair, std::string_view phrase, const Wiped<32>& seed) {
+  constexpr std::size_t kSeedDigits = 64;
+  SecretText digits(kSeedDigits);
+  // libsodium ends it with a zero, as SecretText does.
+  sodium_bin2hex(digits.data(), kSeedDigits + 1, seed.data(), seed.span().size());
+  digits.resize(kSeedDigits);
+  const std::string key = encode_hex(keypair.public_key());
+  SecretText text(1024 + phrase.size());
+  text.append(fmt::format(R"({{"accountId":"0x{}","publicKey":"0x{}","secretPhrase":")", key, key));
+  append_phrase(text, phrase);
+  text.append(R"(","secretSeed":"0x)");
+  text.append(digits.view());
+  text.append(fmt::format(R"(","ss58Address":"{}","cryptoType":{}}})", keypair.address(),
+                          static_cast<unsigned>(keypair.scheme())));
   return text;
 }
 
@@ -305,27 +187,22 @@ Status write_new_file(const fs::path& file, std::string_view text) {
 
 }  // namespace
 
-Result<Wallet> load_wallet(const fs::path& file) {
+Result<Wallet> load_wallet(const fs::path& file, const PasswordSource& password) {
   const auto path = expand_home(file);
   if (!path) return Unexpected(path.error());
   auto content = read_file(*path);
   if (!content) return Unexpected(content.error());
   if (const auto form = encryption_of(content->text.view())) {
-    return refuse(*path, fmt::format("is encrypted ({}); hotkeys that a service uses have to be "
-                                     "unencrypted: decrypt it with bittensor-wallet, mode 0600",
-                                     *form));
+    auto text = decrypted(*path, content->text, *form, password);
+    if (!text) return Unexpected(text.error());
+    content->text = std::move(*text);
   }
-  const auto fields = parse_fields(*path, content->text);
-  if (!fields) return Unexpected(fields.error());
-  const auto keypair = keypair_of(*fields);
-  if (!keypair) return refuse(*path, keypair.error().message);
-  if (!agrees(*fields, *keypair)) {
-    return refuse(*path,
-                  fmt::format("its ss58Address or publicKey is not its secret's, which is {}; "
-                              "the file is damaged or was put together from two",
-                              keypair->address()));
+  auto keyfile = parse_keyfile(content->text);
+  if (!keyfile) return refuse(*path, keyfile.error().message);
+  Wallet wallet{std::move(keyfile->keypair), {}};
+  for (const auto& oddity : keyfile->oddities) {
+    wallet.warnings.push_back(fmt::format("wallet {}: {}", path->string(), oddity));
   }
-  Wallet wallet{*keypair, {}};
   if ((content->mode & ~kFileMode) != 0) {
     wallet.warnings.push_back(fmt::format(
         "wallet {} can be used by others than its owner (mode {:04o}); run: chmod 600 {}",
@@ -334,18 +211,19 @@ Result<Wallet> load_wallet(const fs::path& file) {
   return wallet;
 }
 
-Result<Wallet> create_wallet(const fs::path& file, std::string mnemonic) {
-  SecretText phrase(std::move(mnemonic));
+Result<Wallet> create_wallet(const fs::path& file, std::string_view mnemonic) {
   const auto path = expand_home(file);
   if (!path) return Unexpected(path.error());
   if (::access(path->c_str(), F_OK) == 0) {
     return refuse(*path, "exists already; keys are never overwritten");
   }
-  if (phrase.view().empty()) phrase.text() = generate_mnemonic();
-  const auto seed = seed_from_mnemonic(phrase.view(), {});
+  std::string fresh = mnemonic.empty() ? generate_mnemonic() : std::string();
+  const std::string_view phrase = mnemonic.empty() ? std::string_view(fresh) : mnemonic;
+  const auto seed = seed_from_mnemonic(phrase, {});
   if (!seed) return Unexpected(seed.error());
   Keypair keypair = Keypair::from_seed(seed->span());
-  const SecretText text = format_fields(keypair, phrase.view(), *seed);
+  const SecretText text = format_fields(keypair, phrase, *seed);
+  wipe(fresh);
   if (auto written = write_new_file(*path, text.view()); !written) {
     return Unexpected(std::move(written).error());
   }

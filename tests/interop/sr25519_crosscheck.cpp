@@ -22,6 +22,7 @@
 #include <fmt/format.h>
 
 #include <dojo/wire/keypair.hpp>
+#include <dojo/wire/password.hpp>
 #include <dojo/wire/wallet.hpp>
 
 namespace {
@@ -85,8 +86,9 @@ std::string bench(int count, std::size_t size) {
   return fmt::format("{:.2f} {:.2f}", sign, check);
 }
 
-std::string show_wallet(const std::string& file) {
-  const Wallet wallet = unwrap(load_wallet(file));
+/// @param password_file empty: none
+std::string show_wallet(const std::string& file, const std::string& password_file) {
+  const Wallet wallet = unwrap(load_wallet(file, password_from(password_file)));
   return fmt::format("{} {} {}", wallet.keypair.address(), to_hex(wallet.keypair.public_key()),
                      wallet.warnings.size());
 }
@@ -125,7 +127,8 @@ const std::map<std::string, Command>& commands() {
         }}},
       {"wallet-create",
        {1, [](const Words& w) { return unwrap(create_wallet(w[1])).keypair.address(); }}},
-      {"wallet-show", {1, [](const Words& w) { return show_wallet(w[1]); }}},
+      {"wallet-show",
+       {1, [](const Words& w) { return show_wallet(w[1], w.size() > 2 ? w[2] : ""); }}},
       {"bench", {2, [](const Words& w) { return bench(std::stoi(w[1]), std::stoul(w[2])); }}},
   };
   return kCommands;

@@ -66,6 +66,48 @@ def test_help_tells_every_option_and_exit_code():
     assert "Exit codes: 0 stopped, 1 failed" in done.stdout
 
 
+def test_output_that_is_lost_is_an_error(config, start_host):
+    host = start_host()
+    for arguments in (
+        ["--version"],
+        ["--help"],
+        ["--config", config(""), "--check-config"],
+        ["--probe", built("DOJO_PLUGINS", "echo.so")],
+        ["ctl", "--help"],
+        ["ctl", "--state", host.config.parent / "state", "plugins"],
+        ["ctl", "--state", host.config.parent / "state", "--json", "plugins"],
+        ["ctl", "--state", host.config.parent / "state", "metrics"],
+    ):
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run(
+                [os.environ["DOJO_HOST"], *map(str, arguments)],
+                stdin=subprocess.DEVNULL,
+                stdout=full,
+                stderr=subprocess.PIPE,
+                text=True,
+                timeout=20,
+            )
+        assert done.returncode == 1, arguments
+        assert "could not be written" in done.stderr, arguments
+
+
+def test_an_encrypted_wallet_without_a_password_ends_the_start(tmp_path):
+    wallet = tmp_path / "hotkey"
+    wallet.write_text("$ANSIBLE_VAULT;1.1;AES256\n")
+    arguments = ["--listen", "127.0.0.1:0", "--state", tmp_path / "state", "--plugins", tmp_path, "--wallet", wallet]
+    done = subprocess.run(
+        [os.environ["DOJO_HOST"], *map(str, arguments)],
+        stdin=subprocess.PIPE,  # nothing will ever come
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=20,
+    )
+    assert done.returncode == 1
+    assert "is encrypted ($ANSIBLE_VAULT)" in done.stderr
+    assert "DOJO_WALLET_PASSWORD" in done.stderr
+
+
 @pytest.mark.parametrize(
     "arguments, error",
     [
@@ -115,7 +157,8 @@ shortest_word = 3
 def test_a_good_config_is_said_to_be_good_and_nothing_is_started(config):
     file = config(GOOD)
     done = run("--check-config", "--config", file)
-    assert (done.returncode, done.stdout, done.stderr) == (0, f"{file}: good\n", "")
+    assert (done.returncode, done.stdout) == (0, f"{file}: good\n"), done.stderr
+    assert all(line.startswith("warning: ") for line in done.stderr.splitlines())
     assert not (file.parent / "state").exists()
 
 
@@ -197,7 +240,7 @@ def test_two_plugins_that_claim_one_route_are_both_named(start_host, folder, val
     plugins = folder(echo=built("DOJO_PLUGINS", "echo.so"), rival=built("DOJO_TEST_PLUGINS", "rival.so"))
     host = start_host(plugins=plugins)
     check(curl(host.url + "/Echo", legacy(validator), HI), 200, "ok", body={"message": "hi"})  # the first one's
-    [reason] = re.findall(r"plugin refused file=\S*/rival\.so reason=(.+)", host.log())
+    [reason] = re.findall(r"plugin waits: another has what it claims file=\S*/rival\.so reason=(.+)", host.log())
     assert "/Echo is claimed by both echo and rival" in reason
 
 

@@ -61,6 +61,22 @@ TEST(Dialect, HasAName) {
   EXPECT_EQ(parse_dialect(""), std::nullopt);
 }
 
+TEST(Dialect, KnowsTheHeadersThatProve) {
+  for (const auto name :
+       {kHotkeyHeader, kMessageHeader, kSignatureHeader, kEpistulaVersionHeader,
+        kEpistulaTimestampHeader, kEpistulaUuidHeader, kEpistulaSignedByHeader,
+        kEpistulaSignedForHeader, kEpistulaSignatureHeader,
+        std::string_view("Epistula-Secret-Signature-0"), std::string_view("X-HOTKEY"),
+        std::string_view("X-Bittensor-Nonce"), std::string_view("x-bittensor-signature")}) {
+    EXPECT_TRUE(is_signing_header(name)) << name;
+  }
+  for (const auto name :
+       {kCodeHeader, kRequestIdHeader, std::string_view("x-subnet"), std::string_view("epistula"),
+        std::string_view("x-signature-2"), std::string_view()}) {
+    EXPECT_FALSE(is_signing_header(name)) << name;
+  }
+}
+
 TEST(LegacyMessage, IsNeverATextOfAnotherDialect) {
   const std::string hash(64, 'a');
   for (const auto& text : {example_text(), "<Bytes>" + example_text() + "</Bytes>", hash + ".u.1.",

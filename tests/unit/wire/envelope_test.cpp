@@ -62,8 +62,8 @@ TEST(Envelope, IsReadBack) {
 }
 
 TEST(Envelope, TakesDefaultsForWhatIsMissingOrNull) {
-  for (const char* text :
-       {"{}", R"({"body":null,"metadata":null,"error":null})", R"({"other":1})"}) {
+  for (const char* text : {R"({"body":{}})", R"({"body":null,"metadata":null,"error":null})",
+                           R"({"other":1,"body":null})"}) {
     const auto envelope = parse_envelope(text);
     ASSERT_TRUE(envelope) << text;
     EXPECT_EQ(envelope->body.text, "{}");
@@ -72,13 +72,24 @@ TEST(Envelope, TakesDefaultsForWhatIsMissingOrNull) {
   }
 }
 
+TEST(Envelope, HasABodyOrAnError) {
+  for (const char* text : {"{}", R"({"other":1})", R"({"error":null,"metadata":{}})"}) {
+    const auto envelope = parse_envelope(text);
+    ASSERT_FALSE(envelope) << text;
+    EXPECT_EQ(envelope.error().code, Code::invalid_body);
+  }
+  const auto refused = parse_envelope(R"({"error":"no"})");
+  ASSERT_TRUE(refused);
+  EXPECT_EQ(refused->body.text, "{}");
+}
+
 TEST(Envelope, HasObjectsForBodyAndMetadata) {
   for (const char* value : {"[1]", "1", "\"x\"", "true"}) {
     const auto body = parse_envelope(std::string(R"({"body":)") + value + "}");
     ASSERT_FALSE(body);
     EXPECT_EQ(body.error().message, "body: expected object");
     EXPECT_EQ(body.error().code, Code::invalid_body);
-    const auto metadata = parse_envelope(std::string(R"({"metadata":)") + value + "}");
+    const auto metadata = parse_envelope(std::string(R"({"body":{},"metadata":)") + value + "}");
     ASSERT_FALSE(metadata);
     EXPECT_EQ(metadata.error().message, "metadata: expected object");
   }

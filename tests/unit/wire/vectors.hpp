@@ -14,6 +14,7 @@
 #include <dojo/wire/signature.hpp>
 
 #include "hex.hpp"
+#include "where.hpp"
 
 namespace dojo::wire::test {
 
@@ -67,7 +68,8 @@ class Vector {
 class VectorFile {
  public:
   explicit VectorFile(std::string_view name)
-      : root_(parser_.load(std::string(DOJO_TEST_DATA "/vectors/").append(name))) {}
+      : root_(parser_.load(
+            std::string(dojo::test::where::kData).append("/wire/vectors/").append(name))) {}
 
   /// The objects of one of its lists. Fails the test if there are none.
   [[nodiscard]] std::vector<Vector> list(std::string_view name) const {

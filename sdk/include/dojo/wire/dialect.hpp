@@ -42,6 +42,11 @@ std::optional<Dialect> parse_dialect(std::string_view name);
 /// A message that begins so and does not parse is malformed dojo/1, never legacy.
 Dialect dialect_of(std::string_view message);
 
+/// Whether a header, its name in any case, is one of those by which a request proves who sent it:
+/// in a dialect of these, or in `btauth/1` (`x-bittensor-…`). Nobody else may set it: a second
+/// proof would be of something that the signer never saw.
+bool is_signing_header(std::string_view name);
+
 /// Whether a text may be signed in the legacy dialect, which takes any but those of the other
 /// dialects, bare or as `<Bytes>…</Bytes>`. Else whoever has seen a request of theirs could send
 /// its signature once more, as a legacy one that is bound to nothing.

@@ -26,9 +26,10 @@ DOJO_MODEL(Envelope, DOJO_DEFAULT(body), error, DOJO_DEFAULT(metadata))
 std::string format_envelope(std::string_view body, std::optional<std::string_view> error = {},
                             std::string_view metadata = {});
 
-/// Reads an envelope. Missing fields take their defaults, as the original's client reads them.
-/// @return an error (Code::invalid_body) if it is not JSON, not an object, or a field has the wrong
-/// type.
+/// Reads an envelope. Missing fields take their defaults, as the original's client reads them; but
+/// what has neither a body nor an error is some other JSON.
+/// @return an error (Code::invalid_body) if it is not JSON, not an object, no envelope, or a field
+/// has the wrong type.
 Result<Envelope> parse_envelope(std::string_view json);
 
 }  // namespace dojo::wire
