@@ -1,6 +1,8 @@
 #include "answer.hpp"
 
 #include <algorithm>
+#include <exception>
+#include <new>
 #include <utility>
 
 #include <fmt/format.h>
@@ -35,6 +37,8 @@ std::string_view to_string(SendError::Kind kind) {
       return "status";
     case SendError::Kind::cancelled:
       return "cancelled";
+    case SendError::Kind::internal:
+      return "internal";
   }
   return "unknown";
 }
@@ -47,6 +51,34 @@ std::optional<std::string_view> ClientResponse::header(std::string_view name) co
 }
 
 namespace detail {
+
+SendError internal_error() noexcept {
+  constexpr auto kKind = SendError::Kind::internal;
+  try {
+    throw;
+  } catch (const std::bad_alloc&) {  // short texts need no memory
+    return {kKind, "out of memory"};
+  } catch (const std::exception& error) {
+    try {
+      return {kKind, error.what()};
+    } catch (...) {
+      return {kKind, "out of memory"};
+    }
+  } catch (...) {
+    return {kKind, "unknown error"};
+  }
+}
+
+std::string reason_of(std::optional<Code> code, const std::optional<std::string>& error,
+                      const std::optional<SendError>& exception) {
+  const bool says_more = code && *code != Code::ok;
+  std::string text = says_more ? fmt::format("{}: ", to_string(*code)) : "";
+  if (!error) return text + (exception ? exception->message : "no body in the answer");
+  text += *error;
+  if (exception) text += fmt::format(" ({})", exception->message);
+  return text;
+}
+
 namespace {
 
 bool is_empty_object(std::string_view json) {

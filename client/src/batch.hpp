@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstddef>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -12,16 +11,16 @@
 
 namespace dojo::detail {
 
-/// Lives as long as one of its requests. `add` from one thread; the rest happens on the engine's.
+/// Lives as long as one of its requests. `add` from one thread; the rest happens on the courier's.
 class Batch : public std::enable_shared_from_this<Batch> {
  public:
   using DeliverNth = std::function<void(std::size_t, StdResponse<RawJson>&&)>;
 
-  /// @param concurrency 0: no limit. @param deliver called on the engine's thread.
+  /// @param concurrency 0: no limit. @param deliver called on the courier's thread.
   Batch(Engine& engine, std::size_t concurrency, DeliverNth deliver);
 
-  /// `submission.deliver` is set here.
-  void add(std::size_t index, Submission submission);
+  /// A list of one call, whose `deliver` is set here.
+  void add(std::size_t index, Calls call);
 
   [[nodiscard]] const Engine& engine() const { return engine_; }
 
@@ -32,8 +31,8 @@ class Batch : public std::enable_shared_from_this<Batch> {
   const std::size_t concurrency_;
   const DeliverNth deliver_;
   std::mutex mutex_;
-  std::size_t under_way_ = 0;       // mutex_
-  std::deque<Submission> waiting_;  // mutex_
+  std::size_t under_way_ = 0;  // mutex_
+  Calls waiting_;              // mutex_
 };
 
 }  // namespace dojo::detail

@@ -27,9 +27,10 @@ SendError invalid_request(Error error) {
   return {SendError::Kind::invalid_request, std::move(error.message)};
 }
 
-detail::Submission make_submission(const detail::Engine& engine, std::string_view url,
-                                   Result<detail::PayloadPtr> payload, SendOptions options) {
-  detail::Submission submission;
+detail::Calls make_call(const detail::Engine& engine, std::string_view url,
+                        Result<detail::PayloadPtr> payload, SendOptions options) {
+  detail::Calls call(1);
+  auto& submission = call.front().request;
   submission.options = std::move(options);
   const auto dialect = submission.options.dialect.value_or(engine.options().dialect);
   if (!payload) {
@@ -43,7 +44,7 @@ detail::Submission make_submission(const detail::Engine& engine, std::string_vie
     submission.payload = std::move(*payload);
   }
   if (submission.rejected) submission.target.url = url;
-  return submission;
+  return call;
 }
 
 Status check_object(std::string_view json) {
@@ -133,9 +134,9 @@ Client::Encoded Client::encode_json(std::string_view model_name, std::string jso
 
 void Client::submit_raw(std::string_view url, Encoded payload, const SendOptions& options,
                         detail::Deliver deliver) {
-  auto submission = make_submission(*engine_, url, std::move(payload), options);
-  submission.deliver = std::move(deliver);
-  engine_->submit(std::move(submission));
+  auto call = make_call(*engine_, url, std::move(payload), options);
+  call.front().request.deliver = std::move(deliver);
+  engine_->submit(std::move(call));
 }
 
 std::shared_ptr<detail::Batch> Client::open_batch(std::size_t concurrency,
@@ -145,7 +146,7 @@ std::shared_ptr<detail::Batch> Client::open_batch(std::size_t concurrency,
 
 void Client::add_to_batch(const std::shared_ptr<detail::Batch>& batch, std::size_t index,
                           std::string_view url, Encoded payload, SendOptions options) {
-  batch->add(index, make_submission(batch->engine(), url, std::move(payload), std::move(options)));
+  batch->add(index, make_call(batch->engine(), url, std::move(payload), std::move(options)));
 }
 
 }  // namespace dojo

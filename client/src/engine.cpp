@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include <fmt/format.h>
+#include <pthread.h>
 
 #include "answer.hpp"
 #include "retry.hpp"
@@ -14,6 +15,11 @@ namespace {
 
 // libcurl's own timers wake the poll as well; this only bounds a wait in which nothing is due.
 constexpr std::chrono::milliseconds kLongestPoll{60'000};
+
+// Until the next look at the connections, while libcurl cannot wait for them.
+constexpr std::chrono::milliseconds kWaitWithoutPoll{10};
+
+constexpr std::string_view kClientGoes = "client is gone";
 
 CURLM* open_multi() {
   static const CURLcode kStarted = curl_global_init(CURL_GLOBAL_DEFAULT);
@@ -32,23 +38,32 @@ ClientOptions checked(ClientOptions options) {
   return options;
 }
 
-std::chrono::microseconds since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() -
-                                                               start);
+// Short texts need no memory.
+SendError cancelled(std::string_view why) {
+  return {SendError::Kind::cancelled, std::string(why)};
 }
 
 }  // namespace
+
+void StopRequest::operator()() const noexcept {
+  engine->request_cancel(*note);
+}
 
 Engine::Engine(wire::Keypair key, ClientOptions options)
     : key_(std::move(key)),
       address_(key_.address()),
       options_(checked(std::move(options))),
-      multi_(open_multi(), [](CURLM* multi) { return curl_multi_cleanup(multi); }) {
+      multi_(open_multi(), [](CURLM* multi) { return curl_multi_cleanup(multi); }),
+      courier_(options_, [this] { wake(); }) {
+  // Connections per host are counted here alone. To libcurl, all that goes through a proxy is one.
   const auto in_all = static_cast<long>(options_.max_connections);
   curl_multi_setopt(multi_.get(), CURLMOPT_MAX_TOTAL_CONNECTIONS, in_all);
   curl_multi_setopt(multi_.get(), CURLMOPT_MAXCONNECTS, in_all);
-  curl_multi_setopt(multi_.get(), CURLMOPT_MAX_HOST_CONNECTIONS,
-                    static_cast<long>(options_.max_connections_per_host));
+  // Without descriptors for it libcurl starts all the same, and would sleep through every request.
+  if (curl_multi_wakeup(multi_.get()) != CURLM_OK) {
+    throw std::runtime_error("libcurl cannot be woken: no descriptors left");
+  }
+  spare_.reserve(options_.max_connections);
   spare_.push_back(std::make_unique<Exchange>(options_));  // throws here for unusable options
   thread_ = std::thread([this] { run(); });
 }
@@ -62,53 +77,74 @@ Engine::~Engine() {
   thread_.join();
 }
 
-void Engine::submit(Submission submission) {
+void Engine::submit(Calls call) noexcept {
   bool first = false;
+  call.front().submitted = Clock::now();
   {
     const std::lock_guard lock(mutex_);
-    first = submitted_.empty() && cancelled_.empty();
-    submitted_.push_back(std::move(submission));
+    if (!closed_) {
+      first = submitted_.empty();
+      submitted_.splice(submitted_.end(), call);
+    }
   }
   if (first) wake();
+  if (call.empty()) return;
+  call.front().failure = cancelled(kClientGoes);
+  courier_.take(call, call.begin());
 }
 
-void Engine::request_cancel(CallId id) {
+void Engine::request_cancel(std::list<CallId>& note) noexcept {
   {
     const std::lock_guard lock(mutex_);
-    cancelled_.push_back(id);
+    cancelled_.splice(cancelled_.end(), note);
   }
   wake();
 }
 
-void Engine::wake() {
-  curl_multi_wakeup(multi_.get());
+void Engine::wake() noexcept {
+  curl_multi_wakeup(multi_.get());  // was seen to work when the engine was made
 }
 
-void Engine::run() {
+void Engine::run() noexcept {
+  pthread_setname_np(pthread_self(), "client-io");
   while (take_commands()) {
     wake_sleepers();
     start_what_may();
-    int running = 0;
-    curl_multi_perform(multi_.get(), &running);
+    drive();
     collect();
     start_what_may();
-    curl_multi_poll(multi_.get(), nullptr, 0, poll_timeout(), nullptr);
+    wait();
   }
   cancel_everything();
 }
 
 bool Engine::take_commands() {
-  std::vector<Submission> submitted;
-  std::vector<CallId> cancelled;
+  Calls submitted;
+  std::list<CallId> cancelled;
   {
     const std::lock_guard lock(mutex_);
     if (stopping_) return false;
     submitted.swap(submitted_);
     cancelled.swap(cancelled_);
   }
-  for (auto& submission : submitted) accept(std::move(submission));
+  while (!submitted.empty()) {
+    Calls one;
+    one.splice(one.end(), submitted, submitted.begin());
+    accept(std::move(one));
+  }
   for (const auto id : cancelled) cancel(id, "cancelled");
   return true;
+}
+
+void Engine::drive() {
+  int running = 0;
+  const auto rc = curl_multi_perform(multi_.get(), &running);
+  if (rc != CURLM_OK) fail_what_is_under_way(curl_multi_strerror(rc));
+}
+
+void Engine::wait() {
+  const auto rc = curl_multi_poll(multi_.get(), nullptr, 0, poll_timeout(), nullptr);
+  if (rc != CURLM_OK) std::this_thread::sleep_for(kWaitWithoutPoll);
 }
 
 int Engine::poll_timeout() const {
@@ -118,65 +154,94 @@ int Engine::poll_timeout() const {
   return static_cast<int>(std::clamp(left, std::chrono::milliseconds(0), kLongestPoll).count());
 }
 
-void Engine::accept(Submission submission) {
-  auto owner = std::make_unique<Call>();
-  Call& call = *owner;
-  call.id = next_id_++;
-  call.accepted = Clock::now();
-  call.request = std::move(submission);
-  calls_.emplace(call.id, std::move(owner));
+// What goes wrong with one call ends that one: there may be no memory, and libcurl may refuse.
+template <class Step>
+void Engine::attempt(Call& call, Step step) noexcept {
+  const CallId id = call.id;
+  try {
+    step();
+  } catch (...) {
+    auto error = internal_error();
+    if (!by_id_.contains(id)) return;  // it had its end before that
+    take_back(call);
+    finish(call, std::move(error));
+  }
+}
+
+void Engine::accept(Calls one) {
+  const auto call = one.begin();
+  call->id = next_id_++;
+  calls_.splice(calls_.end(), one);
+  try {
+    by_id_.emplace(call->id, call);
+  } catch (...) {
+    call->failure = internal_error();
+    courier_.take(calls_, call);
+    return;
+  }
+  attempt(*call, [&] { introduce(*call); });
+}
+
+void Engine::introduce(Call& call) {
+  const auto& options = call.request.options;
   call.http.url = call.request.target.url;
   if (call.request.rejected) {
-    finish(call.id, failed(std::move(*call.request.rejected), std::move(call.http)));
+    finish(call, std::move(call.request.rejected));
     return;
   }
   call.http.sizes.json_out = call.request.payload->json_bytes;
   call.http.sizes.body_out = call.request.payload->body.size();
-  if (call.request.options.stop.stop_requested()) {
-    cancel(call.id, "cancelled before it was sent");
+  if (options.stop.stop_requested()) {
+    finish(call, cancelled("cancelled before it was sent"));
     return;
   }
-  if (call.request.options.stop.stop_possible()) {
-    call.on_stop.emplace(call.request.options.stop, StopRequest{this, call.id});
+  if (options.stop.stop_possible()) {
+    call.stop_note.push_back(call.id);
+    call.on_stop.emplace(options.stop, StopRequest{this, &call.stop_note});
   }
   enqueue(call);
 }
 
 void Engine::enqueue(Call& call) {
   call.waiting_since = Clock::now();
-  const auto& name = call.request.target.host;
-  Host& host = hosts_[name];
+  const auto [at, is_new] = hosts_.try_emplace(call.request.target.host);
+  Host& host = at->second;
+  if (is_new) host.name = &at->first;
   host.waiting.push_back(call.id);
-  list(name, host);
+  list(host);
 }
 
-void Engine::list(const std::string& name, Host& host) {
+void Engine::list(Host& host) {
   if (host.listed || host.waiting.empty() || host.active >= options_.max_connections_per_host) {
     return;
   }
   host.listed = true;
-  hosts_with_work_.push_back(name);
+  host.next = nullptr;
+  (last_with_work_ ? last_with_work_->next : first_with_work_) = &host;
+  last_with_work_ = &host;
 }
 
 // Hosts take turns, so that a long queue for one does not keep the others waiting.
 void Engine::start_what_may() {
-  while (active_ < options_.max_connections && !hosts_with_work_.empty()) {
-    const std::string name = std::move(hosts_with_work_.front());
-    hosts_with_work_.pop_front();
-    Host& host = hosts_.at(name);
+  while (active_ < options_.max_connections && first_with_work_ && !courier_.is_full()) {
+    Host& host = *first_with_work_;
+    first_with_work_ = host.next;
+    if (!first_with_work_) last_with_work_ = nullptr;
     host.listed = false;
-    const auto found = calls_.find(host.waiting.front());
+    const auto found = by_id_.find(host.waiting.front());
     host.waiting.pop_front();
-    const bool known = found != calls_.end();
+    const bool known = found != by_id_.end();
     if (known) {
       ++active_;
       ++host.active;
     }
-    list(name, host);
+    list(host);
     if (known) {
-      start(*found->second);
+      Call& call = *found->second;
+      call.has_place = true;
+      attempt(call, [&] { start(call); });
     } else if (host.active == 0 && host.waiting.empty()) {
-      hosts_.erase(name);
+      hosts_.erase(hosts_.find(*host.name));
     }
   }
 }
@@ -192,20 +257,25 @@ void Engine::start(Call& call) {
     call.exchange = std::move(spare_.back());
     spare_.pop_back();
   }
-  launch(call, options.preflight == Preflight::always ||
-                   (options.preflight == Preflight::automatic &&
-                    call.request.payload->body.size() > kPreflightThreshold));
+  launch(call,
+         options.preflight == Preflight::always ||
+             (options.preflight == Preflight::automatic &&
+              call.request.payload->body.size() > kPreflightThreshold),
+         false);
 }
 
-void Engine::launch(Call& call, bool preflight) {
+void Engine::launch(Call& call, bool preflight, bool fresh_connection) {
   const Payload* payload = preflight ? nullptr : call.request.payload.get();
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(call.deadline - Clock::now());
   call.in_preflight = preflight;
-  call.exchange->prepare(&call, call.request.target, payload,
-                         sign_request(key_, address_, dialect(call), call.request.target.path,
-                                      payload, call.request.options),
-                         std::max(left, std::chrono::milliseconds(1)));
-  curl_multi_add_handle(multi_.get(), call.exchange->handle());
+  call.exchange->prepare({.owner = &call,
+                          .target = &call.request.target,
+                          .payload = payload,
+                          .sign = [this, &call] { return signed_headers(call); },
+                          .timeout = std::max(left, std::chrono::milliseconds(1)),
+                          .fresh_connection = fresh_connection});
+  const auto rc = curl_multi_add_handle(multi_.get(), call.exchange->handle());
+  if (rc != CURLM_OK) throw std::runtime_error(curl_multi_strerror(rc));
 }
 
 void Engine::collect() {
@@ -215,31 +285,42 @@ void Engine::collect() {
     CURL* handle = message->easy_handle;
     const CURLcode code = message->data.result;  // the message goes with its handle
     curl_multi_remove_handle(multi_.get(), handle);
-    conclude(*static_cast<Call*>(Exchange::owner(handle)), code);
+    Call& call = *static_cast<Call*>(Exchange::owner(handle));
+    attempt(call, [&] { conclude(call, code); });
+  }
+}
+
+void Engine::fail_what_is_under_way(std::string_view why) {
+  for (auto at = calls_.begin(); at != calls_.end();) {
+    Call& call = *at++;
+    if (!call.exchange) continue;
+    attempt(call, [&] { throw std::runtime_error(std::string(why)); });
   }
 }
 
 void Engine::conclude(Call& call, CURLcode code) {
   auto error = call.exchange->conclude(code, call.http);
-  const auto retry_after = call.exchange->retry_after();
-  if (!error && call.in_preflight) call.http.timings.preflight = call.http.timings.exchange;
-  if (!error && call.in_preflight && call.http.status < 300) {
-    launch(call, false);
+  if (error && call.exchange->found_a_dead_connection()) {
+    launch(call, call.in_preflight, true);
     return;
+  }
+  const auto retry_after = call.exchange->retry_after();
+  if (!error && call.in_preflight) {
+    call.http.timings.preflight = call.http.timings.exchange;
+    if (call.http.status < 300) {
+      launch(call, false, false);
+      return;
+    }
   }
   const bool transient =
       error ? is_worth_retrying(error->kind) : is_worth_retrying(call.http.status);
   release(call);
   if (transient && may_try_again(call)) {
     try_again(call, error ? std::chrono::seconds(0) : retry_after);
-  } else if (error) {
-    error->message = fmt::format("{}: {}", call.http.url, error->message);
-    finish(call.id, failed(std::move(*error), std::move(call.http)));
-  } else if (call.in_preflight) {
-    finish(call.id, read_refused_preflight(std::move(call.http)));
-  } else {
-    finish(call.id, read_answer(std::move(call.http), options_));
+    return;
   }
+  if (error) error->message = fmt::format("{}: {}", call.http.url, error->message);
+  finish(call, std::move(error));
 }
 
 bool Engine::may_try_again(const Call& call) const {
@@ -256,68 +337,72 @@ void Engine::try_again(Call& call, std::chrono::seconds retry_after) {
 void Engine::wake_sleepers() {
   const auto now = Clock::now();
   while (!sleepers_.empty() && sleepers_.top().when <= now) {
-    const auto found = calls_.find(sleepers_.top().id);
+    const auto found = by_id_.find(sleepers_.top().id);
     sleepers_.pop();
-    if (found == calls_.end()) continue;
+    if (found == by_id_.end()) continue;
     Call& call = *found->second;
     call.http.timings.backoff += since(call.waiting_since);
-    enqueue(call);
+    attempt(call, [&] { enqueue(call); });
   }
 }
 
 // Gives the connection's place to the next in the queue.
 void Engine::release(Call& call) {
-  call.exchange->reset();
-  spare_.push_back(std::move(call.exchange));
+  if (call.exchange) {
+    call.exchange->reset();
+    spare_.push_back(std::move(call.exchange));
+  }
+  call.has_place = false;
   --active_;
-  const auto& name = call.request.target.host;
-  Host& host = hosts_.at(name);
+  const auto at = hosts_.find(call.request.target.host);
+  Host& host = at->second;
   --host.active;
-  list(name, host);
-  if (host.active == 0 && host.waiting.empty()) hosts_.erase(name);
+  list(host);
+  if (host.active == 0 && host.waiting.empty()) hosts_.erase(at);
+}
+
+// Whatever the call holds, wherever it is.
+void Engine::take_back(Call& call) {
+  if (call.exchange) curl_multi_remove_handle(multi_.get(), call.exchange->handle());
+  if (call.has_place) release(call);
 }
 
 void Engine::cancel(CallId id, std::string_view why) {
-  const auto found = calls_.find(id);
-  if (found == calls_.end()) return;
+  const auto found = by_id_.find(id);
+  if (found == by_id_.end()) return;
   Call& call = *found->second;
-  if (call.exchange) {
-    curl_multi_remove_handle(multi_.get(), call.exchange->handle());
-    release(call);
-  }
-  finish(id, failed({SendError::Kind::cancelled, std::string(why)}, std::move(call.http)));
+  take_back(call);
+  finish(call, cancelled(why));
 }
 
 void Engine::cancel_everything() {
-  for (;;) {
-    while (!calls_.empty()) cancel(calls_.begin()->first, "cancelled: the client goes away");
-    std::vector<Submission> submitted;
-    {
-      // A delivery may have brought more in.
-      const std::lock_guard lock(mutex_);
-      submitted.swap(submitted_);
-    }
-    if (submitted.empty()) return;
-    for (auto& submission : submitted) {
-      StdResponse<RawJson> gone =
-          failed({SendError::Kind::cancelled, "cancelled: the client goes away"});
-      gone.client_response.url = submission.target.url;
-      submission.deliver(std::move(gone));
-    }
+  while (!calls_.empty()) cancel(calls_.front().id, kClientGoes);
+  Calls late;
+  {
+    const std::lock_guard lock(mutex_);
+    closed_ = true;
+    late.swap(submitted_);
+  }
+  while (!late.empty()) {
+    late.front().failure = cancelled(kClientGoes);
+    courier_.take(late, late.begin());
   }
 }
 
-void Engine::finish(CallId id, StdResponse<RawJson> response) {
-  const auto found = calls_.find(id);
-  const std::unique_ptr<Call> call = std::move(found->second);
-  calls_.erase(found);
-  response.client_response.timings.overall = since(call->accepted);
-  call->on_stop.reset();
-  call->request.deliver(std::move(response));
+void Engine::finish(Call& call, std::optional<SendError> failure) {
+  const auto found = by_id_.find(call.id);
+  const auto node = found->second;
+  by_id_.erase(found);
+  call.on_stop.reset();
+  call.failure = std::move(failure);
+  courier_.take(calls_, node);
 }
 
-wire::Dialect Engine::dialect(const Call& call) const {
-  return call.request.options.dialect.value_or(options_.dialect);
+HeaderList Engine::signed_headers(const Call& call) const {
+  const Submission& request = call.request;
+  return sign_request(key_, address_, request.options.dialect.value_or(options_.dialect),
+                      request.target.path, call.in_preflight ? nullptr : request.payload.get(),
+                      request.options);
 }
 
 }  // namespace dojo::detail

@@ -1,18 +1,18 @@
-// The client's thread: takes requests, gives each a connection when one is free, signs and sends
-// its attempts, waits between them, and delivers one answer for each, exactly once.
+// The client's I/O thread: takes requests, gives each a connection when one is free, signs and
+// sends its attempts, waits between them, and passes each on to the courier, exactly once. Nothing
+// that goes wrong on the way ends more than the call that it happens to.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <list>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <queue>
 #include <random>
-#include <stop_token>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <unordered_map>
 #include <utility>
@@ -24,68 +24,41 @@
 #include <dojo/client/response.hpp>
 #include <dojo/wire/keypair.hpp>
 
+#include "call.hpp"
+#include "courier.hpp"
 #include "exchange.hpp"
-#include "payload.hpp"
-#include "target.hpp"
+#include "signing.hpp"
 
 namespace dojo::detail {
 
-using Deliver = std::function<void(StdResponse<RawJson>&&)>;
-
-/// A request as it is handed over.
-struct Submission {
-  Target target;
-  PayloadPtr payload;
-  SendOptions options;
-  std::optional<SendError> rejected;  ///< known to be wrong already: delivered, never sent
-  Deliver deliver;                    ///< called once, on the engine's thread
-};
-
 class Engine {
  public:
-  /// @throws std::runtime_error if libcurl cannot start.
+  /// @throws std::runtime_error if libcurl cannot start, or there is no thread to be had.
   Engine(wire::Keypair key, ClientOptions options);
 
-  /// Cancels and delivers what is left, and waits for the thread.
+  /// Cancels and delivers what is left, and waits for the threads.
   ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
-  /// Any thread. `deliver` never runs inside of this call.
-  void submit(Submission submission);
+  /// Takes a list of one call. Any thread. Its `deliver` never runs inside of this function.
+  void submit(Calls call) noexcept;
+
+  /// Any thread. @param note the call's id.
+  void request_cancel(std::list<CallId>& note) noexcept;
 
   [[nodiscard]] const ClientOptions& options() const { return options_; }
-  [[nodiscard]] bool on_own_thread() const {
-    return std::this_thread::get_id() == thread_.get_id();
-  }
+  /// Whether this is the thread that answers are delivered on.
+  [[nodiscard]] bool on_own_thread() const { return courier_.on_own_thread(); }
 
  private:
-  using Clock = std::chrono::steady_clock;
-  using CallId = std::uint64_t;
-
-  struct StopRequest {
-    Engine* engine;
-    CallId id;
-    void operator()() const { engine->request_cancel(id); }
-  };
-
-  struct Call {
-    CallId id = 0;
-    Submission request;
-    ClientResponse http;  // of the last exchange; timings and sizes are summed up in it
-    Clock::time_point accepted;
-    Clock::time_point waiting_since;
-    Clock::time_point deadline;  // of the attempt
-    bool in_preflight = false;
-    std::unique_ptr<Exchange> exchange;  // while on its way
-    std::optional<std::stop_callback<StopRequest>> on_stop;
-  };
-
   /// One scheme, host and port. Calls are named by id: one that was cancelled is no longer known.
   struct Host {
     std::size_t active = 0;
     std::deque<CallId> waiting;
-    bool listed = false;  // in hosts_with_work_
+    bool listed = false;                // among those with work
+    Host* next = nullptr;               // of those
+    const std::string* name = nullptr;  // its key in hosts_
   };
 
   struct Wakeup {
@@ -94,52 +67,61 @@ class Engine {
     bool operator>(const Wakeup& other) const { return when > other.when; }
   };
 
-  // Any thread.
-  void request_cancel(CallId id);
-  void wake();
+  void wake() noexcept;
 
-  // The engine's thread.
-  void run();
+  // All that follows is for the I/O thread.
+  void run() noexcept;
   [[nodiscard]] bool take_commands();
+  void drive();
+  void wait();
   [[nodiscard]] int poll_timeout() const;
-  void accept(Submission submission);
+
+  template <class Step>
+  void attempt(Call& call, Step step) noexcept;
+  void accept(Calls one);
+  void introduce(Call& call);
   void cancel(CallId id, std::string_view why);
   void cancel_everything();
   void enqueue(Call& call);
-  void list(const std::string& name, Host& host);
+  void list(Host& host);
   void start_what_may();
   void start(Call& call);
-  void launch(Call& call, bool preflight);
+  void launch(Call& call, bool preflight, bool fresh_connection);
   void collect();
+  void fail_what_is_under_way(std::string_view why);
   void conclude(Call& call, CURLcode code);
-  void after_preflight(Call& call);
   void try_again(Call& call, std::chrono::seconds retry_after);
   void wake_sleepers();
   void release(Call& call);
-  void finish(CallId id, StdResponse<RawJson> response);
+  void take_back(Call& call);
+  void finish(Call& call, std::optional<SendError> failure = {});
   [[nodiscard]] bool may_try_again(const Call& call) const;
-  [[nodiscard]] wire::Dialect dialect(const Call& call) const;
+  [[nodiscard]] HeaderList signed_headers(const Call& call) const;
 
   const wire::Keypair key_;
   const std::string address_;
   const ClientOptions options_;
 
   std::mutex mutex_;
-  std::vector<Submission> submitted_;  // mutex_
-  std::vector<CallId> cancelled_;      // mutex_
-  bool stopping_ = false;              // mutex_
+  Calls submitted_;              // mutex_
+  std::list<CallId> cancelled_;  // mutex_
+  bool stopping_ = false;        // mutex_
+  bool closed_ = false;          // mutex_; the I/O thread takes no more
 
-  // The engine's thread alone, once it runs. The handles go before the multi handle that they use.
+  // The I/O thread's alone, once it runs. The handles go before the multi handle that they use.
   std::unique_ptr<CURLM, decltype(&curl_multi_cleanup)> multi_;
   std::vector<std::unique_ptr<Exchange>> spare_;
-  std::unordered_map<CallId, std::unique_ptr<Call>> calls_;
+  Calls calls_;
+  std::unordered_map<CallId, Calls::iterator> by_id_;
   std::unordered_map<std::string, Host> hosts_;
-  std::deque<std::string> hosts_with_work_;
+  Host* first_with_work_ = nullptr;
+  Host* last_with_work_ = nullptr;
   std::priority_queue<Wakeup, std::vector<Wakeup>, std::greater<>> sleepers_;
   std::size_t active_ = 0;
   CallId next_id_ = 1;
   std::mt19937_64 random_{std::random_device{}()};
 
+  Courier courier_;
   std::thread thread_;
 };
 

@@ -11,6 +11,8 @@
 namespace dojo::detail {
 namespace {
 
+constexpr long kSwitchingProtocols = 101;
+
 template <class Value>
 void set(CURL* handle, CURLoption option, Value value) {
   if (const auto rc = curl_easy_setopt(handle, option, value); rc != CURLE_OK) {
@@ -66,6 +68,9 @@ Exchange::Exchange(const ClientOptions& options)
   set(curl, CURLOPT_FOLLOWLOCATION, 0L);
   set(curl, CURLOPT_PATH_AS_IS, 1L);
   set(curl, CURLOPT_NOSIGNAL, 1L);
+  // A name that is still looked up is left to its thread. Else every other request would wait for
+  // it.
+  set(curl, CURLOPT_QUICK_EXIT, 1L);
   set(curl, CURLOPT_PROXY, options.proxy.c_str());  // "" keeps the environment's out
   if (options.insecure_tls) {
     set(curl, CURLOPT_SSL_VERIFYPEER, 0L);
@@ -74,21 +79,23 @@ Exchange::Exchange(const ClientOptions& options)
   if (!options.ca_file.empty()) set(curl, CURLOPT_CAINFO, options.ca_file.c_str());
 }
 
-void Exchange::prepare(void* owner, const Target& target, const Payload* payload,
-                       HeaderList headers, std::chrono::milliseconds timeout) {
+void Exchange::prepare(Sending sending) {
   CURL* curl = handle_.get();
-  request_headers_ = std::move(headers);
+  sending_ = std::move(sending);
   headers_.clear();
   header_bytes_ = 0;
+  headers_ended_ = false;
   body_.clear();
   too_large_ = false;
-  requests_ = 0;
+  request_sent_ = false;
+  dead_connection_ = false;
+  own_failure_.reset();
   error_[0] = '\0';
-  set(curl, CURLOPT_PRIVATE, owner);
-  set(curl, CURLOPT_URL, target.url.c_str());
-  set(curl, CURLOPT_HTTPHEADER, request_headers_.get());
-  set(curl, CURLOPT_TIMEOUT_MS, static_cast<long>(timeout.count()));
-  if (payload) {
+  set(curl, CURLOPT_PRIVATE, sending_.owner);
+  set(curl, CURLOPT_URL, sending_.target->url.c_str());
+  set(curl, CURLOPT_TIMEOUT_MS, static_cast<long>(sending_.timeout.count()));
+  set(curl, CURLOPT_FRESH_CONNECT, sending_.fresh_connection ? 1L : 0L);
+  if (const auto* payload = sending_.payload) {
     set(curl, CURLOPT_POST, 1L);
     set(curl, CURLOPT_POSTFIELDS, payload->body.data());
     set(curl, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(payload->body.size()));
@@ -117,20 +124,50 @@ std::optional<SendError> Exchange::conclude(CURLcode code, ClientResponse& respo
       header_bytes_of(curl, CURLINFO_HEADER_SIZE) + bytes_of(curl, CURLINFO_SIZE_DOWNLOAD_T);
   sizes.body_in = response.raw_body.size();
   sizes.json_in = response.raw_body.size();
-  if (code == CURLE_OK) return std::nullopt;
+  if (code == CURLE_OK) {
+    if (headers_ended_) return std::nullopt;
+    // libcurl finds nothing amiss in that on a kept connection.
+    return SendError{SendError::Kind::connection, "the peer closed within the answer's headers"};
+  }
+  dead_connection_ = is_dead_connection(code);
   return failure(code);
 }
 
+bool Exchange::is_dead_connection(CURLcode code) const {
+  if (!request_sent_ || header_bytes_ > 0) return false;
+  if (code != CURLE_SEND_ERROR && code != CURLE_RECV_ERROR && code != CURLE_GOT_NOTHING) {
+    return false;
+  }
+  long made = 0;
+  curl_easy_getinfo(handle_.get(), CURLINFO_NUM_CONNECTS, &made);
+  return made == 0;
+}
+
+SendError::Kind Exchange::kind(CURLcode code) const {
+  if (!request_sent_) return kind_of(code);
+  const bool ill_chunked = std::string_view(error_.data()).ends_with("in chunked-encoding");
+  long status = 0;
+  curl_easy_getinfo(handle_.get(), CURLINFO_RESPONSE_CODE, &status);
+  const bool switched = code == CURLE_GOT_NOTHING && status == kSwitchingProtocols;
+  if (code == CURLE_UNSUPPORTED_PROTOCOL || ill_chunked || switched) {
+    return SendError::Kind::bad_response;
+  }
+  return kind_of(code);
+}
+
 SendError Exchange::failure(CURLcode code) const {
-  if (too_large_ || code == CURLE_FILESIZE_EXCEEDED) {
+  if (own_failure_) return *own_failure_;
+  // libcurl calls a header line beyond what it holds so.
+  const bool long_line = request_sent_ && code == CURLE_OUT_OF_MEMORY;
+  if (too_large_ || long_line || code == CURLE_FILESIZE_EXCEEDED) {
     return {SendError::Kind::too_large,
             fmt::format("the answer is over {} bytes (or its headers over {})", max_body_,
                         kMaxResponseHeaders)};
   }
-  if (code == CURLE_ABORTED_BY_CALLBACK) {
-    return {SendError::Kind::connection, "the peer closed a kept connection as the request came"};
-  }
-  return {kind_of(code), error_[0] ? error_.data() : curl_easy_strerror(code)};
+  const std::string text = error_[0] ? error_.data() : curl_easy_strerror(code);
+  const auto what = kind(code);
+  return {what,
+          what == SendError::Kind::bad_response ? "the answer is no HTTP/1.1: " + text : text};
 }
 
 std::chrono::seconds Exchange::retry_after() const {
@@ -143,6 +180,7 @@ void Exchange::reset() {
   curl_easy_setopt(handle_.get(), CURLOPT_HTTPHEADER, nullptr);
   curl_easy_setopt(handle_.get(), CURLOPT_POSTFIELDS, nullptr);
   request_headers_ = {};
+  sending_ = {};
 }
 
 void* Exchange::owner(CURL* handle) {
@@ -159,15 +197,17 @@ std::size_t Exchange::on_header(char* data, std::size_t size, std::size_t count,
     exchange.too_large_ = true;
     return 0;
   }
-  exchange.take_header({data, bytes});
-  return bytes;
+  const bool taken = exchange.guarded([&] { exchange.take_header({data, bytes}); });
+  return taken ? bytes : 0;
 }
 
 void Exchange::take_header(std::string_view line) {
   if (line.starts_with("HTTP/")) {  // a final answer's headers replace those of a 1xx before it
     headers_.clear();
+    headers_ended_ = false;
     return;
   }
+  if (without_space_around(line).empty()) headers_ended_ = true;
   const auto colon = line.find(':');
   if (colon == std::string_view::npos) return;
   headers_.push_back({std::string(line.substr(0, colon)),
@@ -181,15 +221,20 @@ std::size_t Exchange::on_body(char* data, std::size_t size, std::size_t count, v
     exchange.too_large_ = true;
     return 0;
   }
-  exchange.body_.append(data, bytes);
-  return bytes;
+  const bool taken = exchange.guarded([&] { exchange.body_.append(data, bytes); });
+  return taken ? bytes : 0;
 }
 
-// libcurl sends a request by itself once more when a kept connection breaks under it. That would
-// carry the same signature, which a host must refuse as a replay.
 int Exchange::on_request(void* self, char*, char*, int, int) {
   auto& exchange = *static_cast<Exchange*>(self);
-  return exchange.requests_++ == 0 ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
+  return exchange.guarded([&] { exchange.sign(); }) ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
+}
+
+void Exchange::sign() {
+  auto headers = sending_.sign();
+  set(handle_.get(), CURLOPT_HTTPHEADER, headers.get());
+  request_headers_ = std::move(headers);
+  request_sent_ = true;
 }
 
 }  // namespace dojo::detail

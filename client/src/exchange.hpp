@@ -4,6 +4,7 @@
 #include <array>
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -22,6 +23,18 @@ namespace dojo::detail {
 /// The answer's header section may have this many bytes.
 inline constexpr std::size_t kMaxResponseHeaders = std::size_t{64} << 10;
 
+/// What an exchange sends, and within which time.
+struct Sending {
+  void* owner = nullptr;             ///< what Exchange::owner() gives back
+  const Target* target = nullptr;    ///< outlives the exchange
+  const Payload* payload = nullptr;  ///< the same; null for a HEAD
+  /// Called whenever the request is about to go out: again if libcurl sends it once more, because a
+  /// kept connection was found dead. A host must refuse the same signature as a replay.
+  std::function<HeaderList()> sign;
+  std::chrono::milliseconds timeout{0};
+  bool fresh_connection = false;  ///< on none that is kept
+};
+
 /// A handle that is used for one exchange after the other. Lives at a stable address, since libcurl
 /// calls back into it; used on the client's thread alone.
 class Exchange {
@@ -30,13 +43,15 @@ class Exchange {
   Exchange(const Exchange&) = delete;
   Exchange& operator=(const Exchange&) = delete;
 
-  /// Makes ready for a HEAD (`payload` null) or POST. `target` and `payload` must outlive the
-  /// exchange. @param owner what owner() gives back.
-  void prepare(void* owner, const Target& target, const Payload* payload, HeaderList headers,
-               std::chrono::milliseconds timeout);
+  /// Makes ready for a HEAD or POST.
+  void prepare(Sending sending);
 
   /// Takes what came, once libcurl says that it is over. @return why it failed, if it did.
   std::optional<SendError> conclude(CURLcode code, ClientResponse& response);
+
+  /// Whether it failed because a kept connection broke before a byte of the answer came: that says
+  /// nothing about the peer. Valid after conclude().
+  [[nodiscard]] bool found_a_dead_connection() const { return dead_connection_; }
 
   /// `Retry-After`, in either form; 0 if there is none. Valid after conclude().
   [[nodiscard]] std::chrono::seconds retry_after() const;
@@ -52,17 +67,37 @@ class Exchange {
   static std::size_t on_body(char* data, std::size_t size, std::size_t count, void* self);
   static int on_request(void* self, char* remote, char* local, int remote_port, int local_port);
   void take_header(std::string_view line);
+  void sign();
+
+  /// No exception may pass through libcurl. @return whether there was none.
+  template <class Step>
+  bool guarded(Step step) noexcept {
+    try {
+      step();
+      return true;
+    } catch (...) {
+      own_failure_ = internal_error();
+      return false;
+    }
+  }
+
+  [[nodiscard]] bool is_dead_connection(CURLcode code) const;
   [[nodiscard]] SendError failure(CURLcode code) const;
+  [[nodiscard]] SendError::Kind kind(CURLcode code) const;
 
   std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> handle_;
   const std::size_t max_body_;
   std::array<char, CURL_ERROR_SIZE> error_{};
+  Sending sending_;
   HeaderList request_headers_;
   std::vector<Header> headers_;
   std::size_t header_bytes_ = 0;
+  bool headers_ended_ = false;
   std::string body_;
   bool too_large_ = false;
-  int requests_ = 0;
+  bool request_sent_ = false;
+  bool dead_connection_ = false;
+  std::optional<SendError> own_failure_;  // of this side, inside of a callback of libcurl's
 };
 
 }  // namespace dojo::detail

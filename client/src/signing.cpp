@@ -12,11 +12,8 @@
 namespace dojo::detail {
 namespace {
 
-// What libcurl, the dialect or another option says, and a second header would contradict.
-constexpr std::array<std::string_view, 19> kReserved = {wire::kHotkeyHeader,
-                                                        wire::kMessageHeader,
-                                                        wire::kSignatureHeader,
-                                                        wire::kRequestIdHeader,
+// What libcurl or another option says, and a second header would contradict.
+constexpr std::array<std::string_view, 16> kReserved = {wire::kRequestIdHeader,
                                                         "host",
                                                         "connection",
                                                         "keep-alive",
@@ -32,6 +29,11 @@ constexpr std::array<std::string_view, 19> kReserved = {wire::kHotkeyHeader,
                                                         "content-encoding",
                                                         "accept-encoding",
                                                         "content-range"};
+
+bool is_reserved(std::string_view name) {
+  return wire::is_signing_header(name) ||
+         std::ranges::any_of(kReserved, [&](auto reserved) { return same_word(name, reserved); });
+}
 
 // RFC 9110 §5.6.2
 bool is_token(std::string_view name) {
@@ -57,11 +59,9 @@ Status check_header(const Header& header) {
   if (!is_token(header.name)) {
     return fail(fmt::format("header name \"{}\" is no token", header.name), Code::malformed);
   }
-  for (const auto reserved : kReserved) {
-    if (same_word(header.name, reserved)) {
-      return fail(fmt::format("header {}: the client sets it itself", header.name),
-                  Code::malformed);
-    }
+  if (is_reserved(header.name)) {
+    return fail(fmt::format("header {}: the client alone signs, frames and encodes", header.name),
+                Code::malformed);
   }
   if (!is_value(header.value)) {
     return fail(
@@ -80,8 +80,8 @@ Status check_message(const std::string& message, wire::Dialect dialect) {
     return fail("message: at least one character, no control characters, no space at the ends",
                 Code::malformed);
   }
-  if (wire::dialect_of(message) != wire::Dialect::legacy) {
-    return fail("message: it would be read as dojo/1; begin it otherwise", Code::malformed);
+  if (!wire::may_be_legacy(message)) {
+    return fail("message: it is the text of another dialect; begin it otherwise", Code::malformed);
   }
   return {};
 }

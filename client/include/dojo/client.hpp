@@ -62,25 +62,39 @@ StdResponse<Answer> typed(StdResponse<RawJson>&& raw) {
   }
 }
 
+/// The same where nobody is there to catch: what cannot be read here is an answer too.
+template <class Answer>
+StdResponse<Answer> typed_or_failed(StdResponse<RawJson>&& raw) noexcept {
+  try {
+    return typed<Answer>(std::move(raw));
+  } catch (...) {
+    StdResponse<Answer> out;
+    out.exception = internal_error();
+    out.client_response = std::move(raw.client_response);
+    return out;
+  }
+}
+
 }  // namespace detail
 
 /// Whether a request for a model could be sent there: an error says what is wrong with the url or
 /// the name. Any thread.
 Status check_url(std::string_view url, std::string_view model_name);
 
-/// Sends models and reads answers, over libcurl, on one thread of its own. Connections are kept and
-/// used again. Every member may be called from any thread; those that wait for an answer refuse to
-/// be called on the client's own thread (in a callback). What arrives is decoded on the client's
-/// thread. Nothing here throws but the constructor, and std::bad_alloc.
+/// Sends models and reads answers, over libcurl, on two threads of its own: one for the
+/// connections, one that decodes what arrives and calls back, so that neither waits for the other.
+/// Connections are kept and used again. Every member may be called from any thread; those that wait
+/// for an answer refuse to be called in a callback. Nothing here throws but the constructor, and
+/// std::bad_alloc on the caller's thread.
 class Client {
  public:
   /// @param key signs the requests.
   /// @throws std::invalid_argument for options that cannot work; std::runtime_error if libcurl
-  /// cannot start.
+  /// cannot start, or there are no threads or descriptors left for it.
   explicit Client(wire::Keypair key, ClientOptions options = {});
 
   /// Cancels what is under way (each request still gets its answer, `cancelled`), and waits for the
-  /// thread. Not to be called on the client's thread.
+  /// threads. Not to be called in a callback.
   ~Client();
   Client(Client&& other) noexcept;
   Client& operator=(Client&& other) noexcept;
@@ -170,7 +184,7 @@ class Client {
     std::vector<StdResponse<Body>> results;
     std::function<void(std::size_t, const StdResponse<Body>&)> on_result;
     std::promise<std::vector<StdResponse<Body>>> done;
-    std::size_t left = 0;  // results are only touched on the client's thread
+    std::size_t left = 0;  // results are only touched on the thread that calls back
   };
 
   template <Model Request>
@@ -187,7 +201,7 @@ class Client {
     auto future = promise->get_future();
     submit_raw(url, std::move(payload), options,
                [promise = std::move(promise)](StdResponse<RawJson>&& raw) {
-                 promise->set_value(detail::typed<Body>(std::move(raw)));
+                 promise->set_value(detail::typed_or_failed<Body>(std::move(raw)));
                });
     return future;
   }
@@ -224,7 +238,7 @@ class Client {
 
   template <class Body>
   static void settle(BatchState<Body>& state, std::size_t index, StdResponse<RawJson>&& raw) {
-    state.results[index] = detail::typed<Body>(std::move(raw));
+    state.results[index] = detail::typed_or_failed<Body>(std::move(raw));
     if (state.on_result) {
       try {
         state.on_result(index, state.results[index]);

@@ -134,18 +134,31 @@ TEST_F(Cancel, AWholeBatch) {
 TEST_F(Cancel, FromManyThreadsWhileAnswersArrive) {
   ScriptedPeer peer([](const Seen&) { return Reply{}; });
   Client client(key());
+  int answered = 0;
+  int cancelled = 0;
   for (int round = 0; round < 20; ++round) {
+    const auto before = peer.seen().size();
     std::stop_source stop;
     BatchOptions<Echo> options;
     options.send = quick();
     options.send.stop = stop.get_token();
     auto batch = client.batch_send_async(std::vector<std::string>(20, peer.url()), Echo{}, options);
-    std::thread other([&] { stop.request_stop(); });
-    for (const auto& answer : batch.get()) {
-      EXPECT_TRUE(answer.ok() || kind_of(answer.exception) == Kind::cancelled);
+    std::vector<std::thread> others;
+    for (int i = 0; i < 4; ++i) {  // at another point of the batch each round
+      others.emplace_back([&, round] {
+        peer.wait_for(before + static_cast<std::size_t>(round));
+        stop.request_stop();
+      });
     }
-    other.join();
+    for (const auto& answer : batch.get()) {
+      const bool stopped = kind_of(answer.exception) == Kind::cancelled;
+      EXPECT_TRUE(answer.ok() || stopped);
+      (stopped ? cancelled : answered) += 1;
+    }
+    for (auto& other : others) other.join();
   }
+  EXPECT_GT(answered, 0);
+  EXPECT_GT(cancelled, 0);
 }
 
 TEST_F(Cancel, TheClientsEndCancelsWhatIsLeft) {
@@ -159,19 +172,13 @@ TEST_F(Cancel, TheClientsEndCancelsWhatIsLeft) {
   auto batch = client->batch_send_async(std::vector<std::string>(10, peer.url()), Echo{}, options);
   auto single = client->send_async(peer.url(), Echo{});
   ASSERT_TRUE(peer.wait_for(3));
-  const auto start = std::chrono::steady_clock::now();
   client.reset();
-  EXPECT_LT(std::chrono::steady_clock::now() - start, 2s);
   for (const auto& answer : batch.get()) EXPECT_EQ(kind_of(answer.exception), Kind::cancelled);
   EXPECT_EQ(kind_of(single.get().exception), Kind::cancelled);
 }
 
-TEST_F(Cancel, AClientWithoutWorkEndsAtOnce) {
-  const auto start = std::chrono::steady_clock::now();
-  {
-    Client client(key());
-  }
-  EXPECT_LT(std::chrono::steady_clock::now() - start, 1s);
+TEST_F(Cancel, AClientWithoutWorkEnds) {
+  const Client client(key());
 }
 
 }  // namespace

@@ -12,11 +12,13 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <pty.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "models.hpp"
+#include "where.hpp"
 
 namespace dojo::testing {
 namespace {
@@ -42,6 +44,8 @@ class Command : public ::testing::Test {
     std::string name = (std::filesystem::temp_directory_path() / "dojo-command-XXXXXX").string();
     folder_ = mkdtemp(name.data());
     unsetenv("DOJO_WALLET");
+    unsetenv("DOJO_WALLET_PASSWORD");
+    unsetenv("BT_WALLET_PASSWORD");
   }
   ~Command() override {
     std::error_code ignored;
@@ -59,22 +63,32 @@ class Command : public ::testing::Test {
     return (folder_ / name).string();
   }
 
-  // Starts the command with its three streams in files. @return its process id.
-  pid_t start(std::vector<std::string> arguments, const std::string& input = {}) {
-    file("stdin", input);
-    arguments.insert(arguments.begin(), DOJO_COMMAND);
+  // Puts the command's name in front. The pointers are the arguments' own.
+  static std::vector<char*> argv_of(std::vector<std::string>& arguments) {
+    arguments.insert(arguments.begin(), test::where::kCommand);
     std::vector<char*> argv;
     argv.reserve(arguments.size() + 1);
     for (auto& argument : arguments) argv.push_back(argument.data());
     argv.push_back(nullptr);
+    return argv;
+  }
+
+  // Starts the command with its three streams in files. @param out stdout's, if not one of its own
+  // @return its process id.
+  pid_t start(std::vector<std::string> arguments, const std::string& input = {},
+              const std::string& out = {}) {
+    file("stdin", input);
+    auto argv = argv_of(arguments);
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_addopen(&actions, 0, path("stdin").c_str(), O_RDONLY, 0);
     constexpr int kWrite = O_WRONLY | O_CREAT | O_TRUNC;
-    posix_spawn_file_actions_addopen(&actions, 1, path("stdout").c_str(), kWrite, 0600);
+    posix_spawn_file_actions_addopen(&actions, 1, (out.empty() ? path("stdout") : out).c_str(),
+                                     kWrite, 0600);
     posix_spawn_file_actions_addopen(&actions, 2, path("stderr").c_str(), kWrite, 0600);
     pid_t child = -1;
-    EXPECT_EQ(posix_spawn(&child, DOJO_COMMAND, &actions, nullptr, argv.data(), environ), 0);
+    EXPECT_EQ(posix_spawn(&child, test::where::kCommand, &actions, nullptr, argv.data(), environ),
+              0);
     posix_spawn_file_actions_destroy(&actions);
     return child;
   }
@@ -88,6 +102,33 @@ class Command : public ::testing::Test {
 
   Outcome run(std::vector<std::string> arguments, const std::string& input = {}) {
     return finish(start(std::move(arguments), input));
+  }
+
+  // With a terminal for stdin, stdout and stderr. @param typed is typed once `prompt` is shown
+  // @return its exit code, and all that the terminal was sent
+  Outcome run_on_terminal(std::vector<std::string> arguments, const std::string& prompt = {},
+                          const std::string& typed = {}) {
+    auto argv = argv_of(arguments);
+    int terminal = -1;
+    const pid_t child = forkpty(&terminal, nullptr, nullptr, nullptr);
+    if (child == 0) {
+      execv(test::where::kCommand, argv.data());
+      _exit(127);
+    }
+    Outcome outcome;
+    bool asked = false;
+    std::array<char, 4096> chunk{};
+    for (ssize_t got = 0; (got = read(terminal, chunk.data(), chunk.size())) > 0;) {
+      outcome.out.append(chunk.data(), static_cast<std::size_t>(got));
+      if (asked || prompt.empty() || outcome.out.find(prompt) == std::string::npos) continue;
+      asked = true;
+      EXPECT_EQ(write(terminal, typed.data(), typed.size()), static_cast<ssize_t>(typed.size()));
+    }
+    close(terminal);
+    int status = 0;
+    waitpid(child, &status, 0);
+    outcome.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    return outcome;
   }
 
   // A new wallet. @return its file.
@@ -115,6 +156,161 @@ TEST_F(Command, TellsItsVersionAndItsHelp) {
   EXPECT_EQ(help.exit_code, 0);
   EXPECT_THAT(help.out, HasSubstr("Examples:"));
   EXPECT_THAT(help.out, HasSubstr("130"));
+}
+
+TEST_F(Command, OutputThatIsLostIsFour) {
+  ScriptedPeer peer(ok);
+  const auto key_file = wallet();
+  const auto hotkey = line_of(run({"address", key_file}).out);
+  const auto signature = line_of(run({"sign", "--wallet", key_file, "text"}).out);
+  for (const auto& arguments : std::vector<std::vector<std::string>>{
+           {"--version"},
+           {"--help"},
+           {"send", "--help"},
+           {"keygen", path("another")},
+           {"keygen", path("a third"), "--show-mnemonic"},
+           {"address", key_file},
+           {"sign", "--wallet", key_file, "text"},
+           {"verify", hotkey, "text", signature},
+           {"send", peer.url(), "Echo", "{}"},
+           {"batch", "--url", peer.url(), "Echo", "{}"},
+           {"batch", "--url", peer.url(), "Echo", "{}", "--output", "jsonl"}}) {
+    const auto lost = finish(start(arguments, {}, "/dev/full"));
+    EXPECT_EQ(lost.exit_code, 4) << arguments.front();
+    EXPECT_THAT(lost.err, HasSubstr("could not be")) << arguments.front();
+  }
+  EXPECT_EQ(finish(start({"verify", hotkey, "x", signature}, {}, "/dev/full")).exit_code, 1)
+      << "what was wrong before stays so";
+}
+
+// U+009B begins an escape sequence, U+202E turns the writing, DEL and ESC are old hands.
+constexpr std::string_view kHostile =
+    "\xc2\x9b"
+    "2J\xe2\x80\xae\x7f\xd8\x9c";
+constexpr std::string_view kHostileJson =
+    "{\"body\":{\"text\":\"\xc2\x9b"
+    "2J\xe2\x80\xae\x7f\xd8\x9c \\u001b[2J \xc3\xa9\"}}";
+
+bool is_clean(std::string_view text) {
+  return std::ranges::all_of(text,
+                             [](char c) {
+                               return static_cast<unsigned char>(c) >= 0x20 || c == '\n' ||
+                                      c == '\r' || c == '\t';
+                             }) &&
+         text.find('\x7f') == std::string_view::npos &&
+         text.find("\xc2\x9b") == std::string_view::npos &&
+         text.find("\xe2\x80\xae") == std::string_view::npos &&
+         text.find("\xd8\x9c") == std::string_view::npos;
+}
+
+TEST_F(Command, NothingThatAPeerSendsReachesATerminalRaw) {
+  ScriptedPeer peer([](const Seen& seen) {
+    if (seen.path == "/no/Echo") {
+      return Reply{.headers = {{"x-dojo-code", "blacklisted"},
+                               {"x-other",
+                                "a\xc2\x9b"
+                                "2J"}},
+                   .body = "{\"body\":{},\"error\":\"" + std::string(kHostile) + "\"}"};
+    }
+    return Reply{.body = std::string(kHostileJson)};
+  });
+  const auto sent = run_on_terminal({"send", peer.url(), "Echo", "{}", "-v"});
+  EXPECT_EQ(sent.exit_code, 0) << sent.out;
+  EXPECT_TRUE(is_clean(sent.out)) << sent.out;
+  EXPECT_THAT(sent.out, HasSubstr("\\u009b2J\\u202e\\u007f\\u061c \\u001B[2J \xc3\xa9"));
+  const auto refused = run_on_terminal({"send", peer.url() + "/no", "Echo", "{}", "-v"});
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_TRUE(is_clean(refused.out)) << refused.out;
+  for (const char* output : {"table", "jsonl"}) {
+    const auto batch = run_on_terminal({"batch", "--url", peer.url(), "--url", peer.url() + "/no",
+                                        "Echo", "{}", "--output", output});
+    EXPECT_EQ(batch.exit_code, 1);
+    auto shown = batch.out;
+    for (const std::string own : {"\r\x1b[K"}) {  // the progress bar's
+      for (auto at = shown.find(own); at != std::string::npos; at = shown.find(own)) {
+        shown.erase(at, own.size());
+      }
+    }
+    EXPECT_TRUE(is_clean(shown)) << batch.out;
+  }
+}
+
+TEST_F(Command, AFileGetsTheJsonAsItIs) {
+  ScriptedPeer peer([](const Seen&) { return Reply{.body = std::string(kHostileJson)}; });
+  const auto sent = run({"send", peer.url(), "Echo", "{}"});
+  EXPECT_THAT(sent.out, HasSubstr(kHostile));
+  const auto batch = run({"batch", "--url", peer.url(), "Echo", "{}", "--output", "jsonl"});
+  EXPECT_THAT(batch.out, HasSubstr(kHostile));
+}
+
+TEST_F(Command, FilesMayBeginWithAByteOrderMark) {
+  ScriptedPeer peer(ok);
+  const std::string mark = "\xef\xbb\xbf";
+  const auto body = file("body.json", mark + R"({"text":"marked"})");
+  EXPECT_EQ(run({"send", peer.url(), "Echo", "@" + body}).exit_code, 0);
+  EXPECT_EQ(peer.seen().back().json(), R"({"text":"marked"})");
+  EXPECT_EQ(run({"send", peer.url(), "Echo", "-"}, mark + "{}").exit_code, 0);
+  const auto urls = file("urls", mark + "# miners\n" + peer.url() + "\n");
+  EXPECT_EQ(run({"batch", urls, "Echo", "{}"}).exit_code, 0);
+  const auto key_file = wallet();
+  const auto address = run({"address", key_file}).out;
+  EXPECT_EQ(run({"address", file("marked.key", mark + slurp(key_file))}).out, address);
+  // What is signed is signed as it is.
+  EXPECT_NE(run({"verify", line_of(address), "text",
+                 line_of(run({"sign", "--wallet", key_file, "-"}, mark + "text").out)})
+                .exit_code,
+            0);
+}
+
+// bittensor-wallet's legacy_encrypt_keyfile_data() of a seed of 32 times 0x33, with "long
+// Passw0rd".
+constexpr std::string_view kEncrypted =
+    R"($ANSIBLE_VAULT;1.1;AES256
+63313332346566663862396361346633623361383033323266306664383635323665396235383763
+3336663465323065356538333738353430303838346664650a343133326266396334326137626638
+32363066653164633939366139393832626435643965373262636261303631306362633639343866
+3437323536383766360a633436303864356664303039613166653334633335636433383930376332
+66613636353132643138653965323862643130343635633532356564636661656466363138633835
+32646562376466653031656136353333346330333564383937323230353562656632623136613866
+34626135653737396136306266346332326438353262306536333532313533316165663032363265
+38623061663239636464613736373534663037326132373435336631313963366165666335373433
+3733
+)";
+constexpr std::string_view kPassword = "long Passw0rd";
+
+TEST_F(Command, AnEncryptedWalletIsOpenedByItsPassword) {
+  const auto key_file = file("encrypted", std::string(kEncrypted));
+  const auto plain = file("plain", R"({"secretSeed":"0x)" + std::string(64, '3') + R"("})");
+  const auto address = run({"address", plain}).out;
+  const auto password = file("password", "\xef\xbb\xbf" + std::string(kPassword) + "\n");
+  EXPECT_EQ(run({"address", key_file, "--password-file", password}).out, address);
+  EXPECT_EQ(run({"sign", "--wallet", key_file, "--password-file", password, "x"}).exit_code, 0);
+
+  const auto without = run({"address", key_file});
+  EXPECT_EQ(without.exit_code, 2);
+  EXPECT_THAT(without.err, HasSubstr("is encrypted ($ANSIBLE_VAULT)"));
+  EXPECT_THAT(without.err, HasSubstr("DOJO_WALLET_PASSWORD"));
+  const auto wrong = run({"address", key_file, "--password-file", file("wrong", "x")});
+  EXPECT_EQ(wrong.exit_code, 2);
+  EXPECT_THAT(wrong.err, HasSubstr("password is wrong"));
+
+  setenv("DOJO_WALLET_PASSWORD", std::string(kPassword).c_str(), 1);
+  EXPECT_EQ(run({"address", key_file}).out, address);
+  unsetenv("DOJO_WALLET_PASSWORD");
+}
+
+TEST_F(Command, APasswordIsAskedForOnATerminalAndNotShown) {
+  const auto key_file = file("encrypted", std::string(kEncrypted));
+  std::filesystem::permissions(key_file,
+                               std::filesystem::perms::owner_read);  // no warning of others
+  const std::string typed = "nonsense\x15" + std::string(kPassword) + "\xc3\xa9\x7f\n";
+  const auto shown = run_on_terminal({"address", key_file}, "Password of ", typed);
+  EXPECT_EQ(shown.exit_code, 0) << shown.out;
+  EXPECT_THAT(shown.out, HasSubstr("Password of " + key_file + ": \r\n5"));
+  EXPECT_THAT(shown.out, ::testing::Not(HasSubstr("Passw0rd")));
+  const auto broken_off = run_on_terminal({"address", key_file}, "Password of ", "lo\x03");
+  EXPECT_EQ(broken_off.exit_code, 2);
+  EXPECT_THAT(broken_off.out, HasSubstr("no password was given"));
 }
 
 TEST_F(Command, WrongUsageIsTwo) {
@@ -231,19 +427,38 @@ TEST_F(Command, SendExitsOneIfItIsRefused) {
       return Reply{.status = 403, .body = R"({"body":{},"error":"Forbidden"})"};
     }
     if (seen.path == "/html/Echo") return Reply{.body = "<html>"};
+    if (seen.path == "/object/Echo") return Reply{.body = "{}"};
+    if (seen.path == "/ssh/Echo") return Reply{.raw = "SSH-2.0-OpenSSH_9.2p1\r\n", .close = true};
     return Reply{.headers = {{"x-dojo-code", "blacklisted"}},
                  .body = "{\"body\":{},\"error\":\"Blacklisted: \\u001b[2J\"}"};
   });
   const auto listed = run({"send", peer.url(), "Echo", "{}"});
   EXPECT_EQ(listed.exit_code, 1);
   EXPECT_THAT(listed.out, HasSubstr("\"error\":\"Blacklisted: "));
-  EXPECT_THAT(listed.err, HasSubstr("blacklisted: Blacklisted: ?[2J"));
+  EXPECT_THAT(listed.err, HasSubstr("blacklisted: Blacklisted: \\x1b[2J"));
   const auto forbidden = run({"send", peer.url() + "/status", "Echo", "{}"});
   EXPECT_EQ(forbidden.exit_code, 1);
   EXPECT_THAT(forbidden.err, HasSubstr("Forbidden"));
-  const auto html = run({"send", peer.url() + "/html", "Echo", "{}"});
-  EXPECT_EQ(html.exit_code, 1);
-  EXPECT_EQ(html.out, "");
+  for (const auto* path : {"/html", "/object", "/ssh"}) {
+    const auto unreadable = run({"send", peer.url() + path, "Echo", "{}"});
+    EXPECT_EQ(unreadable.exit_code, 1) << path;
+    EXPECT_EQ(unreadable.out, "") << path;
+  }
+}
+
+TEST_F(Command, ARefusalForLackOfAReceiverHintsAtTo) {
+  ScriptedPeer peer([](const Seen&) {
+    return Reply{.status = 403,
+                 .headers = {{"x-dojo-code", "wrong-receiver"}},
+                 .body = R"({"body":{},"error":"Forbidden"})"};
+  });
+  const auto hotkey = key().address();
+  EXPECT_THAT(run({"send", peer.url(), "Echo", "{}"}).err, HasSubstr("--to"));
+  EXPECT_THAT(run({"send", peer.url(), "Echo", "{}", "--to", hotkey}).err,
+              ::testing::Not(HasSubstr("--to")));
+  EXPECT_THAT(run({"batch", "--url", peer.url(), "Echo", "{}"}).err, HasSubstr("--to"));
+  EXPECT_THAT(run({"batch", "-", "Echo", "{}"}, peer.url() + " " + hotkey + "\n").err,
+              ::testing::Not(HasSubstr("--to")));
 }
 
 TEST_F(Command, SendExitsThreeIfThereIsNoOne) {

@@ -1,6 +1,8 @@
 // When the client tries again, how often, and after which waits.
 #include <array>
+#include <atomic>
 #include <ctime>
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -180,19 +182,83 @@ TEST(Retry, TriesAgainAfterATornAnswer) {
   EXPECT_EQ(peer.seen().size(), 2U);
 }
 
-// libcurl repeats a request by itself when a kept connection breaks: with the same nonce.
-TEST(Retry, NeverRepeatsASignatureOnAConnectionThatBroke) {
+// libcurl repeats a request by itself when a kept connection breaks: with the same nonce, unless it
+// is signed anew.
+TEST(Retry, ReplacesAKeptConnectionThatBrokeAtOnceAndSignedAnew) {
   int requests = 0;
   ScriptedPeer peer([&](const Seen&) { return ++requests == 2 ? Reply{.cut_after = 0} : Reply{}; });
+  Client client(key());
+  ASSERT_TRUE(client.send(peer.url(), Echo{}, quick()).ok());
+  auto once = quick();
+  once.max_retries = 1;
+  const auto answer = client.send(peer.url(), Echo{}, once);
+  EXPECT_TRUE(answer.ok()) << answer.reason();
+  EXPECT_EQ(answer.client_response.attempts, 1);
+  EXPECT_EQ(answer.client_response.timings.backoff.count(), 0);
+  const auto seen = peer.seen();
+  ASSERT_EQ(seen.size(), 3U);
+  EXPECT_EQ(seen[0].connection, seen[1].connection);
+  EXPECT_NE(seen[1].header("x-signature"), seen[2].header("x-signature"));
+  ASSERT_TRUE(seen[1].statement() && seen[2].statement());
+  EXPECT_NE(seen[1].statement()->nonce, seen[2].statement()->nonce);
+}
+
+TEST(Retry, NeverWaitsForAPeerThatKeepsNoConnection) {
+  std::map<int, int> requests;  // by connection
+  ScriptedPeer peer([&](const Seen& seen) {
+    return ++requests[seen.connection] == 2 ? Reply{.cut_after = 0} : Reply{};
+  });
+  Client client(key());
+  for (int i = 0; i < 10; ++i) {
+    const auto answer = client.send(peer.url(), Echo{}, quick());
+    ASSERT_TRUE(answer.ok()) << answer.reason();
+    EXPECT_EQ(answer.client_response.attempts, 1);
+    EXPECT_EQ(answer.client_response.timings.backoff.count(), 0);
+  }
+}
+
+// More of them than libcurl has patience for.
+TEST(Retry, TakesAFreshConnectionIfAllThatAreKeptBreak) {
+  std::atomic<bool> broken{false};
+  std::atomic<int> last_good{0};
+  ScriptedPeer peer([&](const Seen& seen) {
+    if (broken) return seen.connection > last_good ? Reply{} : Reply{.cut_after = 0};
+    peer.wait_until_released();
+    return Reply{};
+  });
+  Client client(key());
+  auto batch = client.batch_send_async(std::vector<std::string>(10, peer.url()), Echo{});
+  ASSERT_TRUE(peer.wait_for(10));
+  peer.release();
+  for (const auto& answer : batch.get()) ASSERT_TRUE(answer.ok());
+  last_good = peer.connections();
+  ASSERT_EQ(last_good, 10);
+  broken = true;
+  auto once = quick();
+  once.max_retries = 1;
+  const auto answer = client.send(peer.url(), Echo{}, once);
+  EXPECT_TRUE(answer.ok()) << answer.reason();
+  EXPECT_EQ(answer.client_response.attempts, 1);
+}
+
+TEST(Retry, CountsAFreshConnectionThatBroke) {
+  ScriptedPeer peer([](const Seen&) { return Reply{.cut_after = 0}; });
+  Client client(key());
+  const auto answer = client.send(peer.url(), Echo{}, quick());
+  EXPECT_EQ(kind_of(answer.exception), Kind::connection);
+  EXPECT_EQ(answer.client_response.attempts, 2);
+  EXPECT_EQ(peer.seen().size(), 2U);
+}
+
+TEST(Retry, CountsAKeptConnectionThatBrokeWithinTheAnswer) {
+  int requests = 0;
+  ScriptedPeer peer(
+      [&](const Seen&) { return ++requests == 2 ? Reply{.cut_after = 60} : Reply{}; });
   Client client(key());
   ASSERT_TRUE(client.send(peer.url(), Echo{}, quick()).ok());
   const auto answer = client.send(peer.url(), Echo{}, quick());
   EXPECT_TRUE(answer.ok());
   EXPECT_EQ(answer.client_response.attempts, 2);
-  const auto seen = peer.seen();
-  ASSERT_EQ(seen.size(), 3U);
-  EXPECT_EQ(seen[0].connection, seen[1].connection);
-  EXPECT_NE(seen[1].header("x-signature"), seen[2].header("x-signature"));
 }
 
 TEST(Retry, TriesAgainAfterATimeout) {
@@ -203,11 +269,9 @@ TEST(Retry, TriesAgainAfterATimeout) {
   Client client(key());
   auto options = quick();
   options.timeout = 100ms;
-  const auto start = std::chrono::steady_clock::now();
   const auto answer = client.send(peer.url(), Echo{}, options);
   EXPECT_EQ(kind_of(answer.exception), Kind::timeout);
   EXPECT_EQ(answer.client_response.attempts, 2);
-  EXPECT_GE(std::chrono::steady_clock::now() - start, 200ms);
   EXPECT_EQ(peer.seen().size(), 2U);
 }
 

@@ -2,12 +2,15 @@
 
 #include <algorithm>
 #include <array>
+#include <csignal>
+#include <memory>
 #include <stdexcept>
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <openssl/ssl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -25,13 +28,39 @@ std::string lower(std::string text) {
   return text;
 }
 
-bool receive_more(int connection, std::string& buffer) {
-  std::array<char, 65536> chunk{};
-  const auto count = recv(connection, chunk.data(), chunk.size(), 0);
-  if (count <= 0) return false;
-  buffer.append(chunk.data(), static_cast<std::size_t>(count));
-  return true;
-}
+// A connection's bytes, through TLS if there is a context for it.
+class Stream {
+ public:
+  Stream(int connection, SSL_CTX* tls)
+      : connection_(connection), ssl_(tls ? SSL_new(tls) : nullptr, SSL_free) {
+    if (ssl_) SSL_set_fd(ssl_.get(), connection);
+  }
+
+  bool open() { return !ssl_ || SSL_accept(ssl_.get()) == 1; }
+
+  bool receive_more(std::string& buffer) {
+    std::array<char, 16384> chunk{};
+    const auto count = ssl_ ? SSL_read(ssl_.get(), chunk.data(), static_cast<int>(chunk.size()))
+                            : recv(connection_, chunk.data(), chunk.size(), 0);
+    if (count <= 0) return false;
+    buffer.append(chunk.data(), static_cast<std::size_t>(count));
+    return true;
+  }
+
+  bool send_all(std::string_view bytes) {
+    while (!bytes.empty()) {
+      const auto count = ssl_ ? SSL_write(ssl_.get(), bytes.data(), static_cast<int>(bytes.size()))
+                              : ::send(connection_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+      if (count <= 0) return false;
+      bytes.remove_prefix(static_cast<std::size_t>(count));
+    }
+    return true;
+  }
+
+ private:
+  int connection_;
+  std::unique_ptr<SSL, decltype(&SSL_free)> ssl_;
+};
 
 Seen parse_head(std::string_view head) {
   Seen seen;
@@ -53,17 +82,17 @@ Seen parse_head(std::string_view head) {
   return seen;
 }
 
-std::optional<Seen> read_request(int connection, std::string& buffer) {
+std::optional<Seen> read_request(Stream& stream, std::string& buffer) {
   std::size_t end = 0;
   while ((end = buffer.find("\r\n\r\n")) == std::string::npos) {
-    if (!receive_more(connection, buffer)) return std::nullopt;
+    if (!stream.receive_more(buffer)) return std::nullopt;
   }
   Seen seen = parse_head(std::string_view(buffer).substr(0, end + 2));
   buffer.erase(0, end + 4);
   const std::size_t length =
       seen.has("content-length") ? std::stoul(seen.header("content-length")) : 0;
   while (buffer.size() < length) {
-    if (!receive_more(connection, buffer)) return std::nullopt;
+    if (!stream.receive_more(buffer)) return std::nullopt;
   }
   seen.body = buffer.substr(0, length);
   buffer.erase(0, length);
@@ -80,15 +109,6 @@ std::string render(const Reply& reply, bool head_only) {
       fmt::format("Content-Length: {}\r\n\r\n", reply.claimed_length.value_or(reply.body.size()));
   if (!head_only) text += reply.body;
   return text;
-}
-
-bool send_all(int connection, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const auto count = ::send(connection, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-    if (count <= 0) return false;
-    bytes.remove_prefix(static_cast<std::size_t>(count));
-  }
-  return true;
 }
 
 }  // namespace
@@ -132,7 +152,9 @@ Reply zstd_reply(std::string_view body) {
   return reply;
 }
 
-ScriptedPeer::ScriptedPeer(Script script) : script_(std::move(script)) {
+ScriptedPeer::ScriptedPeer(Script script, PeerOptions options)
+    : script_(std::move(script)), options_(options) {
+  if (options.tls) signal(SIGPIPE, SIG_IGN);  // OpenSSL writes to what may be closed
   listen();
   accepting_ = std::thread([this] { accept(); });
 }
@@ -152,7 +174,8 @@ ScriptedPeer::~ScriptedPeer() {
 }
 
 std::string ScriptedPeer::url() const {
-  return fmt::format("http://127.0.0.1:{}", port_);
+  return fmt::format("{}://{}:{}", options_.tls ? "https" : "http",
+                     options_.ipv6 ? "[::1]" : "127.0.0.1", port_);
 }
 
 std::vector<Seen> ScriptedPeer::seen() const {
@@ -160,9 +183,9 @@ std::vector<Seen> ScriptedPeer::seen() const {
   return seen_;
 }
 
-bool ScriptedPeer::wait_for(std::size_t requests) const {
+bool ScriptedPeer::wait_for(std::size_t requests, std::chrono::milliseconds limit) const {
   std::unique_lock lock(mutex_);
-  return changed_.wait_for(lock, 10s, [&] { return seen_.size() >= requests; });
+  return changed_.wait_for(lock, limit, [&] { return seen_.size() >= requests; });
 }
 
 void ScriptedPeer::wait_until_released() {
@@ -179,17 +202,21 @@ void ScriptedPeer::release() {
 }
 
 void ScriptedPeer::listen() {
-  listener_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  auto* generic = reinterpret_cast<sockaddr*>(&address);
-  if (listener_ < 0 || bind(listener_, generic, size) != 0 || ::listen(listener_, 1024) != 0 ||
-      getsockname(listener_, generic, &size) != 0) {
+  sockaddr_in v4{};
+  v4.sin_family = AF_INET;
+  v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  sockaddr_in6 v6{};
+  v6.sin6_family = AF_INET6;
+  v6.sin6_addr = in6addr_loopback;
+  auto* address =
+      options_.ipv6 ? reinterpret_cast<sockaddr*>(&v6) : reinterpret_cast<sockaddr*>(&v4);
+  socklen_t size = options_.ipv6 ? sizeof v6 : sizeof v4;
+  listener_ = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (listener_ < 0 || bind(listener_, address, size) != 0 || ::listen(listener_, 1024) != 0 ||
+      getsockname(listener_, address, &size) != 0) {
     throw std::runtime_error("the scripted peer cannot listen");
   }
-  port_ = ntohs(address.sin_port);
+  port_ = ntohs(options_.ipv6 ? v6.sin6_port : v4.sin_port);
 }
 
 void ScriptedPeer::accept() {
@@ -221,7 +248,9 @@ void ScriptedPeer::note(Seen seen) {
 
 void ScriptedPeer::serve(int connection, int number) {
   std::string buffer;
-  while (auto request = read_request(connection, buffer)) {
+  Stream stream(connection, options_.tls);
+  const bool open = stream.open();
+  while (auto request = open ? read_request(stream, buffer) : std::nullopt) {
     request->connection = number;
     const int now = ++at_once_;
     int most = most_at_once_;
@@ -231,8 +260,8 @@ void ScriptedPeer::serve(int connection, int number) {
     const Reply reply = script_(*request);
     --at_once_;
     const auto bytes = render(reply, request->method == "HEAD");
-    const bool sent = send_all(
-        connection, std::string_view(bytes).substr(0, reply.cut_after.value_or(bytes.size())));
+    const bool sent =
+        stream.send_all(std::string_view(bytes).substr(0, reply.cut_after.value_or(bytes.size())));
     if (!sent || reply.cut_after || reply.close) break;
   }
   const std::lock_guard lock(mutex_);

@@ -15,6 +15,8 @@
 #include <utility>
 #include <vector>
 
+#include <openssl/types.h>
+
 #include <dojo/wire/dialect.hpp>
 
 namespace dojo::testing {
@@ -50,6 +52,12 @@ struct Reply {
   bool close = false;  ///< without a word of it in the headers, after the answer
 };
 
+/// Where a peer listens, and how.
+struct PeerOptions {
+  bool ipv6 = false;       ///< on ::1, else on 127.0.0.1
+  SSL_CTX* tls = nullptr;  ///< outlives the peer; null: without TLS
+};
+
 /// A body in one zstd frame, with the header that says so.
 Reply zstd_reply(std::string_view body);
 
@@ -58,19 +66,20 @@ class ScriptedPeer {
   using Script = std::function<Reply(const Seen&)>;
 
   /// Listens on a port of the system's choice. `script` runs on a thread for each connection.
-  explicit ScriptedPeer(Script script);
+  explicit ScriptedPeer(Script script, PeerOptions options = {});
   /// Lets go of everything that waits in wait_until_released().
   ~ScriptedPeer();
   ScriptedPeer(const ScriptedPeer&) = delete;
   ScriptedPeer& operator=(const ScriptedPeer&) = delete;
 
   [[nodiscard]] std::string url() const;
+  [[nodiscard]] int port() const { return port_; }
   [[nodiscard]] std::vector<Seen> seen() const;
   [[nodiscard]] int connections() const { return connections_; }
   /// The most requests that were in their script at the same time.
   [[nodiscard]] int most_at_once() const { return most_at_once_; }
-  /// Waits until so many requests came. @return false after ten seconds.
-  bool wait_for(std::size_t requests) const;
+  /// Waits until so many requests came. @return false after `limit`.
+  bool wait_for(std::size_t requests, std::chrono::milliseconds limit = 10s) const;
   /// For scripts: holds the answer back until release(), or until the peer goes.
   void wait_until_released();
   void release();
@@ -82,6 +91,7 @@ class ScriptedPeer {
   void note(Seen seen);
 
   Script script_;
+  const PeerOptions options_;
   int listener_ = -1;
   std::uint16_t port_ = 0;
   std::atomic<int> connections_{0};

@@ -112,6 +112,11 @@ TEST(Send, RefusesAMessageThatItsDialectCannotCarry) {
   EXPECT_EQ(refused({.dialect = wire::Dialect::epistula2}), Kind::invalid_request);
   EXPECT_EQ(refused({.dialect = legacy, .message = "a\nb"}), Kind::invalid_request);
   EXPECT_EQ(refused({.dialect = legacy, .message = "dojo/1 POST"}), Kind::invalid_request);
+  // Some wallets sign everything wrapped so, and a host takes that for the same text.
+  EXPECT_EQ(refused({.dialect = legacy, .message = "<Bytes>dojo/1 POST /Echo</Bytes>"}),
+            Kind::invalid_request);
+  EXPECT_EQ(refused({.dialect = legacy, .message = std::string(64, 'a') + ".u.1."}),
+            Kind::invalid_request);
   EXPECT_EQ(refused({.dialect = legacy, .message = " padded"}), Kind::invalid_request);
   EXPECT_EQ(refused({.dialect = legacy, .message = ""}), Kind::invalid_request);
 }
@@ -141,6 +146,9 @@ TEST(Send, RefusesHeadersThatForgeOrFrame) {
   const std::vector<Header> bad = {{"X-Hotkey", "5F"},
                                    {"x-signature", "0x"},
                                    {"x-message", "m"},
+                                   {"Epistula-Version", "2"},
+                                   {"epistula-request-signature", "0x"},
+                                   {"X-Bittensor-Signature", "0x"},
                                    {"Content-Length", "3"},
                                    {"Transfer-Encoding", "chunked"},
                                    {"Host", "other"},
@@ -243,18 +251,70 @@ TEST(Send, SaysWhatIsNoEnvelope) {
     if (seen.json() == R"({"text":"html"})") return Reply{.body = "<html>"};
     if (seen.json() == R"({"text":"empty"})") return Reply{.body = ""};
     if (seen.json() == R"({"text":"list"})") return Reply{.body = "[1]"};
+    if (seen.json() == R"({"text":"nothing in it"})") return Reply{.body = "{}"};
+    if (seen.json() == R"({"text":"another's"})") return Reply{.body = R"({"detail":"ok"})"};
+    if (seen.json() == R"({"text":"no error"})") return Reply{.body = R"({"error":null})"};
     if (seen.json() == R"({"text":"gzip"})")
       return Reply{.headers = {{"content-encoding", "gzip"}}};
     return Reply{.headers = {{"content-encoding", "ZSTD"}}, .body = "not a frame"};
   });
   Client client(key());
-  for (const char* text : {"html", "empty", "list", "gzip", "broken zstd"}) {
-    const auto answer = client.send(peer.url(), Echo{text});
+  for (const char* text :
+       {"html", "empty", "list", "nothing in it", "another's", "no error", "gzip", "broken zstd"}) {
+    const auto answer = client.send_json(peer.url(), "Echo", *to_json(Echo{text}));
     EXPECT_EQ(kind_of(answer.exception), Kind::bad_response) << text;
     EXPECT_FALSE(answer.body) << text;
   }
   EXPECT_EQ(client.send(peer.url(), Echo{"broken zstd"}).client_response.raw_body, "not a frame");
   EXPECT_EQ(client.send(peer.url(), Echo{"html"}).client_response.raw_body, "<html>");
+}
+
+class NotHttp : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(NotHttp, IsABadResponseAndFinal) {
+  ScriptedPeer peer([](const Seen&) { return Reply{.raw = GetParam(), .close = true}; });
+  Client client(key());
+  const auto answer = client.send(peer.url(), Echo{}, quick());
+  EXPECT_EQ(kind_of(answer.exception), Kind::bad_response) << answer.reason();
+  EXPECT_EQ(answer.client_response.attempts, 1);
+  EXPECT_EQ(peer.seen().size(), 1U);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Send, NotHttp,
+    ::testing::Values("SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3\r\n",
+                      "\x15\x03\x01\x02\x02\x02\x46",  // a TLS alert
+                      "220 mail.example ESMTP\r\n", "HTTP/3.7 200 OK\r\n\r\n",
+                      "HTTP/1.1 20 OK\r\n\r\n", "HTTP/1.1 200 OK\r\nno colon\r\n\r\n",
+                      "HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n{}",
+                      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}",
+                      "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n"));
+
+TEST(Reason, IsOneTextForWhateverWentWrong) {
+  ScriptedPeer peer([](const Seen& seen) {
+    if (seen.path == "/refused/Echo") {
+      return Reply{.headers = {{"x-dojo-code", "blacklisted"}},
+                   .body = R"({"body":{},"error":"not on the list"})"};
+    }
+    if (seen.path == "/status/Echo") {
+      return Reply{.status = 400, .body = R"({"body":{},"error":"text: too long"})"};
+    }
+    if (seen.path == "/bare/Echo") return Reply{.status = 404, .body = ""};
+    if (seen.path == "/model/Echo") return Reply{.body = R"({"body":{"text":7}})"};
+    return Reply{};
+  });
+  Client client(key());
+  const auto reason = [&](const std::string& path) {
+    return client.send(peer.url() + path, Echo{}, quick()).reason();
+  };
+  EXPECT_EQ(reason(""), "");
+  EXPECT_EQ(reason("/refused"), "blacklisted: not on the list");
+  EXPECT_THAT(reason("/status"),
+              ::testing::AllOf(HasSubstr("text: too long"), HasSubstr("HTTP status 400")));
+  EXPECT_THAT(reason("/bare"), HasSubstr("HTTP status 404"));
+  EXPECT_THAT(reason("/model"), HasSubstr("text: expected string"));
+  EXPECT_THAT(reason("?q"), HasSubstr("no query"));
+  EXPECT_EQ(StdResponse<Echo>{}.reason(), "no body in the answer");
 }
 
 TEST(Send, DoesNotFollowRedirects) {

@@ -74,7 +74,9 @@ struct SendOptions {
 
   /// For one attempt: its HEAD and POST together, without the wait for a free connection.
   std::chrono::milliseconds timeout{10'000};
-  int max_retries = 2;  ///< counts attempts, as in the Python client: 1 does not try again
+  /// Counts attempts, as in the Python client: 1 does not try again. A kept connection that broke
+  /// before a byte of the answer came is replaced at once, and not counted.
+  int max_retries = 2;
   /// The wait before attempt n+1 is min(wait_exponential_factor · 2^(n−1), max_wait).
   std::chrono::milliseconds max_wait{4'000};
   double wait_exponential_factor = 2;  ///< seconds
@@ -84,8 +86,8 @@ struct SendOptions {
 
   Preflight preflight = Preflight::automatic;
   bool compress = true;  ///< zstd for the request, and asked for in the answer
-  /// Sent as they are. Names that sign, frame or encode the request are refused, as are control
-  /// characters.
+  /// Sent as they are. Names that sign (in any dialect), frame or encode the request are refused,
+  /// as are control characters.
   std::vector<Header> headers = {};
   std::optional<wire::Dialect> dialect = {};  ///< instead of the client's
   /// Signed instead of the legacy dialect's default text; an error with dojo/1.
@@ -104,8 +106,9 @@ struct BatchOptions {
   std::size_t concurrency = 0;
   /// A receiver for each url, in their order; empty: `send.to` for all.
   std::vector<std::optional<Receiver>> receivers = {};
-  /// Called for each answer as it arrives, on the client's thread: be short, and wait for nothing
-  /// of this client. What it throws is dropped; the answer is in the batch's result all the same.
+  /// Called for each answer as it arrives, on the client's thread for that. While it runs, requests
+  /// are sent and answers received, but no other is handed over: wait for nothing of this client.
+  /// What it throws is dropped; the answer is in the batch's result all the same.
   std::function<void(std::size_t index, const StdResponse<Answer>& response)> on_result = {};
 };
 

@@ -32,6 +32,7 @@ struct SendError {
     invalid_body,     ///< the envelope's body is not the model; it is in `raw_body`
     status,           ///< an HTTP status of 400 or more; the envelope's `error` is kept
     cancelled,        ///< by its stop token, or because the client was destroyed
+    internal,         ///< this side failed: out of memory, or libcurl refuses
   };
   Kind kind = Kind::connection;
   std::string message;  ///< for a person; never empty
@@ -39,6 +40,16 @@ struct SendError {
 
 /// `invalid-request`, `connection`, …
 std::string_view to_string(SendError::Kind kind);
+
+namespace detail {
+
+/// The exception that is being handled, as an error of this side's.
+SendError internal_error() noexcept;
+
+std::string reason_of(std::optional<Code> code, const std::optional<std::string>& error,
+                      const std::optional<SendError>& exception);
+
+}  // namespace detail
 
 /// Where the time went. Stages of the last exchange are counted from its own start; 0 where it did
 /// not come so far, or a connection was used again.
@@ -94,6 +105,13 @@ struct StdResponse {
 
   /// There is a body, and neither the peer nor the way has anything to complain of.
   [[nodiscard]] bool ok() const { return body && !error && !exception; }
+
+  /// Why it is not ok, for a person, in one text: the protocol's word, what the peer says, the HTTP
+  /// status, or what went wrong on the way. Empty if it is ok. What a peer says is as it came: not
+  /// for a terminal before control characters are taken out.
+  [[nodiscard]] std::string reason() const {
+    return ok() ? std::string() : detail::reason_of(code, error, exception);
+  }
 };
 
 }  // namespace dojo

@@ -1,0 +1,77 @@
+#include "courier.hpp"
+
+#include <utility>
+
+#include <pthread.h>
+
+#include "answer.hpp"
+
+namespace dojo::detail {
+
+Courier::Courier(const ClientOptions& options, std::function<void()> has_room)
+    : options_(options), has_room_(std::move(has_room)), thread_([this] { run(); }) {}
+
+Courier::~Courier() {
+  {
+    const std::lock_guard lock(mutex_);
+    closing_ = true;
+  }
+  changed_.notify_one();
+  thread_.join();
+}
+
+void Courier::take(Calls& from, Calls::iterator call) noexcept {
+  {
+    const std::lock_guard lock(mutex_);
+    waiting_.splice(waiting_.end(), from, call);
+    ++count_;
+  }
+  changed_.notify_one();
+}
+
+bool Courier::is_full() const noexcept {
+  const std::lock_guard lock(mutex_);
+  return count_ >= options_.max_connections;
+}
+
+void Courier::run() noexcept {
+  pthread_setname_np(pthread_self(), "client-answers");
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    changed_.wait(lock, [this] { return closing_ || !waiting_.empty(); });
+    if (waiting_.empty()) return;
+    Calls one;
+    one.splice(one.end(), waiting_, waiting_.begin());
+    lock.unlock();
+    hand_over(one.front());
+    one.clear();  // what the caller's function holds goes without the lock
+    lock.lock();
+    if (count_-- != options_.max_connections) continue;
+    lock.unlock();
+    has_room_();
+    lock.lock();
+  }
+}
+
+void Courier::hand_over(Call& call) noexcept {
+  StdResponse<RawJson> response;
+  try {
+    response = response_to(call);
+  } catch (...) {
+    response.exception = internal_error();
+  }
+  response.client_response.timings.overall = since(call.submitted);
+  try {
+    call.request.deliver(std::move(response));
+    // NOLINTNEXTLINE(bugprone-empty-catch): of a model whose move throws; its future is broken
+  } catch (...) {
+  }
+}
+
+StdResponse<RawJson> Courier::response_to(Call& call) const {
+  if (call.failure) return failed(std::move(*call.failure), std::move(call.http));
+  if (call.in_preflight) return read_refused_preflight(std::move(call.http));
+  return read_answer(std::move(call.http), options_);
+}
+
+}  // namespace dojo::detail
