@@ -1,7 +1,10 @@
 #include "commands.hpp"
 
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
+#include <semaphore>
 #include <string>
 #include <utility>
 #include <vector>
@@ -62,18 +65,38 @@ Result<std::string> done(const Status& status, const std::string& what) {
   return admin::json_text(what);
 }
 
+// Fewer than the control socket has threads: one is left for who asks what takes so long.
+constexpr std::ptrdiff_t kSlowAtOnce = 3;
+
+/// A command that runs a plugin's code, and may take as long as that does.
+admin::Command slow(admin::Command command) {
+  static std::counting_semaphore<kSlowAtOnce> places(kSlowAtOnce);
+  return [command = std::move(command)](
+             const std::vector<std::string>& arguments) -> Result<std::string> {
+    if (!places.try_acquire()) {
+      return fail(
+          fmt::format("{} other commands are being carried out: try again when one of them "
+                      "is done",
+                      kSlowAtOnce));
+    }
+    const std::unique_ptr<std::counting_semaphore<kSlowAtOnce>, void (*)(decltype(&places))> place(
+        &places, [](decltype(&places) taken) { taken->release(); });
+    return command(arguments);
+  };
+}
+
 /// A command about one plugin.
 template <class Act>
 admin::Command about(const char* past, Act act) {
-  return [past, act](const std::vector<std::string>& arguments) -> Result<std::string> {
+  return slow([past, act](const std::vector<std::string>& arguments) -> Result<std::string> {
     if (arguments.size() != 1) return fail("name one plugin");
     return done(act(arguments[0]), fmt::format("{} is {}", arguments[0], past));
-  };
+  });
 }
 
 }  // namespace
 
-admin::Commands make_commands(Server& server, std::function<Status()> reload_config,
+admin::Commands make_commands(Server& server, std::function<Result<std::string>()> reload_config,
                               std::function<void()> drain) {
   auto& reloader = server.plugins();
   admin::Commands commands;
@@ -86,10 +109,11 @@ admin::Commands make_commands(Server& server, std::function<Status()> reload_con
     drain();
     return done({}, "the host drains, and ends then");
   };
-  commands["reload-config"] = [reload = std::move(reload_config)](const auto&) {
-    return done(
-        reload(),
-        "what the config says of callers and plugins is in force; all else needs a restart");
+  commands["reload-config"] = [reload =
+                                   std::move(reload_config)](const auto&) -> Result<std::string> {
+    auto changes = reload();
+    if (!changes) return changes;
+    return admin::json_text(*changes);
   };
   commands["metrics"] = [&](const auto&) -> Result<std::string> {
     return admin::json_text(server.metrics().text());

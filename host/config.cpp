@@ -132,8 +132,7 @@ void read_compression(Table table, Config& config) {
 void read_log(Table table, Config& config) {
   table.string("level", [&](const std::string& text) -> Status {
     config.log_level = text;
-    const auto log = Log::open(text, LogFormat::text);
-    return log ? Status() : Unexpected(log.error());
+    return Log::check_level(text);
   });
   table.string("format", word_into(config.log_format,
                                    {{"text", LogFormat::text}, {"json", LogFormat::json}}));
@@ -168,6 +167,7 @@ void read_reload(Table table, plugins::ReloadOptions& reload) {
   table.duration("probation_s", reload.probation, 0);
   table.integer("probation_requests", reload.probation_requests, 1, 1 << 30);
   table.integer("probation_failures_percent", reload.probation_failures, 1, 101);
+  table.integer("probation_callers", reload.probation_callers, 1, 1'000);
   table.duration("health_s", reload.health, 1);
 }
 
@@ -183,6 +183,16 @@ void read_run(Table table, plugins::RunOptions& run) {
   table.integer("open_files", run.files, 0, 1 << 20);
   table.boolean("seccomp", run.seccomp);
   table.duration("restart_most_ms", run.restart_most, 10);
+  if (run.isolation == plugins::Isolation::process) return;
+  const plugins::RunOptions none;
+  const auto only_there = [&](std::string_view key, bool as_ever) {
+    if (!as_ever) table.complain(key, "counts for nothing without isolation = \"process\"");
+  };
+  only_there("memory_mb", run.memory == none.memory);
+  only_there("cpu_s", run.cpu == none.cpu);
+  only_there("open_files", run.files == none.files);
+  only_there("seccomp", run.seccomp == none.seccomp);
+  only_there("restart_most_ms", run.restart_most == none.restart_most);
 }
 
 void read_runs(const toml::table* runs, Config& config, Complaints& complaints) {
@@ -195,6 +205,46 @@ void read_runs(const toml::table* runs, Config& config, Complaints& complaints) 
       complaints.add(node, fmt::format("{} must be a table: [{}]", full, full));
     }
   }
+}
+
+/// Every key of a table and of those in it; a list is one value.
+void note_written(const toml::table& table, const std::string& above, Config& config) {
+  for (const auto& [name, node] : table) {
+    const auto key =
+        above.empty() ? std::string(name.str()) : fmt::format("{}.{}", above, name.str());
+    if (const auto* inner = node.as_table()) {
+      note_written(*inner, key, config);
+      continue;
+    }
+    std::ostringstream text;
+    node.visit([&](const auto& value) { text << value; });
+    config.written[key] = text.str();
+  }
+}
+
+Result<std::string> read_file(const fs::path& file) {
+  std::error_code error;
+  if (fs::is_directory(file, error)) {
+    return fail(fmt::format("{}: cannot be read: it is a folder", file.string()));
+  }
+  std::ifstream in(file, std::ios::binary);
+  if (!in) return fail(fmt::format("{}: cannot be read: {}", file.string(), std::strerror(errno)));
+  std::ostringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+Result<toml::table> parse_toml(std::string_view text, const std::string& name) {
+  try {
+    return toml::parse(text, name);
+  } catch (const toml::parse_error& error) {
+    return fail(fmt::format("{}:{}: {}", name, error.source().begin.line, error.description()));
+  }
+}
+
+fs::path folder_of(const fs::path& file) {
+  std::error_code error;
+  return fs::absolute(file, error).parent_path();
 }
 
 }  // namespace
@@ -250,33 +300,44 @@ Status set_listen(net::Options& http, std::string_view text) {
 }
 
 Result<Config> load_config(const fs::path& file) {
-  std::error_code error;
-  if (fs::is_directory(file, error)) {
-    return fail(fmt::format("{}: cannot be read: it is a folder", file.string()));
+  const auto text = read_file(file);
+  if (!text) return Unexpected(text.error());
+  return parse_config(*text, file.string(), folder_of(file));
+}
+
+Result<fs::path> state_dir_of(const fs::path& file) {
+  const auto text = read_file(file);
+  if (!text) return Unexpected(text.error());
+  const auto root = parse_toml(*text, file.string());
+  if (!root) return Unexpected(root.error());
+  auto state = default_config().state_dir;
+  const auto* node = root->get("state_dir");
+  if (node == nullptr) return state;
+  const auto given = node->is_string() ? node->value<std::string>() : std::nullopt;
+  if (!given) {
+    return fail(
+        fmt::format("{}:{}: state_dir must be a string", file.string(), node->source().begin.line));
   }
-  std::ifstream in(file, std::ios::binary);
-  if (!in) return fail(fmt::format("{}: cannot be read: {}", file.string(), std::strerror(errno)));
-  std::ostringstream text;
-  text << in.rdbuf();
-  return parse_config(text.str(), file.string(), fs::absolute(file, error).parent_path());
+  if (auto status = path_into(state, folder_of(file))(*given); !status) {
+    return Unexpected(status.error());
+  }
+  return state;
 }
 
 Result<Config> parse_config(std::string_view text, const std::string& name,
                             const fs::path& folder) {
-  toml::table root;
-  try {
-    root = toml::parse(text, name);
-  } catch (const toml::parse_error& error) {
-    return fail(fmt::format("{}:{}: {}", name, error.source().begin.line, error.description()));
-  }
+  const auto root = parse_toml(text, name);
+  if (!root) return Unexpected(root.error());
   auto config = default_config();
+  note_written(*root, "", config);
   Complaints complaints(name);
   {
-    Table top(&root, "", complaints);
+    Table top(&*root, "", complaints);
     top.string("listen", [&](const std::string& value) { return set_listen(config.http, value); });
     top.string("plugins_dir", path_into(config.plugins_dir, folder));
     top.string("state_dir", path_into(config.state_dir, folder));
     top.string("wallet", path_into(config.wallet, folder));
+    top.string("wallet_password_file", path_into(config.wallet_password_file, folder));
     read_http({top.table("http"), "http", complaints}, config.http);
     read_auth({top.table("auth"), "auth", complaints}, config.auth, config.replay);
     const bool asks_metagraph =

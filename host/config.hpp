@@ -29,7 +29,8 @@ struct Config {
   std::filesystem::path worker;       ///< the dojo-worker program
   std::filesystem::path state_dir;    ///< where the host keeps what outlives it
   std::filesystem::path wallet;  ///< a hotkey file; empty: an identity of the state folder's own
-  net::Options http;             ///< address and port included
+  std::filesystem::path wallet_password_file;  ///< of an encrypted hotkey file; empty: none
+  net::Options http;                           ///< address and port included
   pipeline::AuthOptions auth;
   access::RuleOptions access;
   access::MetagraphOptions metagraph;
@@ -43,6 +44,8 @@ struct Config {
   LogFormat log_format = LogFormat::text;
   plugins::ReloadOptions reload;
   std::map<std::string, plugins::PluginSettings, std::less<>> plugins;  ///< by the plugin's name
+  /// What the file says, each key by its full name (`http.threads`), to tell what has changed.
+  std::map<std::string, std::string, std::less<>> written;
 };
 
 /// What is said about a plugin, the defaults if nothing is.
@@ -64,6 +67,10 @@ Result<Config> parse_config(std::string_view text, const std::string& name,
 
 /// Reads "ADDRESS:PORT", "[V6]:PORT" or ":PORT" (all addresses) into `http`.
 Status set_listen(net::Options& http, std::string_view text);
+
+/// The state folder that a file names, else the default one, for those who ask a host that runs:
+/// what else stands in the file, and is perhaps wrong there, is no matter.
+Result<std::filesystem::path> state_dir_of(const std::filesystem::path& file);
 
 /// A path with a leading `~/` resolved.
 std::filesystem::path expand_home(std::string_view path);

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include <dojo/wire/password.hpp>
 #include <dojo/wire/wallet.hpp>
 
 namespace dojo::host {
@@ -29,7 +30,8 @@ Result<Identity> load_identity(const Config& config, const Log& log) {
   std::error_code error;
   const bool fresh = config.wallet.empty() && !fs::exists(own, error);
   auto wallet = fresh ? wire::create_wallet(own)
-                      : wire::load_wallet(config.wallet.empty() ? own : config.wallet);
+                      : wire::load_wallet(config.wallet.empty() ? own : config.wallet,
+                                          wire::password_from(config.wallet_password_file));
   if (!wallet) return Unexpected(wallet.error());
   for (const auto& warning : wallet->warnings) log.warning(warning);
   if (fresh) {

@@ -3,13 +3,22 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cmath>
+#include <iterator>
+#include <type_traits>
+#include <variant>
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 #include <simdjson.h>
-#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/pattern_formatter.h>
+#include <spdlog/sinks/base_sink.h>
+#include <unistd.h>
+
+#include "log_writer.hpp"
+#include "text/terminal.hpp"
 
 namespace dojo::host {
 namespace {
@@ -35,18 +44,6 @@ std::string_view shortened(std::string_view text) {
   return text.substr(0, kLongestText);
 }
 
-/// Bytes of a well-formed character of more than one byte that may be shown; 0 for anything else:
-/// C1 controls (U+0080…9F), line and paragraph separators and what turns the writing's direction.
-std::size_t shown_as_it_is(std::string_view text) {
-  const auto lead = static_cast<unsigned char>(text.front());
-  const auto character = text.substr(0, lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2);
-  if (!simdjson::validate_utf8(character.data(), character.size())) return 0;
-  const bool moves = (character >= "\xc2\x80" && character <= "\xc2\x9f") ||
-                     (character >= "\xe2\x80\xa8" && character <= "\xe2\x80\xae") ||
-                     (character >= "\xe2\x81\xa6" && character <= "\xe2\x81\xa9");
-  return moves ? 0 : character.size();
-}
-
 /// Printable, on one line: what a peer sends must not be able to look like another line or move the
 /// cursor.
 void append_escaped(std::string& out, std::string_view text, bool quote_spaces) {
@@ -57,7 +54,7 @@ void append_escaped(std::string& out, std::string_view text, bool quote_spaces) 
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
     const auto byte = static_cast<unsigned char>(c);
-    const auto length = byte >= 0x80 ? shown_as_it_is(text.substr(i)) : 0;
+    const auto length = byte >= 0x80 ? text::shown_as_it_is(text.substr(i)) : 0;
     if (length != 0) {
       out += text.substr(i, length);
       i += length - 1;
@@ -73,6 +70,15 @@ void append_escaped(std::string& out, std::string_view text, bool quote_spaces) 
   if (quoted) out += '"';
 }
 
+/// Numbers stand as they are: they hold nothing that would have to be escaped.
+template <class Number>
+void append_value(std::string& out, Number number) {
+  fmt::format_to(std::back_inserter(out), "{}", number);
+}
+void append_value(std::string& out, std::string_view text) {
+  append_escaped(out, text, true);
+}
+
 std::string text_line(std::string_view message, LogFields fields) {
   std::string line;
   append_escaped(line, message.empty() ? "-" : message, false);
@@ -80,7 +86,7 @@ std::string text_line(std::string_view message, LogFields fields) {
     line += ' ';
     line += name;
     line += '=';
-    append_escaped(line, value, true);
+    std::visit([&](const auto& one) { append_value(line, one); }, value.value());
   }
   return line;
 }
@@ -106,6 +112,20 @@ std::string json_line(spdlog::level::level_enum level, std::string_view message,
       out.String(safe.data(), static_cast<rapidjson::SizeType>(safe.size()));
     }
   };
+  const auto write = [&](const auto& value) {
+    using Value = std::decay_t<decltype(value)>;
+    if constexpr (std::is_same_v<Value, std::string_view>) {
+      string(value);
+    } else if constexpr (std::is_same_v<Value, bool>) {
+      out.Bool(value);
+    } else if constexpr (std::is_same_v<Value, double>) {
+      std::isfinite(value) ? out.Double(value) : out.Null();
+    } else if constexpr (std::is_signed_v<Value>) {
+      out.Int64(value);
+    } else {
+      out.Uint64(value);
+    }
+  };
   const auto now = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
   out.StartObject();
   string("time");
@@ -117,29 +137,96 @@ std::string json_line(spdlog::level::level_enum level, std::string_view message,
   string(message);
   for (const auto& [name, value] : fields) {
     string(name);
-    string(value);
+    std::visit(write, value.value());
   }
   out.EndObject();
-  return {buffer.GetString(), buffer.GetSize()};
+  return text::escaped_json({buffer.GetString(), buffer.GetSize()});
+}
+
+const char* pattern(LogFormat format) {
+  return format == LogFormat::json ? "%v" : "%Y-%m-%d %H:%M:%S.%e %^%-7l%$ %v";
+}
+
+std::string line(LogFormat format, spdlog::level::level_enum level, std::string_view message,
+                 LogFields fields) {
+  return format == LogFormat::json ? json_line(level, message, fields) : text_line(message, fields);
+}
+
+constexpr const char* kColorEnd = "\033[m";
+const char* color(spdlog::level::level_enum level) {
+  switch (level) {
+    case spdlog::level::debug:
+      return "\033[36m";
+    case spdlog::level::info:
+      return "\033[32m";
+    case spdlog::level::warn:
+      return "\033[33m\033[1m";
+    default:
+      return "\033[31m\033[1m";
+  }
+}
+
+/// Hands lines to a LogWriter.
+class WriterSink final : public spdlog::sinks::base_sink<std::mutex> {
+ public:
+  WriterSink(LogWriter& writer, bool colors) : writer_(writer), colors_(colors) {}
+
+ protected:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    spdlog::memory_buf_t text;
+    formatter_->format(message, text);
+    const std::string_view line(text.data(), text.size());
+    if (!colors_) return writer_.write(line);
+    const auto begin = message.color_range_start;
+    const auto end = message.color_range_end;
+    writer_.write(fmt::format("{}{}{}{}{}", line.substr(0, begin), color(message.level),
+                              line.substr(begin, end - begin), kColorEnd, line.substr(end)));
+  }
+  void flush_() override {}
+
+ private:
+  LogWriter& writer_;
+  const bool colors_;
+};
+
+/// What stands in the log in place of lines that were dropped.
+LogWriter::Gap gap_of(LogFormat format) {
+  const auto formatter = std::make_shared<spdlog::pattern_formatter>(pattern(format));
+  return [formatter, format](std::uint64_t lost) {
+    const auto text =
+        line(format, spdlog::level::warn, "log lines are missing here: nobody read them in time",
+             {{"lines", lost}});
+    spdlog::memory_buf_t whole;
+    formatter->format(
+        {"dojo-host", spdlog::level::warn, spdlog::string_view_t(text.data(), text.size())}, whole);
+    return std::string(whole.data(), whole.size());
+  };
 }
 
 }  // namespace
 
+Status Log::check_level(std::string_view level) {
+  if (std::ranges::find(kLevels, level, &Level::word) != kLevels.end()) return {};
+  return fail(fmt::format("log level \"{}\" is none of debug, info, warning, error, off", level));
+}
+
 Result<Log> Log::open(std::string_view level, LogFormat format) {
-  const auto* known = std::ranges::find(kLevels, level, &Level::word);
-  if (known == kLevels.end()) {
-    return fail(fmt::format("log level \"{}\" is none of debug, info, warning, error, off", level));
-  }
-  auto sink = std::make_shared<spdlog::logger>(
-      "dojo-host", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
-  sink->set_level(known->level);
-  return Log(std::move(sink), format);
+  if (auto status = check_level(level); !status) return Unexpected(status.error());
+  const bool colors = format == LogFormat::text && isatty(STDERR_FILENO) != 0;
+  auto writer = std::make_shared<LogWriter>(STDERR_FILENO, gap_of(format));
+  auto sink =
+      std::make_shared<spdlog::logger>("dojo-host", std::make_shared<WriterSink>(*writer, colors));
+  sink->set_level(std::ranges::find(kLevels, level, &Level::word)->level);
+  // Else it would write to standard error by itself, and wait there.
+  sink->set_error_handler([](const std::string&) {});
+  Log log(std::move(sink), format);
+  log.writer_ = std::move(writer);
+  return log;
 }
 
 Log::Log(std::shared_ptr<spdlog::logger> sink, LogFormat format)
     : sink_(std::move(sink)), format_(format) {
-  sink_->set_pattern(format == LogFormat::json ? "%v" : "%Y-%m-%d %H:%M:%S.%e %^%-7l%$ %v");
-  sink_->flush_on(spdlog::level::warn);
+  sink_->set_pattern(pattern(format));
 }
 
 void Log::debug(std::string_view message, LogFields fields) const {
@@ -160,9 +247,12 @@ bool Log::debugs() const {
 
 void Log::write(spdlog::level::level_enum level, std::string_view message, LogFields fields) const {
   if (!sink_->should_log(level)) return;
-  const auto line =
-      format_ == LogFormat::json ? json_line(level, message, fields) : text_line(message, fields);
-  sink_->log(level, spdlog::string_view_t(line.data(), line.size()));
+  const auto text = line(format_, level, message, fields);
+  sink_->log(level, spdlog::string_view_t(text.data(), text.size()));
+}
+
+bool Log::flush(std::chrono::milliseconds limit) const {
+  return writer_ == nullptr || writer_->flush(limit);
 }
 
 }  // namespace dojo::host

@@ -1,24 +1,48 @@
 // dojo-host: the command line, signals, and the life of the process.
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <condition_variable>
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
 #include <exception>
+#include <functional>
 #include <memory>
+#include <mutex>
+#include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
+#include <system_error>
+#include <thread>
+#include <utility>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <linux/close_range.h>
+#include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "admin/control.hpp"
 #include "admin/ctl.hpp"
+#include "check_start.hpp"
 #include "commands.hpp"
 #include "config.hpp"
 #include "identity.hpp"
 #include "log.hpp"
+#include "log_writer.hpp"
+#include "net/descriptor.hpp"
+#include "open_files.hpp"
 #include "plugins/probe_report.hpp"
+#include "process/inherited.hpp"
 #include "server.hpp"
+#include "text/output.hpp"
+#include "text/terminal.hpp"
+#include "threads/threads.hpp"
 
 namespace {
 
@@ -28,12 +52,16 @@ constexpr int kOk = 0;
 constexpr int kFailed = 1;  // could not serve, or did not drain in time
 constexpr int kUsage = 2;   // command line or config
 
+// How long the last words of a host may take that nobody reads.
+constexpr std::chrono::milliseconds kLastWords{1'000};
+
 struct Arguments {
   std::string config;
   std::string listen;
   std::string plugins;
   std::string state;
   std::string wallet;
+  std::string password_file;
   std::string log_level;
   std::string log_format;
   std::string probe;
@@ -58,12 +86,18 @@ void describe(CLI::App& app, Arguments& arguments) {
   app.add_option("--wallet", arguments.wallet,
                  "hotkey file; default: an identity of the state folder's own")
       ->type_name("FILE");
+  app.add_option(
+         "--password-file", arguments.password_file,
+         "holds an encrypted hotkey file's password; without one it is DOJO_WALLET_PASSWORD's, "
+         "BT_WALLET_PASSWORD's, or asked for on a terminal")
+      ->type_name("FILE");
   app.add_option("--log-level", arguments.log_level,
                  "debug, info, warning, error or off; default info");
   app.add_option("--log-format", arguments.log_format, "text or json; default text")
       ->check(CLI::IsMember({"text", "json"}));
   app.add_flag("--check-config", arguments.check_config,
-               "read the config, say what is wrong with it, and exit");
+               "say what is wrong with the config, and what would keep the host from starting with "
+               "it or a plugin from serving, and exit");
   app.add_option("--probe", arguments.probe,
                  "try a plugin's file as the host would, say all that would refuse it, and exit")
       ->type_name("FILE");
@@ -94,6 +128,9 @@ Result<host::Config> configure(const Arguments& arguments) {
   if (!arguments.plugins.empty()) config->plugins_dir = arguments.plugins;
   if (!arguments.state.empty()) config->state_dir = arguments.state;
   if (!arguments.wallet.empty()) config->wallet = host::expand_home(arguments.wallet);
+  if (!arguments.password_file.empty()) {
+    config->wallet_password_file = host::expand_home(arguments.password_file);
+  }
   if (!arguments.log_level.empty()) config->log_level = arguments.log_level;
   if (!arguments.log_format.empty()) {
     config->log_format =
@@ -113,19 +150,22 @@ class Signals {
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &set, nullptr);
-    fd_ = signalfd(-1, &set, SFD_CLOEXEC);
-    std::signal(SIGPIPE, SIG_IGN);
+    fd_ = net::Descriptor(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+    if (!fd_) throw std::system_error(errno, std::generic_category(), "signalfd");
   }
-  ~Signals() { close(fd_); }
-  Signals(const Signals&) = delete;
-  Signals& operator=(const Signals&) = delete;
 
-  /// Blocks until one comes. @return which
-  [[nodiscard]] int wait() const {
-    signalfd_siginfo info{};
-    while (read(fd_, &info, sizeof info) != static_cast<ssize_t>(sizeof info)) {
+  /// Blocks until one comes, or until a descriptor is readable; -1: none.
+  /// @return which signal, or nothing for the descriptor
+  [[nodiscard]] std::optional<int> wait(int other) const {
+    for (;;) {
+      std::array<pollfd, 2> watched{{{fd_.get(), POLLIN, 0}, {other, POLLIN, 0}}};
+      if (poll(watched.data(), watched.size(), -1) <= 0) continue;
+      signalfd_siginfo info{};
+      if (read(fd_.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
+        return static_cast<int>(info.ssi_signo);
+      }
+      if (watched[1].revents != 0) return std::nullopt;
     }
-    return static_cast<int>(info.ssi_signo);
   }
 
   /// From now on a signal ends the process where it stands.
@@ -135,7 +175,8 @@ class Signals {
     for (const int signal : {SIGTERM, SIGINT}) {
       std::signal(signal, [](int) {
         constexpr char kText[] = "dojo-host: stopped at once, requests under way were cut off\n";
-        (void)!write(STDERR_FILENO, kText, sizeof kText - 1);
+        pollfd watched{STDERR_FILENO, POLLOUT, 0};  // nobody may be reading it
+        if (poll(&watched, 1, 0) > 0) (void)!write(STDERR_FILENO, kText, sizeof kText - 1);
         _exit(kFailed);
       });
       sigaddset(&set, signal);
@@ -144,27 +185,140 @@ class Signals {
   }
 
  private:
-  int fd_ = -1;
+  net::Descriptor fd_;
+};
+
+/// A thread for what runs the code of plugins and may take its time, so that signals are heard
+/// meanwhile: loads them, then reads the config again whenever it is asked to.
+class Errands {
+ public:
+  Errands(std::function<void()> load, std::function<void()> reload)
+      : load_(std::move(load)),
+        reload_(std::move(reload)),
+        loaded_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+    if (!loaded_) throw std::system_error(errno, std::generic_category(), "eventfd");
+    auto thread = threads::start([this] { run(); });
+    if (!thread) throw std::runtime_error(thread.error().message);
+    thread_ = std::move(*thread);
+  }
+  /// Waits for what is being done.
+  ~Errands() {
+    {
+      const std::lock_guard lock(mutex_);
+      leaving_ = true;
+    }
+    changed_.notify_all();
+    thread_.join();
+  }
+  Errands(const Errands&) = delete;
+  Errands& operator=(const Errands&) = delete;
+
+  /// Readable once the plugins are loaded.
+  [[nodiscard]] int loaded() const { return loaded_.get(); }
+  /// Soon; once for any number of calls until it begins.
+  void reload() {
+    {
+      const std::lock_guard lock(mutex_);
+      wanted_ = true;
+    }
+    changed_.notify_all();
+  }
+
+ private:
+  void run() {
+    load_();
+    constexpr std::uint64_t kOne = 1;
+    (void)!write(loaded_.get(), &kOne, sizeof kOne);
+    std::unique_lock lock(mutex_);
+    for (;;) {
+      changed_.wait(lock, [this] { return leaving_ || wanted_; });
+      if (leaving_) return;
+      wanted_ = false;
+      lock.unlock();
+      reload_();
+      lock.lock();
+    }
+  }
+
+  const std::function<void()> load_;
+  const std::function<void()> reload_;
+  const net::Descriptor loaded_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool wanted_ = false;
+  bool leaving_ = false;
+  std::thread thread_;
 };
 
 std::string shown(const std::string& address) {
   return address.find(':') == std::string::npos ? address : "[" + address + "]";
 }
 
-/// Takes over what a config that has changed says of callers and of plugins.
-Status reload_config(host::Server& server, const Arguments& arguments, const host::Log& log) {
+/// Takes over what a config that has changed says of callers and plugins. @return what, in words
+Result<std::string> reload_config(host::Server& server, const Arguments& arguments,
+                                  const host::Log& log) {
   const auto config = configure(arguments);
-  auto status = config ? server.apply(*config) : Unexpected(config.error());
-  if (status) {
-    log.info("config read again", {{"file", arguments.config}});
-  } else {
-    log.error("config not taken over", {{"reason", status.error().message}});
+  const auto changes =
+      config ? server.apply(*config) : Result<host::ConfigChanges>(Unexpected(config.error()));
+  if (!changes) {
+    log.error("config refused: nothing of it is in force", {{"reason", changes.error().message}});
+    return Unexpected(changes.error());
   }
-  return status;
+  log.info("config read again",
+           {{"file", arguments.config},
+            {"in_force", fmt::format("{}", fmt::join(changes->in_force, " "))},
+            {"needs_restart", fmt::format("{}", fmt::join(changes->need_restart, " "))}});
+  return changes->text();
+}
+
+/// Out of memory or threads: what was to be done is not, and the host goes on.
+void guard(const host::Log& log, const std::function<void()>& work) {
+  try {
+    work();
+  } catch (const std::exception& error) {
+    log.error("plugins or config could not be taken up", {{"reason", error.what()}});
+  }
+}
+
+/// Serves until a signal comes. @return false if it cannot serve
+bool serve_until_stopped(host::Server& server, const Signals& signals, Errands& errands,
+                         const host::Log& log, const std::function<void()>& announce) {
+  bool serving = false;
+  for (;;) {
+    const auto signal = signals.wait(serving ? -1 : errands.loaded());
+    if (signal == SIGHUP) {
+      errands.reload();
+    } else if (signal) {
+      return true;
+    } else {
+      if (auto status = server.start(); !status) {
+        log.error(status.error().message);
+        return false;
+      }
+      announce();
+      serving = true;
+    }
+  }
+}
+
+/// Ends the host in good order, whatever its plugins do. @return the exit code
+int end(host::Server& server, std::unique_ptr<admin::Control>& control, const host::Log& log) {
+  const bool drained = server.drain();
+  if (!drained) log.warning("the drain limit has passed: requests are cut off");
+  control->hide();
+  const bool ended = server.plugins().stop();
+  if (ended) control.reset();  // what it runs comes back now
+  (void)server.stop();
+  const int code = drained ? kOk : kFailed;
+  if (ended) return code;
+  log.warning("a plugin does not end: it is left behind");
+  (void)log.flush(kLastWords);
+  _exit(code);  // destructors would wait for it
 }
 
 int serve(const host::Config& config, const Arguments& arguments, const host::Log& log,
           const Signals& signals) {
+  host::raise_open_files(config.http.limits.max_connections, log);
   const auto identity = host::load_identity(config, log);
   if (!identity) {
     log.error(identity.error().message);
@@ -182,22 +336,20 @@ int serve(const host::Config& config, const Arguments& arguments, const host::Lo
     log.error(control.error().message);
     return kFailed;
   }
-  (*server)->start();
-  std::printf("dojo-host %s ready on %s:%u, hotkey %s\n", DOJO_VERSION,
-              shown(config.http.address).c_str(), (*server)->port(),
-              identity->keypair.address().c_str());
-  std::fflush(stdout);
-
-  while (signals.wait() == SIGHUP) (void)reload();
+  Errands errands([&] { guard(log, [&] { (*server)->load(); }); },
+                  [&] { guard(log, [&] { (void)reload(); }); });
+  const auto announce = [&] {
+    const auto line =
+        fmt::format("dojo-host {} ready on {}:{}, hotkey {}\n", DOJO_VERSION,
+                    shown(config.http.address), (*server)->port(), identity->keypair.address());
+    if (!host::write_within(STDOUT_FILENO, line, kLastWords)) {
+      log.warning("standard output does not take the line that says that this host is ready");
+    }
+  };
+  const bool served = serve_until_stopped(**server, signals, errands, log, announce);
   Signals::obey_at_once();
-  const bool drained = (*server)->drain();
-  if (!drained) log.warning("the drain limit has passed: requests are cut off");
-  control->reset();
-  if (!(*server)->stop()) {
-    log.warning("a plugin does not end: it is left behind");
-    _exit(drained ? kOk : kFailed);  // destructors would wait for it
-  }
-  return drained ? kOk : kFailed;
+  const int code = end(**server, *control, log);
+  return served ? code : kFailed;
 }
 
 /// `dojo-host --probe FILE`
@@ -209,8 +361,19 @@ int probe(const host::Config& config, const std::string& file) {
   };
   const auto report = plugins::report_probe(
       file, settings_for, {config.worker, config.reload.probe, config.reload.probe_memory});
-  std::fputs(report.text.c_str(), stdout);
+  std::fputs(text::escaped(report.text, "\n\t").c_str(), stdout);
   return report.exit_code;
+}
+
+/// `dojo-host --check-config`
+int check(const host::Config& config, const std::string& file) {
+  const auto found = host::check_start(config);
+  const char* const shown = file.empty() ? "the defaults" : file.c_str();
+  for (const auto& fault : found.faults) std::fprintf(stderr, "%s\n", fault.c_str());
+  for (const auto& text : found.warnings) std::fprintf(stderr, "warning: %s\n", text.c_str());
+  if (!found.faults.empty()) return kUsage;
+  std::printf("%s: good\n", shown);
+  return kOk;
 }
 
 int run(int argc, char** argv) {
@@ -234,10 +397,8 @@ int run(int argc, char** argv) {
     std::fprintf(stderr, "%s\n", log.error().message.c_str());
     return kUsage;
   }
-  if (arguments.check_config) {
-    std::printf("%s: good\n", arguments.config.empty() ? "the defaults" : arguments.config.c_str());
-    return kOk;
-  }
+  if (arguments.check_config) return check(*config, arguments.config);
+  std::signal(SIGPIPE, SIG_IGN);
   const Signals signals;
   return serve(*config, arguments, *log, signals);
 }
@@ -245,10 +406,17 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  dojo::process::undo_inheritance();
+  dojo::process::have_safe_umask();
+  // What else it was given is not for the programs that it starts, nor for those that plugins
+  // start.
+  close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
+  int exit_code = kFailed;
   try {
-    return run(argc, argv);
+    exit_code = run(argc, argv);
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "dojo-host: %s\n", error.what());
-    return kFailed;
+    (void)dojo::host::write_within(STDERR_FILENO, fmt::format("dojo-host: {}\n", error.what()),
+                                   kLastWords);
   }
+  return text::finish_output("dojo-host", exit_code, kFailed);
 }

@@ -1,12 +1,17 @@
 #include "server.hpp"
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <system_error>
 #include <utility>
 
 #include <fmt/format.h>
+#include <linux/close_range.h>
+#include <unistd.h>
 
 #include <dojo/wire/dialect.hpp>
 
@@ -50,8 +55,8 @@ plugins::Reloader::SettingsOf settings_from(const Config& config) {
 
 class Server::Handler final : public net::Handler {
  public:
-  Handler(pipeline::Pipeline& pipeline, access::Quotas& quotas)
-      : pipeline_(pipeline), quotas_(quotas) {}
+  Handler(pipeline::Pipeline& pipeline, access::Quotas& quotas, const Log& log)
+      : pipeline_(pipeline), quotas_(quotas), log_(log) {}
 
   bool welcomes(const net::IpAddress& caller) override { return !quotas_.shut_out(caller); }
 
@@ -73,9 +78,18 @@ class Server::Handler final : public net::Handler {
     return to_response(pipeline_.refuse_malformed(status, why));
   }
 
+  void on_shortage(std::string_view why) override {
+    const auto now = std::chrono::steady_clock::now().time_since_epoch();
+    const auto minute = std::chrono::duration_cast<std::chrono::minutes>(now).count() + 1;
+    if (shortage_told_.exchange(minute) == minute) return;
+    log_.warning("connections cannot be accepted for now", {{"reason", why}});
+  }
+
  private:
   pipeline::Pipeline& pipeline_;
   access::Quotas& quotas_;
+  const Log& log_;
+  std::atomic<std::int64_t> shortage_told_{0};  // in which minute
 };
 
 Result<std::unique_ptr<Server>> Server::create(const Config& config, const wire::Keypair& identity,
@@ -108,8 +122,9 @@ Result<std::unique_ptr<Server>> Server::create(const Config& config, const wire:
   server->metrics_.show([&host = *server] {
     return families_of(host.net_->counters(), host.pipeline_, *host.seen_, *host.access_);
   });
-  server->reloader_->load_all();
-  server->warn_of_strays();
+  // Of libraries that do not ask for it themselves: programs that a plugin starts are to have none
+  // of our files and sockets.
+  ::close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
   return server;
 }
 
@@ -117,15 +132,21 @@ Server::Server(const Config& config, const wire::Keypair& identity,
                std::unique_ptr<access::Access> access, std::unique_ptr<access::ReplayMemory> seen,
                const Log& log)
     : config_(config),
+      in_force_(config),
       log_(log),
       access_(std::move(access)),
       seen_(std::move(seen)),
       authenticator_(config.auth, identity.public_key(), *seen_, wall_clock),
       pipeline_(authenticator_, *access_, config.dispatch, config.compression_level, log, metrics_),
-      handler_(std::make_unique<Handler>(pipeline_, access_->quotas())) {}
+      handler_(std::make_unique<Handler>(pipeline_, access_->quotas(), log)) {}
 
 Server::~Server() {
   (void)stop();
+}
+
+void Server::load() {
+  reloader_->load_all();
+  warn_of_strays();
 }
 
 void Server::warn_of_strays() const {
@@ -137,15 +158,26 @@ void Server::warn_of_strays() const {
   }
 }
 
-Status Server::apply(const Config& config) {
+Result<ConfigChanges> Server::apply(const Config& config) {
+  const std::lock_guard lock(applying_);
+  // Plugins first, since they alone can refuse.
+  const auto settings = settings_from(config);
+  if (auto status = reloader_->check(settings); !status) return Unexpected(status.error());
+  if (auto status = reloader_->apply(settings); !status) {
+    (void)reloader_->apply(settings_from(in_force_));  // those that had taken it over already
+    return Unexpected(status.error());
+  }
   access_->apply({config.access, config.metagraph, config.quota});
   authenticator_.apply(config.auth);
-  return reloader_->apply(settings_from(config));
+  auto changes = changes_of(config_, in_force_, config);
+  in_force_ = config;
+  return changes;
 }
 
-void Server::start() {
-  net_->start();
+Status Server::start() {
+  if (auto status = net_->start(); !status) return status;
   reloader_->start();
+  return {};
 }
 
 std::uint16_t Server::port() const {
@@ -153,7 +185,8 @@ std::uint16_t Server::port() const {
 }
 
 bool Server::drain() {
-  log_.info("draining", {{"in_flight", std::to_string(pipeline_.dispatcher().in_flight())}});
+  reloader_->refuse_new();
+  log_.info("draining", {{"in_flight", pipeline_.dispatcher().in_flight()}});
   const auto begin = std::chrono::steady_clock::now();
   const bool answered = pipeline_.dispatcher().drain(config_.drain);
   const auto spent = std::chrono::duration_cast<std::chrono::milliseconds>(
@@ -167,11 +200,10 @@ bool Server::stop() {
   pipeline_.dispatcher().refuse_new();
   // While the plugins end, what they answer, or is answered for them, still goes out.
   const bool unloaded = !reloader_ || reloader_->stop();
-  if (net_) {
-    net_->stop();
+  if (net_ && !std::exchange(stopped_, true)) {
+    net_->stop();  // stays, for those who still ask for its numbers
     log_totals();
   }
-  net_.reset();
   return unloaded;
 }
 
@@ -182,8 +214,7 @@ void Server::log_totals() const {
       answers += fmt::format("{}{}:{}", answers.empty() ? "" : " ", kCodeWords[i], count);
     }
   }
-  log_.info("stopped", {{"connections", std::to_string(net_->counters().accepted.load())},
-                        {"answers", answers}});
+  log_.info("stopped", {{"connections", net_->counters().accepted.load()}, {"answers", answers}});
 }
 
 }  // namespace dojo::host

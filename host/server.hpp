@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
 
 #include <dojo/result.hpp>
 #include <dojo/wire/keypair.hpp>
@@ -11,6 +12,7 @@
 #include "access/replay_memory.hpp"
 #include "admin/metrics.hpp"
 #include "config.hpp"
+#include "config_changes.hpp"
 #include "log.hpp"
 #include "net/server.hpp"
 #include "pipeline/pipeline.hpp"
@@ -21,8 +23,7 @@ namespace dojo::host {
 /// A running host. Its members are for one thread, the one that made it.
 class Server {
  public:
-  /// Loads the plugins and binds the address; serves from start() on, when the plugins' folder is
-  /// watched too. Plugins that cannot be loaded are logged, and left out. @param fresh_identity it
+  /// Binds the address; callers are refused by the kernel until start(). @param fresh_identity it
   /// was made just now, so that nothing can have been signed for it before. @param log must outlive
   /// the server. @return an error if the address or the state folder cannot be had.
   static Result<std::unique_ptr<Server>> create(const Config& config, const wire::Keypair& identity,
@@ -31,7 +32,12 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  void start();
+  /// Loads the plugins; those that cannot be are logged, and left out. May take as long as their
+  /// code does. Any thread, while others ask for what is there already, or end the server.
+  void load();
+  /// Listens and serves, and watches the plugins' folder. @return an error if somebody else has
+  /// the address by now
+  Status start();
   /// The port that is served; of use where the config says 0.
   [[nodiscard]] std::uint16_t port() const;
   [[nodiscard]] plugins::Reloader& plugins() { return *reloader_; }
@@ -39,11 +45,12 @@ class Server {
   [[nodiscard]] access::Access& access() { return *access_; }
   [[nodiscard]] pipeline::Pipeline& pipeline() { return pipeline_; }
   [[nodiscard]] const pipeline::Authenticator& authenticator() const { return authenticator_; }
-  /// Takes over what a new config says of callers and of plugins. Any thread. @return what could
-  /// not be taken over
-  Status apply(const Config& config);
+  /// Takes over what a new config says of callers and of plugins: all of it or, if a plugin refuses
+  /// what is said to it, nothing. Any thread.
+  Result<ConfigChanges> apply(const Config& config);
 
-  /// Refuses new requests, waits until the others are answered, at most as long as the config says.
+  /// Takes up no more plugins, refuses new requests, waits until the others are answered, at most
+  /// as long as the config says.
   /// @return whether every request was answered.
   bool drain();
   /// Ends everything now. Called by the destructor too. @return false if a plugin's code is left
@@ -58,7 +65,9 @@ class Server {
   void warn_of_strays() const;
   void log_totals() const;
 
-  const Config config_;
+  const Config config_;  // of the start
+  std::mutex applying_;
+  Config in_force_;  // under applying_
   const Log& log_;
   admin::Metrics metrics_;
   std::unique_ptr<access::Access> access_;
@@ -68,6 +77,7 @@ class Server {
   std::unique_ptr<Handler> handler_;
   std::unique_ptr<net::Server> net_;
   std::unique_ptr<plugins::Reloader> reloader_;
+  bool stopped_ = false;
 };
 
 }  // namespace dojo::host

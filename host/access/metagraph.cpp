@@ -1,5 +1,6 @@
 #include "access/metagraph.hpp"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -9,6 +10,7 @@
 
 #include "access/metagraph_json.hpp"
 #include "plugins/probe_line.hpp"
+#include "text/byte_order_mark.hpp"
 
 namespace dojo::access {
 
@@ -65,40 +67,76 @@ Status same_length(const MetagraphJson& json) {
   return check("totalStake", json.stakes.size());
 }
 
-Status all_different(const MetagraphJson& json) {
-  std::unordered_map<wire::PublicKey, std::size_t, KeyHash> seen;
-  seen.reserve(json.hotkeys.size());
-  for (std::size_t i = 0; i < json.hotkeys.size(); ++i) {
-    const auto [first, inserted] = seen.emplace(json.hotkeys[i].key, i);
-    if (!inserted) return fail(fmt::format("hotkeys[{}] is hotkeys[{}] again", i, first->second));
-  }
-  return {};
+/// What is wrong with one neuron; nothing: it can be used.
+std::optional<std::string> fault_of(const MetagraphJson& json, std::size_t uid) {
+  if (!json.hotkeys[uid].is_address) return fmt::format("hotkeys[{}] is no SS58 address", uid);
+  if (!json.coldkeys[uid].is_address) return fmt::format("coldkeys[{}] is no SS58 address", uid);
+  if (json.stakes[uid] < 0) return fmt::format("totalStake[{}] is negative", uid);
+  return std::nullopt;
 }
 
 Result<Metagraph> assemble(const MetagraphJson& json) {
   if (auto status = same_length(json); !status) return Unexpected(status.error());
-  if (auto status = all_different(json); !status) return Unexpected(status.error());
   std::vector<Neuron> neurons;
   neurons.reserve(json.hotkeys.size());
+  Metagraph::Broken broken;
   for (std::size_t i = 0; i < json.hotkeys.size(); ++i) {
-    if (json.stakes[i] < 0) return fail(fmt::format("totalStake[{}] is negative", i));
-    neurons.push_back({static_cast<std::uint16_t>(i), json.hotkeys[i].key, json.coldkeys[i].key,
-                       json.permits[i] != 0, json.stakes[i]});
+    auto& neuron = neurons.emplace_back();
+    neuron.uid = static_cast<std::uint16_t>(i);
+    if (auto fault = fault_of(json, i)) {
+      if (++broken.count == 1) broken.first = std::move(*fault);
+      continue;
+    }
+    neuron.hotkey = json.hotkeys[i].key;
+    neuron.coldkey = json.coldkeys[i].key;
+    neuron.validator_permit = json.permits[i] != 0;
+    neuron.stake = json.stakes[i];
   }
-  return Metagraph(json.netuid, json.block, std::move(neurons));
+  Metagraph metagraph(json.netuid, json.block, std::move(neurons), broken);
+  if (metagraph.registered() == 0)
+    return fail("hotkeys: nobody is there: " + metagraph.set_aside());
+  return metagraph;
+}
+
+std::string and_more(std::size_t others) {
+  return others == 0 ? std::string() : fmt::format(" and {} more", others);
+}
+
+void add(std::string& text, std::string_view more) {
+  text += text.empty() ? "" : "; ";
+  text += more;
 }
 
 }  // namespace
 
-Metagraph::Metagraph(std::uint16_t netuid, std::uint64_t block, std::vector<Neuron> neurons)
+Metagraph::Metagraph(std::uint16_t netuid, std::uint64_t block, std::vector<Neuron> neurons,
+                     const Broken& broken)
     : netuid_(netuid), block_(block), neurons_(std::move(neurons)) {
+  std::size_t empty = 0;
+  std::unordered_map<wire::PublicKey, std::size_t, KeyHash> doubled;  // hotkeys and their last uid
   by_hotkey_.reserve(neurons_.size());
+  for (std::size_t i = 0; i < neurons_.size(); ++i) {
+    const auto& hotkey = neurons_[i].hotkey;
+    if (hotkey == wire::PublicKey{}) {
+      ++empty;
+    } else if (!by_hotkey_.emplace(hotkey, i).second) {
+      doubled[hotkey] = i;
+    }
+  }
+  if (empty > broken.count) add(set_aside_, fmt::format("{} empty slots", empty - broken.count));
+  if (!doubled.empty()) {
+    const auto& [hotkey, uid] =
+        *std::ranges::min_element(doubled, {}, [](const auto& one) { return one.second; });
+    add(set_aside_, fmt::format("hotkey {} at uid {} and at {}{}", wire::encode_ss58(hotkey),
+                                by_hotkey_.at(hotkey), uid, and_more(doubled.size() - 1)));
+  }
+  if (broken.count > 0) add(set_aside_, broken.first + and_more(broken.count - 1));
+  for (const auto& each : doubled) by_hotkey_.erase(each.first);
   double sum = 0;
   std::size_t validators = 0;
-  for (std::size_t i = 0; i < neurons_.size(); ++i) {
-    by_hotkey_.emplace(neurons_[i].hotkey, i);
-    if (!neurons_[i].validator_permit || neurons_[i].stake <= 0) continue;
-    sum += neurons_[i].stake;
+  for (const auto& [hotkey, place] : by_hotkey_) {
+    if (!neurons_[place].validator_permit || neurons_[place].stake <= 0) continue;
+    sum += neurons_[place].stake;
     ++validators;
   }
   if (validators != 0) mean_validator_stake_ = sum / static_cast<double>(validators);
@@ -110,6 +148,7 @@ const Neuron* Metagraph::find(const wire::PublicKey& hotkey) const {
 }
 
 Result<Metagraph> parse_metagraph(std::string_view json) {
+  json = text::without_mark(json);
   auto answer = from_json<AnswerJson>(json);
   if (!answer) return Unexpected(answer.error());
   if (const auto text = refusal(*answer)) return fail(*text);
@@ -127,8 +166,8 @@ std::optional<std::string> refusal_of_kami(std::string_view json) {
 Result<std::string> metagraph_json(const Metagraph& metagraph) {
   MetagraphJson json{.netuid = metagraph.netuid(), .block = metagraph.block()};
   for (const auto& neuron : metagraph.neurons()) {
-    json.hotkeys.push_back({neuron.hotkey});
-    json.coldkeys.push_back({neuron.coldkey});
+    json.hotkeys.push_back({.key = neuron.hotkey});
+    json.coldkeys.push_back({.key = neuron.coldkey});
     json.permits.push_back(neuron.validator_permit);
     json.stakes.push_back(neuron.stake);
   }

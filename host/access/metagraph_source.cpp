@@ -5,6 +5,8 @@
 #include <condition_variable>
 #include <mutex>
 #include <random>
+#include <stdexcept>
+#include <string_view>
 #include <thread>
 #include <utility>
 
@@ -18,6 +20,7 @@
 #include "access/metagraph_json.hpp"
 #include "plugins/probe_line.hpp"
 #include "plugins/state_folder.hpp"
+#include "threads/threads.hpp"
 
 namespace dojo::access {
 
@@ -159,7 +162,7 @@ class MetagraphSource::Impl {
     if (!held_.metagraph) return status;
     status.age = std::chrono::duration_cast<seconds>(age_of(held_.at, now));
     status.block = held_.metagraph->block();
-    status.neurons = held_.metagraph->neurons().size();
+    status.neurons = held_.metagraph->registered();
     return status;
   }
 
@@ -171,7 +174,6 @@ class MetagraphSource::Impl {
       asked_ = true;
     }
     changed_.notify_all();
-    start();
   }
 
   void refresh() {
@@ -183,9 +185,11 @@ class MetagraphSource::Impl {
   }
 
  private:
+  /// Also if there is nothing to read yet: when there is, there may be no thread to be had.
   void start() {
-    const std::lock_guard lock(mutex_);
-    if (options_.wanted() && !thread_.joinable()) thread_ = std::thread([this] { run(); });
+    auto thread = threads::start([this] { run(); });
+    if (!thread) throw std::runtime_error(thread.error().message);
+    thread_ = std::move(*thread);
   }
 
   /// Another source: what was read of the old one, or is being read, counts no more.
@@ -210,17 +214,31 @@ class MetagraphSource::Impl {
       const auto options = options_;
       const auto epoch = epoch_;
       lock.unlock();
-      const auto reading = read(options, forced);
+      threads::guard([&] { look(options, epoch, forced); },
+                     [this](const char* why) { cannot_look(why); });
       lock.lock();
-      if (stopping_ || epoch != epoch_) continue;
+    }
+  }
+
+  void cannot_look(std::string_view why) {
+    {
+      const std::lock_guard lock(mutex_);
+      next_ = Clock::now() + kLook;
+    }
+    log_.warning("metagraph cannot be read", {{"reason", why}});
+  }
+
+  void look(const MetagraphOptions& options, std::uint64_t epoch, bool forced) {
+    const auto reading = read(options, forced);
+    {
+      const std::lock_guard lock(mutex_);
+      if (stopping_ || epoch != epoch_) return;
       next_ = Clock::now() + kLook;
       const bool good = reading && conclude(*reading);
       tell_if_stale();
-      if (!good) continue;
-      lock.unlock();
-      save(options, **reading);
-      lock.lock();
+      if (!good) return;
     }
+    save(options, **reading);
   }
 
   /// @return false when it is time to end
@@ -287,6 +305,7 @@ class MetagraphSource::Impl {
 
   void succeeded(const Reading& reading) {
     const bool first = !held_.metagraph || !status_.error.empty() || told_stale_;
+    tell_set_aside(reading.metagraph->set_aside());
     held_ = reading;
     ++status_.readings;
     status_.error.clear();
@@ -296,9 +315,17 @@ class MetagraphSource::Impl {
     told_stale_ = false;
     if (!first) return;
     log_.info("metagraph read", {{"source", source_of(options_)},
-                                 {"netuid", std::to_string(reading.metagraph->netuid())},
-                                 {"block", std::to_string(reading.metagraph->block())},
-                                 {"neurons", std::to_string(reading.metagraph->neurons().size())}});
+                                 {"netuid", reading.metagraph->netuid()},
+                                 {"block", reading.metagraph->block()},
+                                 {"neurons", reading.metagraph->registered()}});
+  }
+
+  /// Once, until it is something else.
+  void tell_set_aside(const std::string& set_aside) {
+    if (set_aside == told_set_aside_) return;
+    told_set_aside_ = set_aside;
+    if (set_aside.empty()) return;
+    log_.warning("neurons of the metagraph are set aside", {{"which", set_aside}});
   }
 
   /// A file is looked at again as soon as it may have changed.
@@ -314,7 +341,7 @@ class MetagraphSource::Impl {
     told_stale_ = true;
     const auto age = std::chrono::duration_cast<seconds>(age_of(held_.at, now));
     log_.warning("metagraph is too old",
-                 {{"age_s", std::to_string(age.count())},
+                 {{"age_s", age.count()},
                   {"when_stale", options_.when_stale == Stale::open ? "open" : "closed"}});
   }
 
@@ -372,6 +399,7 @@ class MetagraphSource::Impl {
   std::uint64_t epoch_ = 0;         // of the source
   unsigned failures_in_a_row_ = 0;
   bool told_stale_ = false;
+  std::string told_set_aside_;
   bool asked_ = false;
   bool stopping_ = false;
   Clock::time_point next_;

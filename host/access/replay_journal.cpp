@@ -33,9 +33,10 @@ constexpr mdb_mode_t kMode = S_IRUSR | S_IWUSR;
 // A record takes 38 bytes of a page that is full: 20, a key of 8, and 10 of LMDB's. Branches, pages
 // that have been given up but not yet reused, and the two meta pages come to less than the rest.
 constexpr std::size_t kRecordBytes = 48;
-constexpr std::size_t kSpareBytes = std::size_t{4} << 20;
+constexpr std::size_t kLargestPage = std::size_t{32} << 10;  // of LMDB's
+constexpr std::size_t kSparePages = 1'024;
 constexpr std::size_t kChunk = std::size_t{4} << 20;
-constexpr std::size_t kBytesPerAppend = std::size_t{16} * 4096;  // that it may take at most
+constexpr std::size_t kPagesPerAppend = 16;  // that it may take at most
 constexpr std::size_t kAppendsPerLook = 32;
 constexpr std::size_t kEvictBatch = 64;
 
@@ -51,6 +52,23 @@ static_assert(sizeof(Stored) == 20);
 
 Unexpected<Error> failed(const fs::path& file, const char* what, int error) {
   return fail(fmt::format("{}: {}: {}", file.string(), what, mdb_strerror(error)));
+}
+
+/// LMDB's pages are the system's, up to kLargestPage.
+std::size_t page_bytes(MDB_env* env) {
+  MDB_stat found{};
+  mdb_env_stat(env, &found);
+  return found.ms_psize;
+}
+
+std::size_t system_page_bytes() {
+  return static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+}
+
+/// For programs that plugins start, LMDB's file is not.
+void keep_to_this_process(MDB_env* env) {
+  int fd = -1;
+  if (mdb_env_get_fd(env, &fd) == 0) fcntl(fd, F_SETFD, FD_CLOEXEC);
 }
 
 template <class T>
@@ -118,10 +136,12 @@ Status ReplayJournal::open() {
   }
   int error = mdb_env_create(&lmdb_->env);
   if (error != 0) return failed(file, "LMDB cannot start", error);
-  // A multiple of the page's size.
-  mdb_env_set_mapsize(lmdb_->env, (most_ * kRecordBytes + kSpareBytes + 4095) / 4096 * 4096);
+  const auto page = system_page_bytes();
+  const auto bytes = most_ * kRecordBytes + kSparePages * std::min(page, kLargestPage);
+  mdb_env_set_mapsize(lmdb_->env, (bytes + page - 1) / page * page);
   error = mdb_env_open(lmdb_->env, file.c_str(), kFlags, kMode);
   if (error != 0) return failed(file, "cannot be made", error);
+  keep_to_this_process(lmdb_->env);
   if (auto status = reserve(kChunk); !status) return status;
   Transaction transaction(lmdb_->env);
   error = transaction.error();
@@ -141,7 +161,8 @@ Status ReplayJournal::publish() {
 Status ReplayJournal::reserve(std::size_t bytes) {
   MDB_envinfo info;
   mdb_env_info(lmdb_->env, &info);
-  const auto needed = std::min((info.me_last_pgno + 1) * 4096 + bytes, info.me_mapsize);
+  const auto needed =
+      std::min((info.me_last_pgno + 1) * page_bytes(lmdb_->env) + bytes, info.me_mapsize);
   while (reserved_ < needed) {
     int fd = -1;
     mdb_env_get_fd(lmdb_->env, &fd);
@@ -158,7 +179,8 @@ Status ReplayJournal::reserve(std::size_t bytes) {
 Status ReplayJournal::append(std::span<const ReplayRecord> records) {
   const std::lock_guard lock(mutex_);
   if (appends_left_ < records.size()) {
-    if (auto status = reserve(kBytesPerAppend * kAppendsPerLook + records.size() * kRecordBytes);
+    const auto per_append = kPagesPerAppend * page_bytes(lmdb_->env);
+    if (auto status = reserve(per_append * kAppendsPerLook + records.size() * kRecordBytes);
         !status) {
       return status;
     }
@@ -193,7 +215,8 @@ Result<bool> ReplayJournal::prune_to(std::size_t records, std::size_t batch) {
   const auto size = size_.load();
   if (size <= records) return false;
   const auto removed = std::min(size - records, batch);
-  if (auto status = reserve(kBytesPerAppend * (kAppendsPerLook + 1)); !status) {
+  const auto per_append = kPagesPerAppend * page_bytes(lmdb_->env);
+  if (auto status = reserve(per_append * (kAppendsPerLook + 1)); !status) {
     return Unexpected(status.error());
   }
   Transaction transaction(lmdb_->env);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <stdexcept>
+#include <string_view>
 #include <utility>
 
 #include <fcntl.h>
@@ -14,6 +15,7 @@
 #include <dojo/model.hpp>
 
 #include "plugins/state_folder.hpp"
+#include "threads/threads.hpp"
 
 namespace dojo::access {
 namespace {
@@ -113,7 +115,9 @@ Result<std::unique_ptr<ReplayMemory>> ReplayMemory::open(const ReplayOptions& op
     memory->folder_.reset();  // nothing of it is ours to leave in order
     return Unexpected(status.error());
   }
-  memory->tidying_ = std::thread([self = memory.get()] { self->tidy_until_the_end(); });
+  auto thread = threads::start([self = memory.get()] { self->tidy_until_the_end(); });
+  if (!thread) return Unexpected(thread.error());
+  memory->tidying_ = std::move(*thread);
   return memory;
 }
 
@@ -366,7 +370,9 @@ void ReplayMemory::tidy_until_the_end() {
   std::unique_lock lock(mutex_);
   while (!wake_.wait_for(lock, kBetweenTidying, [this] { return ending_; })) {
     lock.unlock();
-    tidy();
+    threads::guard(
+        [this] { tidy(); },
+        [this](std::string_view why) { warn_("what was seen cannot be tidied up for now", why); });
     lock.lock();
   }
 }

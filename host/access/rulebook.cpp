@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "plugins/state_folder.hpp"
+#include "text/byte_order_mark.hpp"
 
 namespace dojo::access {
 namespace {
@@ -56,7 +57,8 @@ Result<std::unique_ptr<Rulebook>> Rulebook::open(RuleOptions of_config,
 Status Rulebook::take_saved() {
   if (faccessat(opened_.get(), kFile, F_OK, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT) return {};
   const auto text = plugins::read_small(opened_.get(), kFile, kLongestFile);
-  auto saved = text ? parse_rules(*text) : Result<SavedRules>(Unexpected(text.error()));
+  auto saved =
+      text ? parse_rules(text::without_mark(*text)) : Result<SavedRules>(Unexpected(text.error()));
   if (!saved) {
     return fail(fmt::format("{}: {}; mend it, or move it away to start without the rules in it",
                             (folder_ / kFile).string(), saved.error().message));

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstring>
 #include <exception>
+#include <stdexcept>
 #include <utility>
 
 #include <fcntl.h>
@@ -19,6 +20,7 @@
 
 #include "admin/control_line.hpp"
 #include "plugins/state_folder.hpp"
+#include "threads/threads.hpp"
 
 namespace dojo::admin {
 namespace {
@@ -86,6 +88,10 @@ std::string line_of(const ControlAnswer& answer) {
   return *json + '\n';
 }
 
+net::Descriptor spare_descriptor() {
+  return net::Descriptor(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+}
+
 std::string refusal(std::string why) {
   return line_of({.error = std::move(why)});
 }
@@ -115,27 +121,51 @@ Control::Control(net::Descriptor folder, net::Descriptor lock, net::Descriptor s
       stop_(std::move(stop)),
       commands_(std::move(commands)),
       limits_(limits) {
-  for (unsigned i = 0; i < limits_.threads; ++i) threads_.emplace_back([this] { serve(); });
+  threads_.reserve(limits_.threads);
+  for (unsigned i = 0; i < limits_.threads; ++i) {
+    auto thread = threads::start([this] { serve(); });
+    if (thread)
+      threads_.push_back(std::move(*thread));
+    else if (i == 0)
+      throw std::runtime_error(thread.error().message);
+  }
+}
+
+void Control::hide() const {
+  unlinkat(folder_.get(), kControlName, 0);
 }
 
 Control::~Control() {
-  unlinkat(folder_.get(), kControlName, 0);
+  hide();
   constexpr std::uint64_t kOne = 1;
   (void)!write(stop_.get(), &kOne, sizeof kOne);
   for (auto& thread : threads_) thread.join();
 }
 
 void Control::serve() {
+  // Given up for a connection's when there are none left: who looks for the reason is answered.
+  auto spare = spare_descriptor();
   while (wait_for(socket_.get(), POLLIN, Clock::time_point::max())) {
-    const net::Descriptor connection(
-        accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    auto connection = accept_one();
+    int why = connection ? 0 : errno;
+    if ((why == EMFILE || why == ENFILE) && spare) {
+      spare.reset();
+      connection = accept_one();
+      why = connection ? 0 : errno;
+    }
     if (connection) {
-      answer(connection.get());
-    } else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
-      // Out of descriptors, most likely. It stays readable: come back a little later.
+      threads::guard([&] { answer(connection.get()); }, [](const char*) {});
+    } else if (why != EAGAIN && why != EINTR && why != ECONNABORTED) {
+      // It stays readable: come back a little later.
       (void)wait_for(-1, 0, Clock::now() + std::chrono::milliseconds(100));
     }
+    connection.reset();
+    if (!spare) spare = spare_descriptor();
   }
+}
+
+net::Descriptor Control::accept_one() const {
+  return net::Descriptor(accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
 }
 
 void Control::answer(int connection) const {

@@ -38,6 +38,8 @@ class Control {
   /// folder, or if others can get into it
   static Result<std::unique_ptr<Control>> open(const std::filesystem::path& state,
                                                Commands commands, ControlLimits limits = {});
+  /// Removes the socket, so that nobody else finds it. For a process that cannot wait.
+  void hide() const;
   /// Removes the socket. Waits for commands that are being run, for nothing else.
   ~Control();
   Control(const Control&) = delete;
@@ -47,6 +49,7 @@ class Control {
   Control(net::Descriptor folder, net::Descriptor lock, net::Descriptor socket,
           net::Descriptor stop, Commands commands, ControlLimits limits);
   void serve();
+  [[nodiscard]] net::Descriptor accept_one() const;
   void answer(int connection) const;
   [[nodiscard]] std::string answer_to(std::string_view line) const;
   Result<std::string> read_line(int connection) const;

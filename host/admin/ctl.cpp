@@ -29,6 +29,7 @@
 #include "config.hpp"
 #include "net/descriptor.hpp"
 #include "plugins/state_folder.hpp"
+#include "text/terminal.hpp"
 
 namespace dojo::admin {
 
@@ -57,27 +58,19 @@ Result<T> read_value(const std::string& json) {
   return from_json<T>(R"({"value":)" + json + '}');
 }
 
-/// For a terminal: what a plugin has put into a reason moves no cursor.
-std::string printable(std::string text, std::string_view keep = "") {
-  for (auto& c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if ((byte < 0x20 || byte == 0x7f) && keep.find(c) == std::string_view::npos) c = '?';
-  }
-  return text;
-}
-
 /// A value as a person reads it: a text without quotes, a list of them with commas, "-" for none.
 std::string shown(const RawJson& json) {
   if (json.text == "null") return "-";
-  if (auto text = read_value<Text>(json.text)) return printable(std::move(text->value));
+  if (auto text = read_value<Text>(json.text)) return text::escaped(text->value);
   if (const auto texts = read_value<Texts>(json.text)) {
-    return texts->value.empty() ? "-" : printable(fmt::format("{}", fmt::join(texts->value, ",")));
+    return texts->value.empty() ? "-"
+                                : text::escaped(fmt::format("{}", fmt::join(texts->value, ",")));
   }
-  return printable(json.text);
+  return text::escaped(json.text);
 }
 
 void complain(std::string_view text) {
-  fmt::print(stderr, "dojo-host ctl: {}\n", text);
+  fmt::print(stderr, "dojo-host ctl: {}\n", text::escaped(text));
 }
 
 // ---- asking
@@ -90,7 +83,7 @@ struct Told {
 
 Told no_host(const std::filesystem::path& state) {
   return {kNoHost,
-          fmt::format("no host runs with the state folder {}: is it --state that is wrong?",
+          fmt::format("no host runs with the state folder {}: give the host's --config, or --state",
                       state.string())};
 }
 
@@ -152,7 +145,7 @@ Told ask(const std::filesystem::path& state, const ControlRequest& request) {
   }
   auto answer = from_json<ControlAnswer>(*answered);
   if (!answer) return {kRefused, "the host's answer is none: " + answer.error().message};
-  if (answer->error) return {kRefused, printable(*answer->error)};
+  if (answer->error) return {kRefused, *answer->error};
   return {kDone, std::move(answer->result.text)};
 }
 
@@ -250,20 +243,21 @@ int print_rows(const TableForm& form, const std::string& json) {
 
 int print_any(const std::string& json) {
   if (const auto text = read_value<Text>(json)) {
-    const auto clean = printable(text->value, "\n\t");
+    const auto clean = text::escaped(text->value, "\n\t");
     fmt::print("{}{}", clean, clean.ends_with('\n') ? "" : "\n");
   } else if (const auto fields = read_value<Fields>(json)) {
     for (const auto& [name, value] : fields->value) {
-      fmt::print("{}: {}\n", printable(name), shown(value));
+      fmt::print("{}: {}\n", text::escaped(name), shown(value));
     }
   } else {
-    fmt::print("{}\n", json == "null" ? "done" : printable(json));
+    fmt::print("{}\n", json == "null" ? "done" : text::escaped(json));
   }
   return kDone;
 }
 
 struct Arguments {
   std::string state;
+  std::string config;
   bool json = false;
   std::vector<std::string> positional;  // of the command
   std::string time;
@@ -327,8 +321,11 @@ void describe(CLI::App& app, Arguments& arguments) {
   app.require_subcommand(1);
   app.fallthrough();  // --json may stand at the end, too
   app.add_option("--state", arguments.state,
-                 "the host's state folder; default: ~/.local/state/dojo-host")
+                 "the host's state folder; default: what --config says, or "
+                 "~/.local/state/dojo-host")
       ->type_name("DIR");
+  app.add_option("--config", arguments.config, "the host's config, for its state_dir")
+      ->type_name("FILE");
   app.add_flag("--json", arguments.json, "print the host's answer as it is");
   describe_plugins(app, arguments);
   describe_rules(app, arguments);
@@ -337,8 +334,24 @@ void describe(CLI::App& app, Arguments& arguments) {
   app.add_subcommand("reload-config", "read the config file anew");
   app.add_subcommand("metrics", "counters and histograms, as Prometheus reads them");
   app.footer(
-      "Exit codes: 0 done, 1 refused or failed (the host says why), 2 wrong usage, 3 no host runs "
-      "there.");
+      "Exit codes: 0 done, 1 refused or failed (the host says why; test: the caller would be "
+      "refused), 2 wrong usage, 3 no host runs there.");
+}
+
+/// Where the host is that is asked: as the host itself would have it.
+Result<std::filesystem::path> state_of(const Arguments& arguments) {
+  if (!arguments.state.empty()) return std::filesystem::path(arguments.state);
+  if (!arguments.config.empty()) return host::state_dir_of(arguments.config);
+  return host::default_config().state_dir;
+}
+
+/// `test` asks a question that may be answered with no.
+int exit_of(const std::string& command, const std::string& json) {
+  if (command != "test") return kDone;
+  const auto fields = read_value<Fields>(json);
+  if (!fields) return kRefused;
+  const auto code = fields->value.find("code");
+  return code != fields->value.end() && shown(code->second) == "ok" ? kDone : kRefused;
 }
 
 /// What goes over the socket.
@@ -375,18 +388,23 @@ int ctl(int argc, char** argv) {
     return app.exit(error) == 0 ? kDone : kCtlUsage;
   }
   const auto request = request_of(app.get_subcommands().front()->get_name(), arguments);
-  const auto state = arguments.state.empty() ? host::default_config().state_dir
-                                             : std::filesystem::path(arguments.state);
-  const auto told = ask(state, request);
+  const auto state = state_of(arguments);
+  if (!state) {
+    complain(state.error().message);
+    return kCtlUsage;
+  }
+  const auto told = ask(*state, request);
   if (told.exit_code != kDone) {
     complain(told.text);
     return told.exit_code;
   }
   if (arguments.json) {
-    fmt::print("{}\n", told.text);
-    return kDone;
+    const bool terminal = isatty(STDOUT_FILENO) == 1;
+    fmt::print("{}\n", terminal ? text::escaped_json(told.text) : told.text);
+    return exit_of(request.command, told.text);
   }
-  return print_answer(request.command, told.text);
+  const int printed = print_answer(request.command, told.text);
+  return printed == kDone ? exit_of(request.command, told.text) : printed;
 }
 
 }  // namespace dojo::admin

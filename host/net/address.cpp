@@ -10,6 +10,7 @@ namespace dojo::net {
 namespace {
 
 constexpr std::array<std::uint8_t, 12> kMapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+constexpr unsigned kV4Prefix = 96;  // bits of ::ffff:0:0
 
 }  // namespace
 
@@ -98,11 +99,18 @@ std::optional<Network> Network::parse(std::string_view text) {
   if (!base) return std::nullopt;
   if (slash == std::string_view::npos) return Network(*base, 128);
   const std::string_view digits = text.substr(slash + 1);
-  const unsigned width = base->is_v4() ? 32 : 128;
+  // 08 may be somebody's octal.
+  if (digits.size() > 1 && digits.front() == '0') return std::nullopt;
+  // ::ffff:10.0.0.0/104 is 10.0.0.0/8; with less than 96 bits somebody has thought of those 8.
+  const bool dotted = text.substr(0, slash).find(':') == std::string_view::npos;
+  const unsigned width = dotted ? 32 : 128;
+  const unsigned least = base->is_v4() && !dotted ? kV4Prefix : 0;
   unsigned prefix = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), prefix);
-  if (error != std::errc{} || end != digits.data() + digits.size() || prefix > width)
+  if (error != std::errc{} || end != digits.data() + digits.size() || prefix > width ||
+      prefix < least) {
     return std::nullopt;
+  }
   return Network(*base, 128 - width + prefix);
 }
 
@@ -112,7 +120,7 @@ bool Network::contains(const IpAddress& address) const {
 
 std::string Network::text() const {
   if (prefix_ == 128) return base_.text();
-  const unsigned above = base_.is_v4() ? 96 : 0;
+  const unsigned above = base_.is_v4() ? kV4Prefix : 0;
   return base_.text() + '/' + std::to_string(prefix_ - above);
 }
 

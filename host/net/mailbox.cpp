@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <exception>
 #include <system_error>
 #include <utility>
 
@@ -26,15 +25,16 @@ Mailbox::Mailbox(std::shared_ptr<Shared> shared)
   if (!event_) throw std::system_error(errno, std::generic_category(), "eventfd");
 }
 
-void Mailbox::post(const Ticket& ticket, Response response) {
-  Answer answer{ticket, std::move(response), Charge(shared_->counters.response_bytes)};
+void Mailbox::post(std::list<Answer> one) noexcept {
+  auto& answer = one.front();
+  answer.charge = Charge(shared_->counters.response_bytes);
   if (!answer.charge.resize(answer.response.body.size(), shared_->limits.max_response_bytes)) {
     answer.over_budget = true;
     answer.charge.release();
     answer.response = Response{};
   }
   if (mailbox_of_this_thread == this) {
-    inline_.push_back(std::move(answer));
+    inline_.splice(inline_.end(), one);
     return;
   }
   bool first = false;
@@ -45,7 +45,7 @@ void Mailbox::post(const Ticket& ticket, Response response) {
       return;
     }
     first = posted_.empty();
-    posted_.push_back(std::move(answer));
+    posted_.splice(posted_.end(), one);
   }
   if (first) wake();
 }
@@ -56,7 +56,7 @@ void Mailbox::wake() const {
   [[maybe_unused]] const auto written = ::write(event_.get(), &one, sizeof one);
 }
 
-void Mailbox::take(std::vector<Answer>& batch) {
+void Mailbox::take(std::list<Answer>& batch) {
   // In this order: an answer posted after the swap finds the queue empty and rings again.
   std::uint64_t rings = 0;
   [[maybe_unused]] const auto read = ::read(event_.get(), &rings, sizeof rings);
@@ -76,7 +76,7 @@ std::optional<Answer> Mailbox::take_inline(const Ticket& ticket) {
 void Mailbox::close() {
   shared_->counters.answers_dropped += inline_.size();
   inline_.clear();
-  std::vector<Answer> left;
+  std::list<Answer> left;
   const std::lock_guard lock(mutex_);
   closed_ = true;
   left.swap(posted_);
@@ -95,19 +95,18 @@ Responder& Responder::operator=(Responder&& other) noexcept {
 
 Responder::~Responder() {
   if (!exchange_ || exchange_->answered.load(std::memory_order_relaxed)) return;
-  try {
-    Response response;
-    response.status = 500;
-    send(std::move(response));
-  } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch)
-    // Out of memory. The exchange is marked as answered, and its peer is left to its own patience.
-  }
+  Response response;
+  response.status = 500;
+  send(std::move(response));
 }
 
-void Responder::send(Response response) {
+void Responder::send(Response response) noexcept {
   if (!exchange_ || exchange_->answered.exchange(true)) return;
   exchange_->request_bytes.release();
-  exchange_->mailbox->post(exchange_->ticket, std::move(response));
+  auto& answer = exchange_->answer.front();
+  answer.ticket = exchange_->ticket;
+  answer.response = std::move(response);
+  exchange_->mailbox->post(std::move(exchange_->answer));
 }
 
 bool Responder::abandoned() const {

@@ -4,10 +4,10 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <vector>
 
 #include "net/descriptor.hpp"
 #include "net/server.hpp"
@@ -40,29 +40,30 @@ class Mailbox {
   [[nodiscard]] Shared& shared() const { return *shared_; }
   [[nodiscard]] int event_fd() const { return event_.get(); }
 
-  /// Any thread. Answers that come after close() are dropped.
-  void post(const Ticket& ticket, Response response);
+  /// Any thread. Needs no memory. Answers that come after close() are dropped.
+  /// @param answer one, whose node moves on
+  void post(std::list<Answer> answer) noexcept;
   /// Any thread: makes the reactor look at the server's phase.
   void wake() const;
 
   /// The reactor's thread calls the rest.
   void bind_to_this_thread();
   /// Swaps what has come into `batch`, which must be empty.
-  void take(std::vector<Answer>& batch);
+  void take(std::list<Answer>& batch);
   /// The answer that the reactor's own thread has just given to that request, if it has.
   std::optional<Answer> take_inline(const Ticket& ticket);
   /// Other answers that the reactor's own thread has given.
-  std::vector<Answer>& given_inline() { return inline_; }
+  std::list<Answer>& given_inline() { return inline_; }
   /// The end: what has come is dropped, and so is what comes later.
   void close();
 
  private:
   const std::shared_ptr<Shared> shared_;  // outlives the charges below
   const Descriptor event_;
-  std::vector<Answer> inline_;
+  std::list<Answer> inline_;
   std::mutex mutex_;
-  std::vector<Answer> posted_;  // guarded by mutex_
-  bool closed_ = false;         // guarded by mutex_
+  std::list<Answer> posted_;  // guarded by mutex_
+  bool closed_ = false;       // guarded by mutex_
 };
 
 /// One request that waits for its answer; shared by its Responder and its connection.
@@ -75,6 +76,8 @@ struct Responder::Exchange {
   const std::shared_ptr<Mailbox> mailbox;
   const Ticket ticket;
   Charge request_bytes;  // touched by whoever sets `answered`
+  std::list<Answer> answer =
+      std::list<Answer>(1);  // as well; had beforehand, so that no answer is lost for memory
   std::atomic<bool> answered{false};
   std::atomic<bool> abandoned{false};
 };

@@ -43,18 +43,24 @@ Result<std::vector<Network>> parse_proxies(const std::vector<std::string>& texts
   return networks;
 }
 
+Options with_port(Options options, std::uint16_t port) {
+  options.port = port;
+  return options;
+}
+
 }  // namespace
 
 class Server::Impl {
  public:
   Impl(const Options& options, std::vector<Network> proxies, Handler& handler, Listeners listeners,
        unsigned threads)
-      : port_(listeners.port),
+      : options_(with_port(options, listeners.port)),
         shared_(std::make_shared<Shared>(options.limits, std::move(proxies), handler)),
         reactor_(Pistache::Aio::Reactor::create()) {
     reactor_->init(Pistache::Aio::AsyncContext(threads, "dojo-net"));
     const auto key = reactor_->addHandler(std::make_shared<Transport>(shared_));
     auto socket = listeners.sockets.begin();
+    for (const auto& bound : listeners.sockets) sockets_.push_back(bound.get());
     for (const auto& made : reactor_->handlers(key)) {
       const auto transport = std::static_pointer_cast<Transport>(made);
       transport->listen_on(std::move(*socket++));
@@ -65,13 +71,16 @@ class Server::Impl {
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
 
-  [[nodiscard]] std::uint16_t port() const { return port_; }
+  [[nodiscard]] std::uint16_t port() const { return options_.port; }
   [[nodiscard]] const Counters& counters() const { return shared_->counters; }
 
-  void start() {
+  Status start() {
     const std::lock_guard lock(mutex_);
-    if (!reactor_ || running_.exchange(true)) return;
+    if (!reactor_ || running_) return {};
+    if (auto status = listen(options_, sockets_); !status) return status;
+    running_ = true;
     reactor_->run();
+    return {};
   }
 
   bool drain(std::chrono::milliseconds limit) {
@@ -94,12 +103,13 @@ class Server::Impl {
     for (const auto& mailbox : mailboxes_) mailbox->wake();
   }
 
-  const std::uint16_t port_;
+  const Options options_;  // with the port that was had
   const std::shared_ptr<Shared> shared_;
   std::vector<std::shared_ptr<Mailbox>> mailboxes_;
   std::mutex mutex_;  // start() against stop()
   std::atomic<bool> running_{false};
   std::shared_ptr<Pistache::Aio::Reactor> reactor_;
+  std::vector<int> sockets_;  // the transports'
 };
 
 Result<std::unique_ptr<Server>> Server::create(const Options& options, Handler& handler) {
@@ -108,7 +118,7 @@ Result<std::unique_ptr<Server>> Server::create(const Options& options, Handler& 
   if (!proxies) return Unexpected(proxies.error());
   const unsigned threads =
       options.threads > 0 ? options.threads : std::max(1U, std::thread::hardware_concurrency());
-  auto listeners = listen(options, threads);
+  auto listeners = bind(options, threads);
   if (!listeners) return Unexpected(listeners.error());
   try {
     auto impl = std::make_unique<Impl>(options, std::move(*proxies), handler, std::move(*listeners),
@@ -129,8 +139,8 @@ std::uint16_t Server::port() const {
 const Counters& Server::counters() const {
   return impl_->counters();
 }
-void Server::start() {
-  impl_->start();
+Status Server::start() {
+  return impl_->start();
 }
 bool Server::drain(std::chrono::milliseconds limit) {
   return impl_->drain(limit);

@@ -91,8 +91,8 @@ class Responder {
   /// A Responder that goes without an answer answers 500, so that no peer waits for ever.
   ~Responder();
 
-  /// Answers. The first answer counts, a later one is dropped.
-  void send(Response response);
+  /// Answers. The first answer counts, a later one is dropped. Needs no memory.
+  void send(Response response) noexcept;
   /// True once it is certain that nobody will read the answer: the connection was reset, or has
   /// ended with the server. A FIN alone is no proof, since a peer may end its sending and wait (`nc
   /// -N`), and is owed its answer. So half a second after it an HTTP/1.1 peer is sent `100
@@ -123,6 +123,9 @@ class Handler {
   /// @param status 400, 408, 413, 414, 417, 431, 501, 503 or 505
   /// @param why a short fixed text
   virtual Response on_refusal(int status, std::string_view why) = 0;
+  /// Connections cannot be accepted, for want of descriptors or memory. They are as soon as they
+  /// can be; until then this is said several times a second.
+  virtual void on_shortage(std::string_view /*why*/) {}
 };
 
 /// Counts since the start, and some of the present; read from any thread.
@@ -137,12 +140,14 @@ struct Counters {
   std::atomic<std::uint64_t> answers_dropped{0};  ///< answers whose peer was gone, or went
   std::atomic<std::uint64_t> request_bytes{0};    ///< now, of Limits::max_request_bytes
   std::atomic<std::uint64_t> response_bytes{0};   ///< now, of Limits::max_response_bytes
+  std::atomic<std::uint64_t> events{0};           ///< descriptors found ready, sweeps' timers aside
+  std::atomic<std::uint64_t> sweeps{0};           ///< looks for what is overdue, of all threads
 };
 
 class Server {
  public:
-  /// Binds and listens; nothing is served before start(). @return an error that names address and
-  /// reason if it cannot. `handler` must outlive the server.
+  /// Binds; before start() callers are refused by the kernel. @return an error that names address
+  /// and reason if it cannot. `handler` must outlive the server.
   static Result<std::unique_ptr<Server>> create(const Options& options, Handler& handler);
   ~Server();
   Server(const Server&) = delete;
@@ -151,8 +156,8 @@ class Server {
   [[nodiscard]] std::uint16_t port() const;
   [[nodiscard]] const Counters& counters() const;
 
-  /// Starts the reactor threads.
-  void start();
+  /// Listens, and starts the reactor threads. @return an error if the port has been taken since
+  Status start();
   /// Stops accepting, closes idle connections, answers what is under way with `Connection: close`;
   /// returns when no connection is left or after `limit`. What has reached this machine by then is
   /// answered, accepted or not. May be called again. @return true if none was left

@@ -3,12 +3,15 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstring>
 #include <ctime>
 #include <exception>
 #include <system_error>
 
 #include <sys/socket.h>
 #include <sys/timerfd.h>
+
+#include "threads/threads.hpp"
 
 namespace dojo::net {
 namespace {
@@ -41,6 +44,13 @@ Polling::NotifyOn flags(Connection::Interest interest) {
       break;
   }
   return Polling::NotifyOn::None;
+}
+
+/// No exception may reach Pistache's thread: it would end the process. What is left undone for want
+/// of memory comes again: events are level-triggered, and sweeps come by themselves.
+template <class Work>
+void attempt(Work&& work) {
+  threads::guard(work, [](std::string_view) {});
 }
 
 }  // namespace
@@ -91,28 +101,33 @@ void Transport::listen_on(Descriptor listener) {
 /// it was raised. What is true of a connection is asked of its socket.
 void Transport::onReady(const Aio::FdSet& ready) {
   bench_.mailbox->bind_to_this_thread();
+  attempt([] { threads::claim(); });
   for (std::size_t i = 0; i < ready.size(); ++i) {
     const int fd = static_cast<int>(ready.at(i).getTag().value());
-    if (fd == bench_.mailbox->event_fd()) {
-      on_mailbox();
-    } else if (fd == timer_.get()) {
-      sweep();
-    } else if (fd == listener_.get()) {
-      accept_some();
-    } else {
-      with(fd, [](Connection& connection) { connection.on_event(); });
-    }
+    attempt([&] { on_ready(fd); });
+    if (fd != timer_.get()) ++shared_->counters.events;
   }
-  take_turns();
-  follow_phase();
-  deliver_inline();
+  attempt([&] { take_turns(); });
+  attempt([&] { follow_phase(); });
+  attempt([&] { deliver_inline(); });
   if (!turns_.empty()) bench_.mailbox->wake();
+}
+
+void Transport::on_ready(int fd) {
+  if (fd == bench_.mailbox->event_fd()) {
+    on_mailbox();
+  } else if (fd == timer_.get()) {
+    sweep();
+  } else if (fd == listener_.get()) {
+    accept_some();
+  } else {
+    with(fd, [](Connection& connection) { connection.on_event(); });
+  }
 }
 
 // ---- connections
 
-/// No exception may reach Pistache's thread: it would end the process. Out of memory costs one
-/// connection.
+/// Out of memory costs one connection.
 template <class Call>
 void Transport::with(int fd, Call&& call) {
   const auto at = static_cast<std::size_t>(fd);
@@ -167,14 +182,14 @@ bool Transport::accept_one() {
                                   SOCK_NONBLOCK | SOCK_CLOEXEC));
   if (!descriptor) {
     if (errno == EINTR || errno == ECONNABORTED) return true;
-    if (errno != EAGAIN && errno != EWOULDBLOCK) pause_listening();
+    if (errno != EAGAIN && errno != EWOULDBLOCK) pause_listening(std::strerror(errno));
     return false;
   }
   ++shared_->counters.accepted;
   try {
     open(std::move(descriptor), IpAddress::of(address));
-  } catch (const std::exception&) {
-    pause_listening();
+  } catch (const std::exception& error) {
+    pause_listening(error.what());
     return false;
   }
   return true;
@@ -224,9 +239,10 @@ void Transport::join(const std::shared_ptr<Pistache::Tcp::Peer>& peer) {
 
 /// Out of descriptors or memory: a listening socket that stays ready would only spin. The next
 /// sweep tries again.
-void Transport::pause_listening() {
+void Transport::pause_listening(std::string_view why) {
   if (std::exchange(paused_, true)) return;
   reactor()->removeFd(key(), listener_.get());
+  shared_->handler.on_shortage(why);
 }
 
 void Transport::stop_listening() {
@@ -259,7 +275,7 @@ void Transport::deliver(Answer answer) {
 void Transport::deliver_inline() {
   auto& given = bench_.mailbox->given_inline();
   while (!given.empty()) {
-    std::vector<Answer> answers;
+    std::list<Answer> answers;
     answers.swap(given);
     for (auto& answer : answers) deliver(std::move(answer));
   }
@@ -280,15 +296,15 @@ void Transport::sweep() {
   std::uint64_t ticks = 0;
   [[maybe_unused]] const auto read = ::read(timer_.get(), &ticks, sizeof ticks);
   refresh_date();
-  if (paused_ && listener_) {
-    paused_ = false;
-    reactor()->registerFd(key(), listener_.get(), Polling::NotifyOn::Read, Polling::Mode::Level);
-  }
+  ++shared_->counters.sweeps;
   const auto now = Clock::now();
   for (std::size_t fd = 0; fd < deadlines_.size(); ++fd) {
     if (deadlines_[fd] <= now)
       with(static_cast<int>(fd), [](Connection& connection) { connection.on_deadline(); });
   }
+  if (!paused_ || !listener_) return;
+  reactor()->registerFd(key(), listener_.get(), Polling::NotifyOn::Read, Polling::Mode::Level);
+  paused_ = false;
 }
 
 void Transport::follow_phase() {

@@ -1,7 +1,9 @@
 // One reactor's connections: accepts them, waits for them, keeps their time.
 #pragma once
 
+#include <list>
 #include <memory>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -46,7 +48,7 @@ class Transport : public Pistache::Tcp::Transport {
   bool accept_one();
   void open(Descriptor descriptor, const IpAddress& address);
   void join(const std::shared_ptr<Pistache::Tcp::Peer>& peer);
-  void pause_listening();
+  void pause_listening(std::string_view why);
   void stop_listening();
 
   template <class Call>
@@ -54,6 +56,7 @@ class Transport : public Pistache::Tcp::Transport {
   void settle(int fd);
   void drop(int fd);
 
+  void on_ready(int fd);
   void on_mailbox();
   void deliver(Answer answer);
   void deliver_inline();
@@ -72,8 +75,8 @@ class Transport : public Pistache::Tcp::Transport {
   std::vector<Clock::time_point>
       deadlines_;  // by descriptor; dense, because each sweep reads all of them
   std::vector<std::pair<int, std::size_t>>
-      turns_;                  // connections, by descriptor and peer, that want to go on
-  std::vector<Answer> batch_;  // kept for its capacity
+      turns_;  // connections, by descriptor and peer, that want to go on
+  std::list<Answer> batch_;
 };
 
 }  // namespace dojo::net

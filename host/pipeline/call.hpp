@@ -28,9 +28,12 @@ class Waiting {
 /// When each stage was done. Differences are what the stage cost.
 struct Times {
   using Point = std::chrono::steady_clock::time_point;
-  Point received;  ///< the head was whole
-  Point admitted;  ///< authenticated and routed
-  Point started;   ///< taken up by a worker
+  Point received;            ///< the head was whole
+  Point admitted;            ///< authenticated and routed
+  Point submitted;           ///< its body was whole
+  Point pushed;              ///< put into the queue, for the last time
+  Point started;             ///< taken up by a worker, for the last time
+  Point::duration queued{};  ///< all of its time in the queue; with hooks it waits twice
 };
 
 /// A part of a total, taken off it again in the end. The total must live longer.

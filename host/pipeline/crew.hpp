@@ -8,10 +8,17 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <string_view>
+#include <unordered_map>
 #include <utility>
+#include <vector>
 
+#include <dojo/wire/ss58.hpp>
+
+#include "access/key_hash.hpp"
 #include "pipeline/executor.hpp"
 #include "plugins/generation.hpp"
+#include "threads/threads.hpp"
 
 namespace dojo::pipeline {
 
@@ -58,11 +65,36 @@ class Crew {
   [[nodiscard]] bool cancelled() const { return cancelled_; }
 
   /// Requests that a handler has answered, and those for which it failed or was too late.
-  void count(bool failed) { ++(failed ? failed_ : answered_); }
+  void count(const wire::PublicKey& caller, bool failed) noexcept {
+    ++(failed ? failed_ : answered_);
+    threads::guard([&] { count_by_caller(caller, failed); }, [](std::string_view) {});
+  }
   [[nodiscard]] std::uint64_t answered() const { return answered_; }
   [[nodiscard]] std::uint64_t failed() const { return failed_; }
+  /// As plugins::Serving.
+  [[nodiscard]] std::vector<double> failures_by_caller() const {
+    std::vector<double> parts;
+    const std::lock_guard lock(counting_);
+    parts.reserve(callers_.size());
+    for (const auto& [caller, count] : callers_)
+      parts.push_back(static_cast<double>(count.failed) / static_cast<double>(count.all));
+    return parts;
+  }
 
  private:
+  static constexpr std::size_t kMostCallers = 4'096;
+  struct Count {
+    std::uint64_t all = 0;
+    std::uint64_t failed = 0;
+  };
+
+  void count_by_caller(const wire::PublicKey& caller, bool failed) {
+    const std::lock_guard lock(counting_);
+    if (callers_.size() >= kMostCallers && !callers_.contains(caller)) return;
+    auto& count = callers_[caller];
+    ++count.all;
+    if (failed) ++count.failed;
+  }
   void leave() {
     if (--open_ != 0 || !retiring_) return;
     const std::lock_guard lock(mutex_);
@@ -75,6 +107,8 @@ class Crew {
   std::atomic<bool> cancelled_{false};
   std::atomic<std::uint64_t> answered_{0};
   std::atomic<std::uint64_t> failed_{0};
+  mutable std::mutex counting_;
+  std::unordered_map<wire::PublicKey, Count, access::KeyHash> callers_;
   std::mutex mutex_;
   std::condition_variable idle_;
   Executor executor_;  // last: its threads end first

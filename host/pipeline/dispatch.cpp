@@ -1,6 +1,8 @@
 #include "pipeline/dispatch.hpp"
 
 #include <algorithm>
+#include <exception>
+#include <stdexcept>
 #include <utility>
 #include <vector>
 
@@ -11,6 +13,7 @@
 #include "plugins/abi.hpp"
 #include "plugins/span.hpp"
 #include "plugins/stragglers.hpp"
+#include "threads/threads.hpp"
 
 namespace dojo::pipeline {
 namespace {
@@ -22,8 +25,8 @@ using std::chrono::steady_clock;
 // How late a deadline may be noticed.
 constexpr std::chrono::milliseconds kDeadlineStep{20};
 
-std::string microseconds(steady_clock::duration duration) {
-  return std::to_string(std::chrono::duration_cast<std::chrono::microseconds>(duration).count());
+std::int64_t microseconds(steady_clock::duration duration) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(duration).count();
 }
 
 /// Why a response cannot be sent, if so.
@@ -59,6 +62,13 @@ Refusal overloaded(const Pushed& pushed) {
   return overloaded(pushed.wait, late ? "its turn would come after its deadline" : "");
 }
 
+/// What throws does so for want of memory. That costs the one request that it is about, or a line
+/// of the log.
+template <class Work>
+void unless_it_throws(Work&& work) noexcept {
+  threads::guard(work, [](std::string_view) {});
+}
+
 }  // namespace
 
 Dispatcher::Dispatcher(const DispatchOptions& options, const host::Log& log,
@@ -68,7 +78,9 @@ Dispatcher::Dispatcher(const DispatchOptions& options, const host::Log& log,
       metrics_(metrics),
       refusals_(refusals),
       in_flight_(options.in_flight) {
-  watch_ = std::thread([this] { watch(); });
+  auto thread = threads::start([this] { watch(); });
+  if (!thread) throw std::runtime_error(thread.error().message);
+  watch_ = std::move(*thread);
 }
 
 Dispatcher::~Dispatcher() {
@@ -82,7 +94,7 @@ Dispatcher::~Dispatcher() {
 
 // ---- crews
 
-void Dispatcher::engage(std::shared_ptr<plugins::Generation> generation) {
+Status Dispatcher::engage(std::shared_ptr<plugins::Generation> generation) {
   const auto* const key = generation.get();
   Executor::Options options;
   options.workers = key->blueprint().workers;
@@ -93,12 +105,20 @@ void Dispatcher::engage(std::shared_ptr<plugins::Generation> generation) {
   };
   options.is_over = [this](dojo_request_id id) { return in_flight_.cancelled(id); };
   options.displaced = [this](Task&& task, std::chrono::nanoseconds wait) {
-    if (auto call = in_flight_.close(task.id, nullptr))
-      refuse(std::move(call), overloaded(wait, "callers who had less than their share came first"));
+    unless_it_throws([&] {
+      if (auto call = in_flight_.close(task.id, nullptr))
+        refuse(std::move(call),
+               overloaded(wait, "callers who had less than their share came first"));
+    });
   };
-  auto crew = std::make_shared<Crew>(std::move(generation), std::move(options));
-  const std::lock_guard lock(mutex_);
-  crews_.emplace(key, std::move(crew));
+  try {
+    auto crew = std::make_shared<Crew>(std::move(generation), std::move(options));
+    const std::lock_guard lock(mutex_);
+    crews_.emplace(key, std::move(crew));
+    return {};
+  } catch (const std::exception& error) {
+    return dojo::fail(error.what());
+  }
 }
 
 std::shared_ptr<Crew> Dispatcher::crew_of(const plugins::Generation& generation) const {
@@ -123,13 +143,17 @@ bool Dispatcher::retire(Crew& crew, std::chrono::milliseconds drain,
 }
 
 void Dispatcher::answer_for(const Crew& crew) {
-  for (const auto& open : in_flight_.take_waiting(crew)) refuse(open, draining());
+  // As often as there is no memory for all of them at once.
+  for (auto open = in_flight_.take_waiting(crew); !open.empty();
+       open = in_flight_.take_waiting(crew)) {
+    for (const auto& one : open) unless_it_throws([&] { refuse(one, draining()); });
+  }
 }
 
 void Dispatcher::dismiss(const plugins::Generation& generation) {
   const auto crew = crew_of(generation);
   if (!crew) return;
-  const auto left = in_flight_.clear(*crew);
+  (void)in_flight_.clear(*crew);
   const std::lock_guard lock(mutex_);
   crews_.erase(&generation);
 }
@@ -141,6 +165,7 @@ void Dispatcher::submit(std::unique_ptr<Call> call) {
   const auto& info = call->route.info();
   const auto now = steady_clock::now();
   // From now, since how long a body may take to arrive is limited apart.
+  call->times.submitted = call->times.pushed = now;
   call->deadline = now + (info.deadline.count() != 0 ? info.deadline : options_.deadline);
   Task task;
   task.gate = call->route.gate;
@@ -160,6 +185,20 @@ void Dispatcher::submit(std::unique_ptr<Call> call) {
 }
 
 void Dispatcher::run(Executor& executor, Task task, unsigned worker) {
+  const auto id = task.id;
+  const auto gate = task.hooked ? nullptr : task.gate;  // that it has passed
+  try {
+    attend_to(executor, std::move(task), worker);
+  } catch (const std::exception& error) {
+    // Whoever has closed it has opened its gate, and its caller is answered as it goes.
+    auto call = in_flight_.close(id, nullptr);
+    if (!call) return;
+    executor.release(gate);
+    unless_it_throws([&] { refuse(std::move(call), overloaded({}, error.what())); });
+  }
+}
+
+void Dispatcher::attend_to(Executor& executor, Task task, unsigned worker) {
   auto* call = in_flight_.start(task.id);
   if (call == nullptr ||
       in_flight_.cancelled(task.id)) {  // answered for, the caller has gone, or its crew is ending
@@ -170,6 +209,7 @@ void Dispatcher::run(Executor& executor, Task task, unsigned worker) {
     return;
   }
   call->times.started = steady_clock::now();
+  call->times.queued += call->times.started - call->times.pushed;
   if (const auto refusal = prepare_body(*call)) {
     if (auto ended = close_early(executor, task)) refuse(std::move(ended), *refusal);
     return;
@@ -187,7 +227,7 @@ void Dispatcher::run(Executor& executor, Task task, unsigned worker) {
   // The call may be over, and gone, before handle() returns; the crew must not be.
   const auto crew = call->route.crew;
   if (task.hooked) {
-    if (!ask_hooks(task, request, *crew, worker)) return;
+    if (!ask_hooks(task, request, *call, *crew, worker)) return;
     const auto id = task.id;
     const auto pushed = executor.push_again(std::move(task));
     if (pushed) return;
@@ -204,11 +244,12 @@ void Dispatcher::run(Executor& executor, Task task, unsigned worker) {
   }
 }
 
-bool Dispatcher::ask_hooks(Task& task, const dojo_request& request, const Crew& crew,
+bool Dispatcher::ask_hooks(Task& task, const dojo_request& request, Call& asked, const Crew& crew,
                            unsigned worker) {
   auto verdict = crew.generation().judge(request, worker);
   if (verdict.code == Code::ok) {
     task.priority = verdict.priority;
+    asked.times.pushed = steady_clock::now();
     return in_flight_.put_back(task.id);
   }
   auto call = in_flight_.close(task.id, nullptr);
@@ -260,7 +301,9 @@ std::int32_t Dispatcher::complete(const plugins::Generation& generation, dojo_re
   try {
     result = complete_now(generation, id, response);
   } catch (const std::exception& error) {  // out of memory; the request's end has answered 500
-    log_.error("an answer was lost", {{"plugin", generation.name()}, {"reason", error.what()}});
+    unless_it_throws([&] {
+      log_.error("an answer was lost", {{"plugin", generation.name()}, {"reason", error.what()}});
+    });
   }
   // Spans have been copied, whatever came of it, so the plugin has them back on every way out.
   if (response.release != nullptr) response.release(response.release_context);
@@ -278,7 +321,14 @@ std::int32_t Dispatcher::complete_now(const plugins::Generation& generation, doj
   const auto error = view(response.error);
   const auto metadata = view(response.metadata);
   if (response.status == plugins::kWorkerDied) {
-    call->route.crew->count(true);
+    call->route.crew->count(call->caller.key, true);
+    if (failures_.take()) {
+      log_.error("a request was lost with its plugin's process",
+                 {{"request", call->terms.request_id},
+                  {"plugin", generation.name()},
+                  {"route", call->route.info().name},
+                  {"hotkey", call->caller.hotkey}});
+    }
     refuse(std::move(call), {Code::internal,
                              "Service Unavailable: the plugin's process has ended",
                              {},
@@ -302,22 +352,24 @@ bool Dispatcher::cancelled(const plugins::Generation&, dojo_request_id id) noexc
 
 void Dispatcher::log(const plugins::Generation& generation, std::int32_t level, dojo_request_id id,
                      std::string_view text) noexcept {
-  const auto trace = id == 0 ? std::string() : in_flight_.trace(id);
-  const auto write = level >= DOJO_LOG_ERROR     ? &host::Log::error
-                     : level == DOJO_LOG_WARNING ? &host::Log::warning
-                     : level == DOJO_LOG_INFO    ? &host::Log::info
-                                                 : &host::Log::debug;
-  (log_.*write)(text, {{"plugin", generation.name()}, {"request", trace}});
+  unless_it_throws([&] {
+    const auto trace = id == 0 ? std::string() : in_flight_.trace(id);
+    const auto write = level >= DOJO_LOG_ERROR     ? &host::Log::error
+                       : level == DOJO_LOG_WARNING ? &host::Log::warning
+                       : level == DOJO_LOG_INFO    ? &host::Log::info
+                                                   : &host::Log::debug;
+    (log_.*write)(text, {{"plugin", generation.name()}, {"request", trace}});
+  });
 }
 
 void Dispatcher::count(const plugins::Generation& generation, std::string_view name,
                        double amount) noexcept {
-  metrics_.count(generation.name(), name, amount);
+  unless_it_throws([&] { metrics_.count(generation.name(), name, amount); });
 }
 
 void Dispatcher::observe(const plugins::Generation& generation, std::string_view name,
                          double value) noexcept {
-  metrics_.observe(generation.name(), name, value);
+  unless_it_throws([&] { metrics_.observe(generation.name(), name, value); });
 }
 
 bool Dispatcher::post(const plugins::Generation& generation, plugins::Job job) noexcept {
@@ -334,7 +386,7 @@ bool Dispatcher::post(const plugins::Generation& generation, plugins::Job job) n
 void Dispatcher::answer(std::unique_ptr<Call> call, int status, Code code, std::string_view body,
                         std::optional<std::string_view> error, std::string_view metadata) {
   if (!call->waiting) return;
-  call->route.crew->count(code == Code::internal);
+  call->route.crew->count(call->caller.key, code == Code::internal);
   const auto handled = steady_clock::now();
   auto whole = make_answer(call->terms, status, code, body, error, metadata);
   whole.headers.emplace_back("x-dojo-generation",
@@ -348,9 +400,10 @@ void Dispatcher::answer(std::unique_ptr<Call> call, int status, Code code, std::
                           {"route", call->route.info().name},
                           {"hotkey", call->caller.hotkey},
                           {"code", to_string(code)},
-                          {"status", std::to_string(status)},
+                          {"status", status},
                           {"admission_us", microseconds(times.admitted - times.received)},
-                          {"queue_us", microseconds(times.started - times.admitted)},
+                          {"body_us", microseconds(times.submitted - times.admitted)},
+                          {"queue_us", microseconds(times.queued)},
                           {"handler_us", microseconds(handled - times.started)},
                           {"answer_us", microseconds(steady_clock::now() - handled)}});
 }
@@ -406,17 +459,21 @@ void Dispatcher::watch() {
 }
 
 void Dispatcher::answer_overdue() {
-  for (auto& late : in_flight_.take_overdue(steady_clock::now())) {
-    if (failures_.take()) {
-      log_.warning("deadline passed", {{"request", late.terms.request_id},
-                                       {"route", late.route},
-                                       {"hotkey", late.caller.hotkey},
-                                       {"stage", late.running ? "handler" : "queue"}});
-    }
-    if (late.running) late.crew->count(true);
-    refuse(late, {Code::deadline, "Gateway Timeout: no answer in time",
-                  late.running ? "the handler took too long" : "it waited too long for a worker"});
+  for (const auto& late : in_flight_.take_overdue(steady_clock::now())) {
+    if (late.running) late.crew->count(late.caller.key, true);
+    unless_it_throws([&] { answer_late(late); });
   }
+}
+
+void Dispatcher::answer_late(const InFlight::Overdue& late) {
+  if (failures_.take()) {
+    log_.warning("deadline passed", {{"request", late.terms.request_id},
+                                     {"route", late.route},
+                                     {"hotkey", late.caller.hotkey},
+                                     {"stage", late.running ? "handler" : "queue"}});
+  }
+  refuse(late, {Code::deadline, "Gateway Timeout: no answer in time",
+                late.running ? "the handler took too long" : "it waited too long for a worker"});
 }
 
 bool Dispatcher::drain(std::chrono::milliseconds limit) {

@@ -45,8 +45,9 @@ class Dispatcher final : public plugins::Services {
   Dispatcher(const Dispatcher&) = delete;
   Dispatcher& operator=(const Dispatcher&) = delete;
 
-  /// Engages blueprint().workers threads for a generation, until dismiss().
-  void engage(std::shared_ptr<plugins::Generation> generation);
+  /// Engages blueprint().workers threads for a generation, until dismiss(). @return an error if
+  /// there are not so many
+  Status engage(std::shared_ptr<plugins::Generation> generation);
   [[nodiscard]] std::shared_ptr<Crew> crew_of(const plugins::Generation& generation) const;
   /// As plugins::Serving::retire.
   bool retire(Crew& crew, std::chrono::milliseconds drain, std::chrono::milliseconds grace);
@@ -77,14 +78,17 @@ class Dispatcher final : public plugins::Services {
 
  private:
   void run(Executor& executor, Task task, unsigned worker);
+  void attend_to(Executor& executor, Task task, unsigned worker);
   /// Asks the plugin's hooks of a call. @return whether it may go on
-  bool ask_hooks(Task& task, const dojo_request& request, const Crew& crew, unsigned worker);
+  bool ask_hooks(Task& task, const dojo_request& request, Call& asked, const Crew& crew,
+                 unsigned worker);
   /// Body as the plugin gets it. @return why the call is refused, if so
   std::optional<Refusal> prepare_body(Call& call);
   /// Ends a call that no plugin has been given.
   std::unique_ptr<Call> close_early(Executor& executor, const Task& task);
   void watch();
   void answer_overdue();
+  void answer_late(const InFlight::Overdue& late);
   void answer_for(const Crew& crew);
   std::int32_t complete_now(const plugins::Generation& generation, dojo_request_id id,
                             const dojo_response& response);

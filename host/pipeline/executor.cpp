@@ -1,7 +1,12 @@
 #include "pipeline/executor.hpp"
 
 #include <algorithm>
+#include <new>
+#include <stdexcept>
+#include <string_view>
 #include <utility>
+
+#include "threads/threads.hpp"
 
 namespace dojo::pipeline {
 namespace {
@@ -10,6 +15,7 @@ using std::chrono::steady_clock;
 
 // How often a full queue is searched for requests that nobody waits for.
 constexpr std::chrono::milliseconds kSweep{10};
+constexpr std::chrono::milliseconds kLong = std::chrono::hours(1);
 
 /// Whether a task of this gate's has to wait for its leave.
 bool is_shut(const std::shared_ptr<Gate>& gate) {
@@ -23,7 +29,19 @@ Executor::Executor(Options options)
   const auto workers = std::max(1u, options_.workers);
   workers_.reserve(workers);
   running_ = workers;
-  for (unsigned i = 0; i < workers; ++i) workers_.emplace_back([this, i] { work(i); });
+  for (unsigned i = 0; i < workers; ++i) {
+    auto thread = threads::start([this, i] { work(i); });
+    if (thread) {
+      workers_.push_back(std::move(*thread));
+      continue;
+    }
+    {
+      const std::lock_guard lock(mutex_);
+      running_ -= workers - i;
+    }
+    (void)stop(kLong);
+    throw std::runtime_error(thread.error().message);
+  }
 }
 
 Executor::~Executor() {
@@ -46,9 +64,11 @@ bool Executor::stop(std::chrono::milliseconds limit) {
 Pushed Executor::push(Task task) {
   std::optional<Task> displaced;
   Pushed pushed;
-  {
+  try {
     const std::lock_guard lock(mutex_);
     pushed = admit(std::move(task), displaced);
+  } catch (const std::bad_alloc&) {
+    pushed = {Pushed::What::full};
   }
   if (displaced) options_.displaced(std::move(*displaced), pushed.wait);
   if (pushed) ready_.notify_one();
@@ -80,13 +100,15 @@ Pushed Executor::admit(Task task, std::optional<Task>& displaced) {
 }
 
 Pushed Executor::push_again(Task task) {
-  {
+  try {
     const std::lock_guard lock(mutex_);
     const auto now = steady_clock::now();
     const auto& queue = is_shut(task.gate) ? task.gate->parked : queue_;
     if (const auto wait = too_late(queue, task, now)) return {Pushed::What::too_late, *wait};
     task.hooked = false;
     enter(std::move(task), now);
+  } catch (const std::bad_alloc&) {
+    return {Pushed::What::full};
   }
   ready_.notify_one();
   return {};
@@ -94,11 +116,12 @@ Pushed Executor::push_again(Task task) {
 
 void Executor::enter(Task task, Task::Time now) {
   if (is_shut(task.gate)) {
-    ++parked_;
     const auto gate = std::exchange(task.gate, nullptr);  // or they would keep each other
     gate->parked.push(std::move(task), now);
+    ++parked_;
     return;
   }
+  queue_.prepare(task);
   if (task.gate) ++task.gate->admitted;
   queue_.push(std::move(task), now);
 }
@@ -149,19 +172,31 @@ std::optional<Task> Executor::displace_for(const Task& task,
 
 void Executor::release(const std::shared_ptr<Gate>& gate) {
   if (!gate) return;
+  Task lost;
+  while (!hand_on(gate, lost)) options_.displaced(std::exchange(lost, {}), {});
+}
+
+bool Executor::hand_on(const std::shared_ptr<Gate>& gate, Task& lost) {
   {
     const std::lock_guard lock(mutex_);
     if (gate->parked.empty()) {
       --gate->admitted;
-      return;
+      return true;
     }
     const auto now = steady_clock::now();
     auto next = gate->parked.pop(now);
-    next.gate = gate;  // and its leave
-    queue_.push(std::move(next), now);
     --parked_;
+    next.gate = gate;  // and its leave
+    try {
+      queue_.prepare(next);
+    } catch (const std::bad_alloc&) {
+      lost = std::move(next);
+      return false;
+    }
+    queue_.push(std::move(next), now);
   }
   ready_.notify_one();
+  return true;
 }
 
 std::size_t Executor::waiting() const {
@@ -183,26 +218,25 @@ bool Executor::take(Task& task) {
 }
 
 void Executor::work(unsigned worker) {
-  options_.on_thread();
+  threads::guard(options_.on_thread, [](std::string_view) {});
   Task task;
-  while (take(task)) {
-    if (task.id != 0) {
-      options_.run(*this, std::exchange(task, {}), worker);
-    } else {
-      bool cancelled = false;
-      {
-        const std::lock_guard lock(mutex_);
-        cancelled = stopping_;
-      }
-      const auto job = std::exchange(task, {}).job;
-      try {
-        job.run(job.data, cancelled ? 1 : 0);
-      } catch (...) {  // NOLINT(bugprone-empty-catch) a plugin that does not keep to the ABI
-      }
-    }
-  }
+  while (take(task)) run(std::exchange(task, {}), worker);
   const std::lock_guard lock(mutex_);
   if (--running_ == 0) left_.notify_all();
+}
+
+void Executor::run(Task task, unsigned worker) {
+  const auto work = [&] {
+    if (task.id != 0) return options_.run(*this, std::move(task), worker);
+    bool cancelled = false;
+    {
+      const std::lock_guard lock(mutex_);
+      cancelled = stopping_;
+    }
+    task.job.run(task.job.data, cancelled ? 1 : 0);
+  };
+  // A job is a plugin's, which may not keep to the ABI.
+  threads::guard(work, [](std::string_view) {});
 }
 
 }  // namespace dojo::pipeline

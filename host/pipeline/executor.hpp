@@ -36,18 +36,21 @@ class Executor {
     unsigned workers = 1;          ///< threads, at least 1
     std::size_t capacity = 1'024;  ///< tasks waiting at most: for a worker, and again for each gate
     std::function<void()> on_thread = [] {};  ///< called first by each thread
-    /// Runs a task on worker number `worker`; must not throw. Whoever ends a request calls
+    /// Runs a task on worker number `worker`; what it throws is let go of, and with it what the
+    /// task is about. Whoever ends a request calls
     /// release() for its gate. A task that its gate holds back waits in the gate's own queue, so
     /// that a route at its limit takes neither workers nor places from the others.
     std::function<void(Executor&, Task&&, unsigned worker)> run;
     /// Whether nobody waits for a request any more: its place is somebody else's then.
     std::function<bool(dojo_request_id)> is_over = [](dojo_request_id) { return false; };
-    /// Takes a request that has lost its place to another one's, with the wait as of Pushed. Called
-    /// once for it, without a lock, by the thread that pushes the other one; must not throw.
+    /// Takes a request that has lost its place, to another one's or since there is no memory for
+    /// it, with the wait as of Pushed. Called once for it, without a lock, by the thread that
+    /// pushes the other one or releases its gate; must not throw.
     std::function<void(Task&&, std::chrono::nanoseconds)> displaced =
         [](Task&&, std::chrono::nanoseconds) {};
   };
 
+  /// Throws std::runtime_error if there are not as many threads to be had.
   explicit Executor(Options options);
   /// Waits for the workers.
   ~Executor();
@@ -55,12 +58,12 @@ class Executor {
   Executor& operator=(const Executor&) = delete;
 
   /// A task whose queue is full is refused, unless its caller holds less than its part of the
-  /// queue: then the last task of whoever holds most is displaced. One that cannot be taken up
-  /// before its deadline is refused at once, if that can be told. Any thread; never blocks for
-  /// long.
+  /// queue: then the last task of whoever holds most is displaced. So is one that there is no
+  /// memory for. One that cannot be taken up before its deadline is refused at once, if that can be
+  /// told. Any thread; never blocks for long.
   [[nodiscard]] Pushed push(Task task);
   /// Puts a task back whose hooks have been asked. It has its place already; but it may have become
-  /// clear that it will be too late. A worker's.
+  /// clear that it will be too late, or there may be no memory. A worker's.
   [[nodiscard]] Pushed push_again(Task task);
   /// A request that passed `gate` has ended: the next one may. Any thread.
   void release(const std::shared_ptr<Gate>& gate);
@@ -72,6 +75,10 @@ class Executor {
 
  private:
   void work(unsigned worker);
+  void run(Task task, unsigned worker);
+  /// Gives a gate's leave to the next one that waits for it. @return false, with that one in
+  /// `lost`, if there is no memory to do so
+  bool hand_on(const std::shared_ptr<Gate>& gate, Task& lost);
   /// The next task; blocks. @return false when there is none and the executor stops.
   bool take(Task& task);
   [[nodiscard]] std::size_t queued() const { return unasked_.size() + queue_.size(); }

@@ -55,6 +55,12 @@ class DueTimes {
   std::array<double, kParts + 1> tasks_{};
 };
 
+/// Room for `size` + 1 in all, without a new block for each.
+template <class T>
+void reserve_one_more(std::vector<T>& all, std::size_t size) {
+  if (all.capacity() <= size) all.reserve(std::max<std::size_t>(8, 2 * size));
+}
+
 bool is_displaceable(const Task& task) {
   // One that has passed its gate gives its leave back when a worker drops it.
   return task.id != 0 && (!task.gate || task.hooked);
@@ -76,8 +82,20 @@ double FairQueue::sane(double weight) {
 FairQueue::FairQueue(unsigned servers)
     : servers_(std::max(1u, servers)), lines_(1), samples_(-servers_) {}
 
-void FairQueue::push(Task task, Time now) {
+void FairQueue::prepare(const Task& task) {
+  (void)line_for(task);
+}
+
+/// The line that a task belongs to, with room for it.
+std::uint32_t FairQueue::line_for(const Task& task) {
+  if (order_.capacity() == 0) order_.reserve(lines_.size());
   const auto index = task.id == 0 ? kJobs : line_of(task.caller);
+  lines_[index].tasks.reserve_one();
+  return index;
+}
+
+void FairQueue::push(Task task, Time now) {
+  const auto index = line_for(task);
   auto& line = lines_[index];
   if (index != kJobs) {
     const auto weight = sane(task.weight);
@@ -133,19 +151,24 @@ bool FairQueue::displace(double per_weight, Task& out, Time now) {
 
 // ---- lines
 
+/// The line of a caller, with room for one more task of its.
 std::uint32_t FairQueue::line_of(const wire::PublicKey& caller) {
-  const auto [found, is_new] = index_.try_emplace(caller, 0);
-  if (!is_new) return found->second;
+  if (const auto found = index_.find(caller); found != index_.end()) return found->second;
   if (free_.empty()) {
-    free_.push_back(static_cast<std::uint32_t>(lines_.size()));
+    // Every line may come to stand in each of the two.
+    reserve_one_more(order_, lines_.size());
+    reserve_one_more(free_, lines_.size());
     lines_.emplace_back();
+    free_.push_back(static_cast<std::uint32_t>(lines_.size() - 1));
   }
-  found->second = free_.back();
+  const auto index = free_.back();
+  auto& line = lines_[index];
+  line.tasks.reserve_one();
+  index_.emplace(caller, index);
   free_.pop_back();
-  auto& line = lines_[found->second];
   line.caller = caller;
   line.start = virtual_;
-  return found->second;
+  return index;
 }
 
 bool FairQueue::is_ahead(const Line& line) const {
@@ -210,16 +233,25 @@ void FairQueue::retire(std::uint32_t index) {
   }
   if (index == kJobs) return;
   weight_ = order_.empty() ? 0 : weight_ - line.weight;
-  if (!std::exchange(line.kept, true)) idle_.push_back(index);
-  while (idle_.size() > kMostIdle) {
-    const auto longest = idle_.front();
-    idle_.pop_front();
-    auto& gone = lines_[longest];
-    gone.kept = false;
-    if (gone.competes) continue;
-    index_.erase(gone.caller);
-    free_.push_back(longest);
-  }
+  if (!std::exchange(line.kept, true)) keep(index);
+  while (idle_ > kMostIdle) forget_longest();
+}
+
+void FairQueue::keep(std::uint32_t index) {
+  (idle_ == 0 ? idle_first_ : lines_[idle_last_].next) = index;
+  idle_last_ = index;
+  ++idle_;
+}
+
+void FairQueue::forget_longest() {
+  const auto longest = idle_first_;
+  auto& gone = lines_[longest];
+  idle_first_ = gone.next;
+  --idle_;
+  gone.kept = false;
+  if (gone.competes) return;
+  index_.erase(gone.caller);
+  free_.push_back(longest);
 }
 
 /// Nobody waits any more, so nobody has been kept waiting by others.

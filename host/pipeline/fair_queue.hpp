@@ -4,7 +4,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <unordered_map>
 #include <vector>
@@ -22,7 +21,8 @@ namespace dojo::pipeline {
 /// caller and are never ahead.
 ///
 /// push() and pop() are O(log n). Not for two threads at once; a value, so that what would come of
-/// it can be tried on a copy.
+/// it can be tried on a copy. push() and prepare() alone need memory; where they throw
+/// std::bad_alloc, nothing has changed.
 class FairQueue {
  public:
   using Time = Task::Time;
@@ -35,6 +35,8 @@ class FairQueue {
   [[nodiscard]] std::size_t size() const { return size_; }
   /// Callers of whom account is kept: those that wait, and 1,024 more at most.
   [[nodiscard]] std::size_t callers() const { return index_.size(); }
+  /// Makes room for a task: a push() of it that follows at once does not throw.
+  void prepare(const Task& task);
   /// @param now not before that of any call before; likewise for the others
   void push(Task task, Time now);
   /// Takes the one whose turn it is; there must be one.
@@ -98,10 +100,12 @@ class FairQueue {
     std::uint32_t at = 0;     // in order_
     bool follows = false;     // its head has waited for another one of its own
     bool competes = false;    // is in order_
-    bool kept = false;        // is in idle_
+    bool kept = false;        // is among the idle ones
+    std::uint32_t next = 0;   // idle one, if so
   };
   static constexpr std::uint32_t kJobs = 0;  // the line of those without a caller
 
+  std::uint32_t line_for(const Task& task);
   std::uint32_t line_of(const wire::PublicKey& caller);
   [[nodiscard]] Place place_of(const Task& task, const Line& line, double weight, Time now) const;
   [[nodiscard]] bool is_ahead(const Line& line) const;
@@ -111,6 +115,8 @@ class FairQueue {
   void charge(Line& line);
   void settle(std::uint32_t index, Time now);
   void retire(std::uint32_t index);
+  void keep(std::uint32_t index);
+  void forget_longest();
   void start_anew();
   void count(Line& line, const Task& task, int by);
   void measure(Time now);
@@ -123,7 +129,10 @@ class FairQueue {
   std::vector<Line> lines_;
   std::vector<std::uint32_t> free_;   // of lines_
   std::vector<std::uint32_t> order_;  // those with tasks; the first is next
-  std::deque<std::uint32_t> idle_;    // those without, roughly by how long
+  // Those without, roughly by how long: a list through lines_, which needs no memory of its own.
+  std::uint32_t idle_first_ = 0;
+  std::uint32_t idle_last_ = 0;
+  std::size_t idle_ = 0;
   std::unordered_map<wire::PublicKey, std::uint32_t, access::KeyHash> index_;
   std::size_t size_ = 0;
   double weight_ = 0;  // of the lines that compete

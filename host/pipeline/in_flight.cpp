@@ -1,6 +1,7 @@
 #include "pipeline/in_flight.hpp"
 
 #include <cassert>
+#include <new>
 #include <utility>
 
 namespace dojo::pipeline {
@@ -100,14 +101,18 @@ std::string InFlight::trace(dojo_request_id id) {
 template <class Wanted>
 std::vector<InFlight::Overdue> InFlight::take(Wanted wanted) {
   std::vector<Overdue> taken;
-  for (auto& slot : slots_) {
-    const std::lock_guard lock(slot.mutex);
-    if (slot.state == State::free || !slot.call->waiting || !wanted(*slot.call)) continue;
-    auto& call = *slot.call;
-    taken.push_back({std::move(call.waiting), call.terms, call.route.info().name, call.caller,
-                     call.ip, call.peer, call.route.crew, slot.state != State::queued});
-    call.place = {};
-    if (slot.state == State::queued) empty(slot);
+  try {
+    for (auto& slot : slots_) {
+      const std::lock_guard lock(slot.mutex);
+      if (slot.state == State::free || !slot.call->waiting || !wanted(*slot.call)) continue;
+      auto& call = *slot.call;
+      taken.push_back({nullptr, call.terms, call.route.info().name, call.caller, call.ip, call.peer,
+                       call.route.crew, slot.state != State::queued});
+      taken.back().waiting = std::move(call.waiting);
+      call.place = {};
+      if (slot.state == State::queued) empty(slot);
+    }
+  } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch) the others: the next time
   }
   for (std::size_t i = 0; i < taken.size(); ++i) no_longer_waiting();
   return taken;
@@ -140,22 +145,30 @@ std::vector<InFlight::Idle> InFlight::take_idle() {
   for (auto& slot : slots_) {
     const std::lock_guard lock(slot.mutex);
     if (slot.state != State::running || slot.idle_told || !idle(*slot.call)) continue;
-    slot.idle_told = true;
     const auto index = static_cast<std::uint64_t>(&slot - slots_.data());
-    found.push_back({slot.call->route.crew, slot.generation << kIndexBits | index});
+    try {
+      found.push_back({slot.call->route.crew, slot.generation << kIndexBits | index});
+    } catch (const std::bad_alloc&) {
+      break;  // the others: the next time
+    }
+    slot.idle_told = true;
   }
   return found;
 }
 
-std::vector<std::unique_ptr<Call>> InFlight::clear(const Crew& crew) {
-  std::vector<std::unique_ptr<Call>> left;
+std::size_t InFlight::clear(const Crew& crew) {
+  std::size_t cleared = 0;
   for (auto& slot : slots_) {
-    const std::lock_guard lock(slot.mutex);
-    if (slot.state == State::free || slot.call->route.crew.get() != &crew) continue;
-    left.push_back(empty(slot));
-    if (left.back()->waiting) no_longer_waiting();
+    std::unique_ptr<Call> gone;
+    {
+      const std::lock_guard lock(slot.mutex);
+      if (slot.state == State::free || slot.call->route.crew.get() != &crew) continue;
+      gone = empty(slot);
+    }
+    ++cleared;
+    if (gone->waiting) no_longer_waiting();
   }
-  return left;
+  return cleared;
 }
 
 bool InFlight::wait_until_answered(std::chrono::steady_clock::time_point limit) {

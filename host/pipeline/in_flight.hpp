@@ -55,8 +55,8 @@ class InFlight {
     std::shared_ptr<Crew> crew;
     bool running = false;  ///< a plugin has it
   };
-  /// Takes the waiting end of every call whose deadline is not after `now`. Those that no plugin
-  /// has are over with that; the others keep their slot.
+  /// Takes the waiting end of every call whose deadline is not after `now`, or of as many as there
+  /// is memory for. Those that no plugin has are over with that; the others keep their slot.
   std::vector<Overdue> take_overdue(std::chrono::steady_clock::time_point now);
   /// Frees the slots of calls that no plugin has and whose callers have gone.
   void drop_abandoned();
@@ -69,8 +69,8 @@ class InFlight {
   };
   /// Calls that a plugin has and nobody waits for any more, each told once.
   std::vector<Idle> take_idle();
-  /// A crew's calls that are left in their slots, which are free then.
-  std::vector<std::unique_ptr<Call>> clear(const Crew& crew);
+  /// Frees the slots in which a crew's calls are left. @return how many
+  std::size_t clear(const Crew& crew);
 
   /// Blocks until no call waits for an answer, or until `limit`. @return whether none does.
   bool wait_until_answered(std::chrono::steady_clock::time_point limit);

@@ -4,7 +4,6 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <string>
 
 #include "log.hpp"
 
@@ -23,7 +22,7 @@ class LogBudget {
     if (second_.exchange(second) != second) {
       if (const auto asked = asked_.exchange(0); asked > kLinesPerSecond) {
         log_.warning("more lines of one kind than are logged",
-                     {{"left_out", std::to_string(asked - kLinesPerSecond)}});
+                     {{"left_out", asked - kLinesPerSecond}});
       }
     }
     return ++asked_ <= kLinesPerSecond;

@@ -4,8 +4,8 @@
 
 namespace dojo::pipeline {
 
-void Roster::prepare(std::shared_ptr<plugins::Generation> generation) {
-  dispatcher_.engage(std::move(generation));
+Status Roster::prepare(std::shared_ptr<plugins::Generation> generation) {
+  return dispatcher_.engage(std::move(generation));
 }
 
 Status Roster::activate(const plugins::Generation& next, const plugins::Generation* previous) {
@@ -31,6 +31,11 @@ plugins::Tally Roster::tally(const plugins::Generation& generation) const {
   const auto crew = dispatcher_.crew_of(generation);
   if (!crew) return {};
   return {crew->open(), crew->answered(), crew->failed()};
+}
+
+std::vector<double> Roster::failures_by_caller(const plugins::Generation& generation) const {
+  const auto crew = dispatcher_.crew_of(generation);
+  return crew ? crew->failures_by_caller() : std::vector<double>();
 }
 
 }  // namespace dojo::pipeline

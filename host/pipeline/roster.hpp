@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "pipeline/dispatch.hpp"
 #include "pipeline/route.hpp"
@@ -14,13 +15,15 @@ class Roster final : public plugins::Serving {
   /// Both must outlive it.
   Roster(RouteTable& routes, Dispatcher& dispatcher) : routes_(routes), dispatcher_(dispatcher) {}
 
-  void prepare(std::shared_ptr<plugins::Generation> generation) override;
+  Status prepare(std::shared_ptr<plugins::Generation> generation) override;
   Status activate(const plugins::Generation& next, const plugins::Generation* previous) override;
   void deactivate(const plugins::Generation& generation) override;
   bool retire(const plugins::Generation& generation, std::chrono::milliseconds drain,
               std::chrono::milliseconds grace) override;
   void forget(const plugins::Generation& generation) override;
   [[nodiscard]] plugins::Tally tally(const plugins::Generation& generation) const override;
+  [[nodiscard]] std::vector<double> failures_by_caller(
+      const plugins::Generation& generation) const override;
 
  private:
   RouteTable& routes_;

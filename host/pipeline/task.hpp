@@ -59,6 +59,10 @@ class TaskHeap {
   [[nodiscard]] const Task& top() const { return tasks_.front(); }
   [[nodiscard]] auto begin() const { return tasks_.begin(); }
   [[nodiscard]] auto end() const { return tasks_.end(); }
+  /// Makes room for one more. Throws std::bad_alloc, and has changed nothing then.
+  void reserve_one() {
+    if (tasks_.size() == tasks_.capacity()) tasks_.reserve(std::max<std::size_t>(4, 2 * size()));
+  }
   void push(Task task) {
     tasks_.push_back(std::move(task));
     std::push_heap(tasks_.begin(), tasks_.end(), runs_after);

@@ -53,6 +53,7 @@ class Plan {
     int last = STDERR_FILENO;
     for (const auto& [ours, theirs] : descriptors) last = std::max(last, theirs);
     // Copies above all targets, so that no dup2() overwrites the source of the next.
+    copies_.reserve(descriptors.size());
     for (const auto& [ours, theirs] : descriptors) {
       copies_.emplace_back(fcntl(ours, F_DUPFD_CLOEXEC, last + 1));
       if (!copies_.back()) return errno;
@@ -199,6 +200,11 @@ std::string Child::how_it_ended() const {
   const char* name = sigdescr_np(ending_->si_status);
   return fmt::format("killed by signal {} ({})", ending_->si_status,
                      name == nullptr ? "unknown" : name);
+}
+
+std::optional<int> Child::signal() const {
+  if (!ending_ || ending_->si_code == CLD_EXITED) return std::nullopt;
+  return ending_->si_status;
 }
 
 Status apply_limits(const Limits& limits) {

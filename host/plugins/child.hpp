@@ -54,6 +54,8 @@ class Child {
   /// "killed by signal 11 (Segmentation fault)", "exit code 3"; "it is running" before wait() has
   /// returned true.
   [[nodiscard]] std::string how_it_ended() const;
+  /// Which signal ended it; nothing if none did, or none has yet.
+  [[nodiscard]] std::optional<int> signal() const;
 
  private:
   void end() noexcept;

@@ -49,6 +49,7 @@ Status check_header(const Elf64_Ehdr& header) {
 
 constexpr char kNoteOwner[] = "dojo";
 constexpr char kNoteSection[] = ".note.dojo";
+constexpr char kGoSection[] = ".go.buildinfo";
 constexpr char kEntry[] = "dojo_plugin_entry";
 constexpr std::size_t kNoteBytes = sizeof(dojo_note) - offsetof(dojo_note, abi_major);
 constexpr std::uint64_t kMostNotes = 1 << 20;  // bytes of one segment of them
@@ -92,13 +93,15 @@ void read_notes(Elf_Data* data, ElfFacts& facts) {
 }
 
 /// Where the loader would look: in the segments. They survive strip, as sections need not.
-Status read_note_segments(Elf* elf, ElfFacts& facts) {
+Status read_segments(Elf* elf, ElfFacts& facts) {
   std::size_t count = 0;
   if (elf_getphdrnum(elf, &count) != 0) return fail("its program headers cannot be read");
-  for (std::size_t i = 0; i < count && !facts.note; ++i) {
+  facts.executable_stack = true;  // what the loader takes for granted
+  for (std::size_t i = 0; i < count; ++i) {
     GElf_Phdr segment{};
     if (gelf_getphdr(elf, static_cast<int>(i), &segment) == nullptr) continue;
-    if (segment.p_type != PT_NOTE || segment.p_filesz > kMostNotes) continue;
+    if (segment.p_type == PT_GNU_STACK) facts.executable_stack = (segment.p_flags & PF_X) != 0;
+    if (facts.note || segment.p_type != PT_NOTE || segment.p_filesz > kMostNotes) continue;
     const auto type = segment.p_align == 8 ? ELF_T_NHDR8 : ELF_T_NHDR;
     read_notes(elf_getdata_rawchunk(elf, static_cast<std::int64_t>(segment.p_offset),
                                     segment.p_filesz, type),
@@ -110,6 +113,7 @@ Status read_note_segments(Elf* elf, ElfFacts& facts) {
 void read_dynamic(Elf* elf, Elf_Data* data, std::size_t strings, ElfFacts& facts) {
   GElf_Dyn row{};
   for (int i = 0; gelf_getdyn(data, i, &row) != nullptr && row.d_tag != DT_NULL; ++i) {
+    if (row.d_tag == DT_FLAGS) facts.static_tls = (row.d_un.d_val & DF_STATIC_TLS) != 0;
     if (row.d_tag == DT_FLAGS_1) facts.nodelete = (row.d_un.d_val & DF_1_NODELETE) != 0;
     if (row.d_tag == DT_NEEDED && facts.needed.size() < kMostNeeded) {
       facts.needed.push_back(shorten(elf_strptr(elf, strings, row.d_un.d_val)));
@@ -140,6 +144,7 @@ Status read_sections(Elf* elf, ElfFacts& facts) {
     GElf_Shdr header{};
     if (gelf_getshdr(section, &header) == nullptr) continue;
     const auto* name = elf_strptr(elf, names, header.sh_name);
+    facts.go = facts.go || (name != nullptr && std::strcmp(name, kGoSection) == 0);
     const bool note = header.sh_type == SHT_NOTE || header.sh_type == SHT_PROGBITS;
     if (note && name != nullptr && std::strcmp(name, kNoteSection) == 0 && !facts.note) {
       read_notes(
@@ -171,7 +176,7 @@ Result<ElfFacts> inspect_elf(const std::filesystem::path& file) {
   const ElfFile elf(in ? elf_begin(in.get(), ELF_C_READ, nullptr) : nullptr);
   if (!elf || elf_kind(elf.get()) != ELF_K_ELF) return fail("it cannot be read as an ELF file");
   ElfFacts facts;
-  if (auto status = read_note_segments(elf.get(), facts); !status) {
+  if (auto status = read_segments(elf.get(), facts); !status) {
     return Unexpected(status.error());
   }
   if (auto status = read_sections(elf.get(), facts); !status) {
@@ -209,8 +214,20 @@ std::vector<std::string> loading_faults(const ElfFacts& facts) {
   return found;
 }
 
-std::vector<std::string> unloading_faults(const ElfFacts& facts) {
+std::vector<std::string> sharing_faults(const ElfFacts& facts) {
   std::vector<std::string> found;
+  if (facts.go) {
+    found.emplace_back(
+        "it is written in Go, whose runtime takes over signals and cannot be unloaded: set "
+        "isolation = \"process\" for it");
+    return found;  // what else there is to say comes of that
+  }
+  if (facts.executable_stack) {
+    found.emplace_back(
+        "it makes the stacks of the whole process executable, since an object of it has no "
+        ".note.GNU-stack section: add that to its assembler sources, link with -z noexecstack, or "
+        "set isolation = \"process\"");
+  }
   if (!facts.unique_symbols.empty()) {
     found.push_back(
         fmt::format("it could never be unloaded: it defines unique symbols ({}). Build it with "
@@ -227,7 +244,7 @@ std::vector<std::string> unloading_faults(const ElfFacts& facts) {
 
 Status check_facts(const ElfFacts& facts, bool isolated) {
   auto found = loading_faults(facts);
-  if (!isolated) std::ranges::move(unloading_faults(facts), std::back_inserter(found));
+  if (!isolated) std::ranges::move(sharing_faults(facts), std::back_inserter(found));
   if (found.empty()) return {};
   return fail(fmt::format("{}", fmt::join(found, "; ")));
 }

@@ -28,6 +28,9 @@ struct ElfFacts {
   std::vector<std::string> unique_symbols;  ///< defined with STB_GNU_UNIQUE, mangled; 4 at most
   bool nodelete = false;                    ///< DF_1_NODELETE
   bool entry = false;                       ///< it exports dojo_plugin_entry
+  bool executable_stack = false;            ///< PT_GNU_STACK is missing, or says so
+  bool static_tls = false;                  ///< DF_STATIC_TLS
+  bool go = false;                          ///< it holds Go's runtime
 };
 
 /// Reads the facts with libelf, after check_elf(). The file may be anybody's and libelf is large:
@@ -37,8 +40,9 @@ Result<ElfFacts> inspect_elf(const std::filesystem::path& file);
 /// All that speaks against loading it, a line each, with what to do about it; empty if nothing
 /// does.
 std::vector<std::string> loading_faults(const ElfFacts& facts);
-/// The same for unloading it again.
-std::vector<std::string> unloading_faults(const ElfFacts& facts);
+/// The same for having it in the host's own process, where it is to leave things as they are, and
+/// to be unloaded again.
+std::vector<std::string> sharing_faults(const ElfFacts& facts);
 
 /// Both, in one error. @param isolated it is to have a process of its own, and need not be unloaded
 Status check_facts(const ElfFacts& facts, bool isolated);

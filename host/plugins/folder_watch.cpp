@@ -113,6 +113,7 @@ void FolderWatch::keep_watching() {
 }
 
 void FolderWatch::follow() {
+  errno = 0;
   if (!inotify_) inotify_ = net::Descriptor(inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
   if (inotify_) watch_ = inotify_add_watch(inotify_.get(), folder_.c_str(), kEvents);
   if (watch_ >= 0 || errno == ENOENT) return;

@@ -23,6 +23,7 @@ namespace dojo::plugins {
 struct Blueprint {
   std::filesystem::path file;               ///< the host's own copy, loaded by nobody before
   std::uint64_t number = 0;                 ///< counts up over all plugins; answers carry it
+  std::string name{};                       ///< the plugin's, if known: its first words are its own
   std::string sha256;                       ///< of the file, hex
   std::string config = "{}";                ///< the plugin's table of the config, JSON
   std::optional<std::string> state;         ///< what the generation before hands over
@@ -37,8 +38,8 @@ struct Ending {
 };
 
 /// Lives in this process (InProcess) or in one of its own (Isolated). load() comes first, end()
-/// last, also where load() failed; between the two any thread may call what is const. load(),
-/// save(), health() and end() are for one thread at a time.
+/// last, also where load() failed; between the two any thread may call what is const. load() and
+/// save() are for one thread at a time, ask_health() for one that may be another.
 class Generation {
  public:
   virtual ~Generation() = default;
@@ -71,14 +72,16 @@ class Generation {
   virtual Status load() = 0;
   /// dojo.state/1 @return nothing if it hands nothing over
   virtual Result<std::optional<std::string>> save() = 0;
-  /// dojo.health/1; good if it has none.
-  virtual Status health() = 0;
+  /// dojo.health/1, good if it has none. Does not wait: the first call asks, and those that follow
+  /// return nothing until it has come back, or has not for as long as it may take.
+  virtual std::optional<Status> ask_health() = 0;
   /// Stops, destroys and unloads. No handle() runs and none follows. @param limit for stop() and
   /// destroy() together; one that takes longer is left where it is.
   virtual Ending end(std::chrono::milliseconds limit) = 0;
 
  protected:
-  explicit Generation(Blueprint blueprint) : blueprint_(std::move(blueprint)) {}
+  explicit Generation(Blueprint blueprint)
+      : blueprint_(std::move(blueprint)), name_(blueprint_.name) {}
   void introduce(std::string name, std::string version, std::vector<RouteInfo> routes) {
     name_ = std::move(name);
     version_ = std::move(version);

@@ -1,5 +1,6 @@
 #include "plugins/in_process.hpp"
 
+#include <exception>
 #include <utility>
 
 #include <fmt/chrono.h>
@@ -9,6 +10,7 @@
 #include "plugins/abi.hpp"
 #include "plugins/span.hpp"
 #include "plugins/stragglers.hpp"
+#include "threads/threads.hpp"
 
 namespace dojo::plugins {
 namespace {
@@ -35,7 +37,6 @@ void for_ever(std::unique_ptr<Instance> instance) {
 InProcess::InProcess(Blueprint blueprint, Services& services)
     : Generation(std::move(blueprint)), services_(services) {
   make_host_table();
-  control_ = std::thread([this] { control(); });
 }
 
 InProcess::~InProcess() {
@@ -88,6 +89,9 @@ void InProcess::make_host_table() {
 }
 
 Status InProcess::load() {
+  auto thread = threads::start([this] { control(); });
+  if (!thread) return Unexpected(thread.error());
+  control_ = std::move(*thread);
   const auto status = on_control([this] { return bring_up(); }, blueprint().limit);
   return status ? *status : fail(fmt::format("it has not started within {}", blueprint().limit));
 }
@@ -120,11 +124,19 @@ Result<std::optional<std::string>> InProcess::save() {
   return state ? *state : fail(fmt::format("save has not come back within {}", blueprint().limit));
 }
 
-Status InProcess::health() {
-  const auto status = on_control([this] { return instance_->health(); }, blueprint().limit);
-  return status
-             ? *status
-             : fail(fmt::format("its health check has not come back within {}", blueprint().limit));
+std::optional<Status> InProcess::ask_health() {
+  const std::lock_guard lock(mutex_);
+  if (!health_) {
+    if (stuck_ || leaving_) return fail("a call of its code has not come back");
+    if (work_) return std::nullopt;  // after that
+    health_ = hand_over([this] { return instance_->health(); });
+    health_by_ = Clock::now() + blueprint().limit;
+    return std::nullopt;
+  }
+  if (!work_) return *std::exchange(health_, nullptr);
+  if (Clock::now() < health_by_) return std::nullopt;
+  stuck_ = true;
+  return fail(fmt::format("its health check has not come back within {}", blueprint().limit));
 }
 
 Ending InProcess::end(milliseconds limit) {
@@ -156,14 +168,29 @@ Ending InProcess::unload() {
 
 template <class Work, class Returned>
 std::optional<Returned> InProcess::on_control(Work work, milliseconds limit) {
+  const auto until = Clock::now() + limit;
+  std::unique_lock lock(mutex_);
+  const auto free = [this] { return !work_; };
+  if (stuck_ || leaving_ || !changed_.wait_until(lock, until, free)) return std::nullopt;
+  const auto returned = hand_over(std::move(work));
+  if (changed_.wait_until(lock, until, free)) return std::move(*returned);
+  stuck_ = true;
+  return std::nullopt;
+}
+
+template <class Work, class Returned>
+InProcess::Place<Returned> InProcess::hand_over(Work work) {
   // Shared, since the caller may have gone when the work is done.
   auto returned = std::make_shared<std::optional<Returned>>();
-  std::unique_lock lock(mutex_);
-  if (work_ || leaving_) return std::nullopt;
-  work_ = [work = std::move(work), returned] { *returned = work(); };
+  work_ = [work = std::move(work), returned] {
+    try {
+      *returned = work();
+    } catch (const std::exception& error) {  // out of memory
+      *returned = fail(error.what());
+    }
+  };
   changed_.notify_all();
-  if (!changed_.wait_for(lock, limit, [this] { return !work_; })) return std::nullopt;
-  return std::move(*returned);
+  return returned;
 }
 
 void InProcess::control() {
@@ -173,9 +200,10 @@ void InProcess::control() {
     changed_.wait(lock, [this] { return leaving_ || work_; });
     if (!work_) return;
     lock.unlock();
-    work_();
+    threads::guard(work_, [](const char*) {});
     lock.lock();
     work_ = nullptr;
+    stuck_ = false;
     changed_.notify_all();
   }
 }

@@ -10,6 +10,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "threads/threads.hpp"
+
 namespace dojo::plugins {
 namespace {
 
@@ -47,7 +49,9 @@ Isolated::~Isolated() {
 
 Status Isolated::load() {
   if (!wake_) return fail("there are too few file descriptors for a process of its own");
-  watcher_ = std::thread([this] { watch(); });
+  auto thread = threads::start([this] { watch(); });
+  if (!thread) return Unexpected(thread.error());
+  watcher_ = std::move(*thread);
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [this] { return loaded_.has_value(); });
   return *loaded_;
@@ -122,8 +126,10 @@ std::optional<std::int64_t> Isolated::process() const {
 Result<Isolated::Reply> Isolated::call(Kind kind) {
   std::unique_lock lock(mutex_);
   const auto process = process_;
+  if (is_stuck()) return fail("its process has not come back from its health check");
   reply_.reset();
-  if (!process || !process->tell({kind, {++call_}, {}})) {
+  call_ = ++calls_;
+  if (!process || !process->tell({kind, {call_}, {}})) {
     return fail("its process does not listen; it may be starting anew");
   }
   const auto over = [&] { return reply_ || process_ != process; };
@@ -142,10 +148,30 @@ Result<std::optional<std::string>> Isolated::save() {
   return std::optional<std::string>(std::move(reply->text));
 }
 
-Status Isolated::health() {
-  auto reply = call(Kind::health);
-  if (!reply) return Unexpected(reply.error());
-  return reply->sort == Outcome::Sort::failed ? Status(fail(std::move(reply->text))) : Status();
+std::optional<Status> Isolated::ask_health() {
+  const std::lock_guard lock(mutex_);
+  if (!check_) {
+    if (!process_ || !process_->tell({Kind::health, {++calls_}, {}})) {
+      return fail("its process does not listen; it may be starting anew");
+    }
+    check_ = {calls_, process_, Clock::now() + blueprint().limit, std::nullopt};
+    return std::nullopt;
+  }
+  if (check_->reply) {
+    auto reply = *std::exchange(check_, std::nullopt)->reply;
+    return reply.sort == Outcome::Sort::failed ? Status(fail(std::move(reply.text))) : Status();
+  }
+  if (check_->process != process_) {
+    check_.reset();
+    return fail("its process ended");
+  }
+  if (!is_stuck()) return std::nullopt;
+  return fail(fmt::format("its process has not answered within {}", blueprint().limit));
+}
+
+/// Whether the process is held up by a health check. With mutex_.
+bool Isolated::is_stuck() const {
+  return check_ && !check_->reply && check_->process == process_ && Clock::now() >= check_->by;
 }
 
 Ending Isolated::end(milliseconds limit) {
@@ -165,18 +191,12 @@ Ending Isolated::end(milliseconds limit) {
 // -- The watcher ----------------------------------------------------------------------------------
 
 void Isolated::watch() noexcept {
-  Status ended = fail("it was ended while it started");
-  try {
-    keep_alive();
-  } catch (const std::exception& error) {  // out of memory
-    log(DOJO_LOG_ERROR, error.what());
-    ended = fail(error.what());
-  }
-  if (watched_) bury();
-  watched_.reset();
+  threads::guard([this] { keep_alive(); }, [this](const char* why) { log(DOJO_LOG_ERROR, why); });
+  bury();
   {
     const std::lock_guard lock(mutex_);
-    if (!loaded_) loaded_ = ended;
+    watched_.reset();
+    if (!loaded_) loaded_.emplace(fail("it has ended"));  // so short that it needs no memory
   }
   changed_.notify_all();
 }
@@ -193,34 +213,52 @@ void Isolated::keep_alive() {
   for (auto backoff = options_.backoff_least;;
        backoff = std::min(2 * backoff, options_.backoff_most)) {
     if (started) {
-      tend();
+      threads::guard([this] { tend(); }, [this](const char* why) { log(DOJO_LOG_ERROR, why); });
       const auto lived = Clock::now() - watched_->began();
       bury();
       if (ending()) return;
-      log(DOJO_LOG_ERROR, fmt::format("its process ended: {}", watched_->how_it_ended()));
+      threads::guard([this] { tell_of_its_end(); }, [](const char*) {});
       if (lived >= kLongLife) backoff = options_.backoff_least;
     } else {
-      log(DOJO_LOG_ERROR, fmt::format("its process cannot be started anew; next try in {}: {}",
-                                      backoff, started.error().message));
+      threads::guard([&] { tell_of_no_start(backoff, started.error().message); },
+                     [](const char*) {});
     }
     if (!pause(backoff)) return;
     ++restarts_;
     started = launch();
-    if (started)
-      log(DOJO_LOG_WARNING, fmt::format("its process was started anew (pid {})", watched_->pid()));
+    if (!started) continue;
+    threads::guard([this] { tell_of_its_start(); }, [](const char*) {});
   }
 }
 
-Status Isolated::launch() {
+void Isolated::tell_of_its_end() const {
+  log(DOJO_LOG_ERROR, fmt::format("its process ended: {}", watched_->how_it_ended()));
+}
+
+void Isolated::tell_of_its_start() const {
+  log(DOJO_LOG_WARNING, fmt::format("its process was started anew (pid {})", watched_->pid()));
+}
+
+void Isolated::tell_of_no_start(milliseconds next_try, const std::string& why) const {
+  log(DOJO_LOG_ERROR,
+      fmt::format("its process cannot be started anew; next try in {}: {}", next_try, why));
+}
+
+Status Isolated::launch() noexcept {
+  Status status;
+  threads::guard([&] { status = try_launch(); },
+                 [&](const char* why) {
+                   status = Unexpected(Error());  // if there is no memory for the words either
+                   status = fail(why);
+                 });
+  if (!status) bury();
+  return status;
+}
+
+Status Isolated::try_launch() {
   watched_ = std::make_shared<WorkerProcess>(*this, services_, options_.max_answer);
-  if (auto status = watched_->spawn(options_.program, blueprint().workers); !status) {
-    watched_.reset();
-    return status;
-  }
-  if (auto status = bring_up(*watched_); !status) {
-    bury();
-    return status;
-  }
+  if (auto status = watched_->spawn(options_.program, blueprint().workers); !status) return status;
+  if (auto status = bring_up(*watched_); !status) return status;
   {
     const std::lock_guard lock(mutex_);
     process_ = watched_;
@@ -285,7 +323,7 @@ Status Isolated::hear_start(Introduction& introduction, const Message& message) 
 }
 
 Status Isolated::get_to_know(Introduction introduction) {
-  if (name().empty()) {
+  if (routes().empty()) {
     introduce(std::move(introduction.name), std::move(introduction.version),
               std::move(introduction.routes));
     return {};
@@ -319,22 +357,24 @@ Status Isolated::hear_reply(const Message& message) {
   if (!outcome) return Unexpected(outcome.error());
   {
     const std::lock_guard lock(mutex_);
-    if (outcome->call > call_) return fail("it answered a call that was not made");
+    if (outcome->call > calls_) return fail("it answered a call that was not made");
     const bool good = outcome->sort == Outcome::Sort::good;
     const auto text = good ? outcome->text : outcome->text.substr(0, kLongestReason);
     if (outcome->call == call_) reply_ = Reply{outcome->sort, std::string(text)};
+    if (check_ && outcome->call == check_->call)
+      check_->reply = Reply{outcome->sort, std::string(text)};
   }
   changed_.notify_all();
   return {};
 }
 
-void Isolated::bury() {
+void Isolated::bury() noexcept {
   {
     const std::lock_guard lock(mutex_);
     process_.reset();
   }
   changed_.notify_all();
-  watched_->bury();
+  if (watched_) watched_->bury();
 }
 
 bool Isolated::pause(milliseconds length) {
@@ -344,7 +384,8 @@ bool Isolated::pause(milliseconds length) {
 
 std::optional<Isolated::Clock::time_point> Isolated::ending() {
   std::uint64_t woken = 0;
-  (void)!::read(wake_.get(), &woken, sizeof woken);
+  (void)!::read(wake_.get(), &woken,
+                sizeof woken);  // NOLINT(*-BlockInCriticalSection): it never blocks
   const std::lock_guard lock(mutex_);
   return end_by_;
 }

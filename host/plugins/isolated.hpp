@@ -56,7 +56,7 @@ class Isolated final : public Generation {
   [[nodiscard]] Verdict judge(const dojo_request& request, unsigned worker) const noexcept override;
   void cancel(dojo_request_id id) const noexcept override;
   Result<std::optional<std::string>> save() override;
-  Status health() override;
+  std::optional<Status> ask_health() override;
   Ending end(std::chrono::milliseconds limit) override;
 
   /// The worker's; 0 while there is none. Any thread.
@@ -84,20 +84,32 @@ class Isolated final : public Generation {
 
   void watch() noexcept;
   void keep_alive();
-  Status launch();
+  Status launch() noexcept;
+  Status try_launch();
   Status bring_up(WorkerProcess& process);
   Status get_to_know(Introduction introduction);
   static Status hear_start(Introduction& introduction, const Message& message);
   void tend();
-  void bury();
+  void bury() noexcept;
   Status hear_reply(const Message& message);
   bool pause(std::chrono::milliseconds length);
   std::optional<Clock::time_point> ending();
   void log(std::int32_t level, std::string_view text) const;
+  void tell_of_its_start() const;
+  void tell_of_its_end() const;
+  void tell_of_no_start(std::chrono::milliseconds next_try, const std::string& why) const;
 
   std::shared_ptr<WorkerProcess> await(Clock::time_point until) const;
   [[nodiscard]] std::shared_ptr<WorkerProcess> current() const;
+  /// A health check that was asked for.
+  struct Check {
+    std::uint64_t call = 0;
+    std::shared_ptr<WorkerProcess> process;  // that was asked
+    Clock::time_point by;
+    std::optional<Reply> reply;
+  };
   Result<Reply> call(Kind kind);
+  [[nodiscard]] bool is_stuck() const;
 
   Services& services_;
   const IsolationOptions options_;
@@ -109,8 +121,10 @@ class Isolated final : public Generation {
   std::shared_ptr<WorkerProcess> process_;   // that serves; null while there is none
   std::optional<Status> loaded_;             // what the first start came to
   std::optional<Clock::time_point> end_by_;  // it is to end
-  std::uint64_t call_ = 0;                   // the last one that was made
+  std::uint64_t calls_ = 0;                  // that were made
+  std::uint64_t call_ = 0;                   // the one that is waited for
   std::optional<Reply> reply_;               // to it
+  std::optional<Check> check_;
 
   std::shared_ptr<WorkerProcess> watched_;  // the watcher's alone: also one that is only starting
   std::thread watcher_;  // starts, watches and ends all workers, which end with the thread that

@@ -21,6 +21,7 @@ struct ReloadOptions {
   std::chrono::seconds probation{60};      ///< how long a new generation is watched for failures
   std::uint32_t probation_requests = 20;   ///< fewer say nothing
   std::uint32_t probation_failures = 50;  ///< percent failed at which it is rolled back; 101: never
+  std::uint32_t probation_callers = 2;    ///< for how many callers it has to fail so
   std::chrono::seconds health{10};        ///< between two health checks
   unsigned workers = 0;  ///< threads that run a plugin's handlers; 0: two per core, at least four
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <optional>
 #include <string_view>
@@ -49,6 +50,7 @@ class Conversation {
   Trial hold(const std::filesystem::path& file) {
     if (auto started = start(file); !started) {
       refuse(started.error().message);
+      trial_.shortage = true;
     }
     while (!over_) turn();
     return std::move(trial_);
@@ -155,6 +157,10 @@ class Conversation {
     auto last = printable(printed_, kLongestOutput);
     last.erase(last.find_last_not_of(' ') + 1);
     if (!last.empty()) fault += ". The last it wrote: " + last;
+    // SIGKILL is the kernel's, when memory is short. In the check no code of the plugin's runs: the
+    // worker has given up by itself.
+    const auto signal = child_.signal();
+    trial_.shortage = signal == SIGKILL || (!signal && stage_ == Stage::check);
     refuse(std::move(fault));
   }
 
@@ -171,6 +177,7 @@ class Conversation {
         return take_facts(line);
       case ProbeLine::Kind::refused:
         trial_.faults = line.faults;
+        trial_.shortage = line.shortage;
         over_ = true;
         return true;
       case ProbeLine::Kind::good:
@@ -178,6 +185,7 @@ class Conversation {
         trial_.probed.version = line.version;
         trial_.probed.routes = line.routes;
         note(line.notes);
+        object(line.stuck);
         over_ = true;
         return true;
     }
@@ -192,12 +200,20 @@ class Conversation {
     note(line.notes);
     const bool named = is_plugin_name(line.name);
     const auto settings = named ? settings_for_(line.name) : TrialSettings();
-    if (!settings.isolated) {
-      trial_.faults.insert(trial_.faults.end(), line.stuck.begin(), line.stuck.end());
-    }
+    isolated_ = settings.isolated;
+    object(line.stuck);
     over_ = !trial_.faults.empty();
     if (!over_) to_send_ = write_probe_config(settings.config);
     return over_ || named;
+  }
+
+  /// What speaks against the host's own process is worth a note in another.
+  void object(const std::vector<std::string>& stuck) {
+    if (isolated_) {
+      for (const auto& fault : stuck) note({"without a process of its own, refused: " + fault});
+      return;
+    }
+    trial_.faults.insert(trial_.faults.end(), stuck.begin(), stuck.end());
   }
 
   void note(const std::vector<std::string>& notes) {
@@ -220,7 +236,8 @@ class Conversation {
   std::string printed_;
   std::size_t total_ = 0;
   Stage stage_ = Stage::check;
-  int next_ = 0;        // the stage that comes next
+  int next_ = 0;  // the stage that comes next
+  bool isolated_ = false;
   bool known_ = false;  // the facts have come
   bool over_ = false;
   Trial trial_;

@@ -30,6 +30,7 @@ struct Probed {
 struct Trial {
   Probed probed;                    ///< as far as it came
   std::vector<std::string> faults;  ///< what refuses the file; empty: nothing does
+  bool shortage = false;  ///< they are the host's condition: the file was not tried to its end
 };
 
 /// What is known of a plugin once its name is.

@@ -19,9 +19,11 @@ struct ProbeLineJson {
   std::vector<std::string> notes;
   std::string version;
   std::vector<std::string> routes;
+  bool shortage = false;
 };
 DOJO_MODEL(ProbeLineJson, kind, DOJO_DEFAULT(stage), DOJO_DEFAULT(name), DOJO_DEFAULT(faults),
-           DOJO_DEFAULT(stuck), DOJO_DEFAULT(notes), DOJO_DEFAULT(version), DOJO_DEFAULT(routes))
+           DOJO_DEFAULT(stuck), DOJO_DEFAULT(notes), DOJO_DEFAULT(version), DOJO_DEFAULT(routes),
+           DOJO_DEFAULT(shortage))
 
 struct ProbeConfigJson {
   std::string config;
@@ -93,7 +95,7 @@ std::string write_probe_line(const ProbeLine& line) {
       std::string(kind), std::string(stage), printable(line.name, kLongestName),
       bounded(line.faults, kMostTexts, kLongestText), bounded(line.stuck, kMostTexts, kLongestText),
       bounded(line.notes, kMostTexts, kLongestText), printable(line.version, kLongestName),
-      bounded(line.routes, kMostRoutes, kLongestName)});
+      bounded(line.routes, kMostRoutes, kLongestName), line.shortage});
 }
 
 Result<ProbeLine> read_probe_line(std::string_view text) {
@@ -111,7 +113,8 @@ Result<ProbeLine> read_probe_line(std::string_view text) {
                    bounded(std::move(json->stuck), kMostTexts, kLongestText),
                    bounded(std::move(json->notes), kMostTexts, kLongestText),
                    printable(json->version, kLongestName),
-                   bounded(std::move(json->routes), kMostRoutes, kLongestName)};
+                   bounded(std::move(json->routes), kMostRoutes, kLongestName),
+                   json->shortage};
 }
 
 std::string write_probe_config(const std::string& config) {

@@ -31,10 +31,11 @@ struct ProbeLine {
   std::optional<Stage> stage;       ///< of stage
   std::string name;                 ///< of facts: the plugin's
   std::vector<std::string> faults;  ///< of facts, see loading_faults(); of refused
-  std::vector<std::string> stuck;   ///< of facts, see unloading_faults()
+  std::vector<std::string> stuck;   ///< of facts and good: what keeps it from the host's process
   std::vector<std::string> notes;   ///< of facts and good: what to know, and what refuses nothing
   std::string version;              ///< of good
   std::vector<std::string> routes;  ///< of good
+  bool shortage = false;            ///< of refused, see Trial
 };
 
 /// @return a line with its end

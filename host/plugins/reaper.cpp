@@ -1,7 +1,10 @@
 #include "plugins/reaper.hpp"
 
 #include <algorithm>
+#include <new>
 #include <utility>
+
+#include "threads/threads.hpp"
 
 namespace dojo::plugins {
 
@@ -20,9 +23,18 @@ void Reaper::take(Loaded loaded) {
 }
 
 void Reaper::take(Loaded loaded, const Options& options) {
+  std::list<Entry> made;
+  try {
+    made.emplace_back();
+  } catch (const std::bad_alloc&) {
+    (void)end(*loaded.generation, options);
+    serving_.forget(*loaded.generation);
+    return;
+  }
   const std::lock_guard lock(mutex_);
   clear_gone();
-  auto& entry = entries_.emplace_back();
+  entries_.splice(entries_.end(), made);
+  auto& entry = entries_.back();
   entry.number = loaded.generation->number();
   entry.loaded = std::move(loaded);
   begin(entry, options);
@@ -32,40 +44,59 @@ void Reaper::retry() {
   const std::lock_guard lock(mutex_);
   clear_gone();
   for (auto& entry : entries_) {
+    if (entry.state == State::delayed) begin(entry, entry.options);
     if (entry.state != State::pinned) continue;
-    entry.thread.join();
+    if (entry.thread.joinable()) entry.thread.join();
     begin(entry, {std::chrono::milliseconds(0), std::chrono::milliseconds(0), options_.grace});
   }
 }
 
-void Reaper::begin(Entry& entry, const Options& options) {
+void Reaper::begin(Entry& entry, const Options& options) noexcept {
+  entry.options = options;
   entry.state = State::working;
-  entry.thread = std::thread([this, &entry, options] { bury(entry, options); });
+  const auto delay = [&](const char* why) {
+    entry.state = State::delayed;
+    if (entry.why == why) return;
+    entry.why = why;
+    log_.warning("a generation's end waits for a thread",
+                 {{"plugin", entry.loaded.generation->name()}, {"reason", why}});
+  };
+  threads::guard(
+      [&] {
+        auto thread = threads::start([this, &entry] { bury(entry); });
+        if (!thread) return delay(thread.error().message.c_str());
+        entry.thread = std::move(*thread);
+      },
+      delay);
 }
 
-void Reaper::bury(Entry& entry, const Options& options) {
+void Reaper::bury(Entry& entry) noexcept {
   const auto generation = entry.loaded.generation;
-  const auto number = std::to_string(generation->number());
-  auto ending = end(*generation, options);
-  if (ending.unloaded) {
-    serving_.forget(*generation);
-    log_.info("generation unloaded", {{"plugin", generation->name()}, {"generation", number}});
-    if (!ending.why.empty()) {
-      log_.warning(
-          "a plugin did not end as it should",
-          {{"plugin", generation->name()}, {"generation", number}, {"reason", ending.why}});
-    }
-  }
+  Ending ending{false, {}};
+  threads::guard([&] { ending = end(*generation, entry.options); },
+                 [&](const char* why) { ending.why = why; });
+  if (ending.unloaded) serving_.forget(*generation);
+  threads::guard([&] { tell(entry, ending); }, [](const char*) {});
   const std::lock_guard lock(mutex_);
-  if (!ending.unloaded && entry.why != ending.why) {
-    if (entry.why.empty()) ++pinned_ever_;
-    log_.warning("generation pinned: it stays in memory",
-                 {{"plugin", generation->name()}, {"generation", number}, {"reason", ending.why}});
-  }
+  if (!ending.unloaded && !std::exchange(entry.counted, true)) ++pinned_ever_;
   entry.why = std::move(ending.why);
   entry.state = ending.unloaded ? State::gone : State::pinned;
   if (ending.unloaded) entry.loaded = {};
   changed_.notify_all();
+}
+
+void Reaper::tell(const Entry& entry, const Ending& ending) const {
+  const auto& name = entry.loaded.generation->name();
+  const auto number = std::to_string(entry.number);
+  if (ending.unloaded) {
+    log_.info("generation unloaded", {{"plugin", name}, {"generation", number}});
+    if (ending.why.empty()) return;
+    log_.warning("a plugin did not end as it should",
+                 {{"plugin", name}, {"generation", number}, {"reason", ending.why}});
+  } else if (entry.why != ending.why) {
+    log_.warning("generation pinned: it stays in memory",
+                 {{"plugin", name}, {"generation", number}, {"reason", ending.why}});
+  }
 }
 
 Ending Reaper::end(Generation& generation, const Options& options) {
@@ -100,12 +131,19 @@ bool Reaper::wait(std::uint64_t number) {
 
 bool Reaper::wait_for(const std::function<bool(const Entry&)>& wanted) {
   std::unique_lock lock(mutex_);
-  const auto in_state = [&](State state) {
-    return std::ranges::any_of(
+  const auto find = [&](State state) {
+    return std::ranges::find_if(
         entries_, [&](const Entry& entry) { return entry.state == state && wanted(entry); });
   };
-  changed_.wait(lock, [&] { return !in_state(State::working); });
-  return !in_state(State::pinned);
+  for (auto delayed = find(State::delayed); delayed != entries_.end();
+       delayed = find(State::delayed)) {
+    delayed->state = State::working;
+    lock.unlock();
+    bury(*delayed);
+    lock.lock();
+  }
+  changed_.wait(lock, [&] { return find(State::working) == entries_.end(); });
+  return find(State::pinned) == entries_.end();
 }
 
 std::uint64_t Reaper::pinned_ever() const {
@@ -119,7 +157,7 @@ void Reaper::clear_gone() {
       ++entry;
       continue;
     }
-    entry->thread.join();  // it has nothing left to do
+    if (entry->thread.joinable()) entry->thread.join();  // it has nothing left to do
     entry = entries_.erase(entry);
   }
 }

@@ -27,7 +27,7 @@ struct Loaded {
 
 /// Drains, stops, destroys and unloads, each generation on a thread of its own, so that one that
 /// takes its time delays no other. One that cannot be unloaded is pinned: it stays, and is tried
-/// again now and then. Any thread.
+/// again now and then. So is one for which there is no thread to be had. Any thread.
 class Reaper {
  public:
   struct Options {
@@ -53,14 +53,16 @@ class Reaper {
   Reaper(const Reaper&) = delete;
   Reaper& operator=(const Reaper&) = delete;
 
-  /// Takes a generation that is not active (any more). Does not block.
+  /// Takes a generation that is not active (any more). Does not block, unless there is no memory to
+  /// keep it in mind.
   void take(Loaded loaded);
   /// The same with limits of one's own.
   void take(Loaded loaded, const Options& options);
   /// Tries again to unload what is pinned.
   void retry();
   [[nodiscard]] std::vector<Retiree> list() const;
-  /// Blocks until each is gone or pinned. @return whether none is pinned
+  /// Blocks until each is gone or pinned; those that had no thread yet get this one. @return
+  /// whether none is pinned
   bool wait();
   /// The same for one of them.
   bool wait(std::uint64_t number);
@@ -68,17 +70,25 @@ class Reaper {
   [[nodiscard]] std::uint64_t pinned_ever() const;
 
  private:
-  enum class State { working, pinned, gone };
+  enum class State {
+    working,
+    delayed,  // it has no thread yet
+    pinned,
+    gone
+  };
   struct Entry {
     Loaded loaded;
     std::uint64_t number = 0;
     State state = State::working;
+    bool counted = false;  // in pinned_ever_
+    Options options{};
     std::string why;
     std::thread thread;
   };
-  void bury(Entry& entry, const Options& options);
+  void bury(Entry& entry) noexcept;
+  void tell(const Entry& entry, const Ending& ending) const;
   Ending end(Generation& generation, const Options& options);
-  void begin(Entry& entry, const Options& options);
+  void begin(Entry& entry, const Options& options) noexcept;
   void clear_gone();
   bool wait_for(const std::function<bool(const Entry&)>& wanted);
 

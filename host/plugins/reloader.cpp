@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <exception>
+#include <iterator>
+#include <stdexcept>
 #include <utility>
 
 #include <fmt/chrono.h>
@@ -11,7 +14,11 @@
 
 #include "plugins/in_process.hpp"
 #include "plugins/isolated.hpp"
+#include "plugins/libraries.hpp"
+#include "plugins/probation.hpp"
 #include "plugins/probe.hpp"
+#include "plugins/shortage.hpp"
+#include "threads/threads.hpp"
 
 namespace dojo::plugins {
 namespace {
@@ -21,8 +28,10 @@ using std::chrono::steady_clock;
 using std::chrono::system_clock;
 
 constexpr std::chrono::milliseconds kTick{200};
+constexpr char kStopping[] = "the host is being stopped";
 constexpr int kStageAgain = 5;
 constexpr std::chrono::milliseconds kStagePause{10};
+constexpr std::chrono::milliseconds kLongestPause{300'000};  // between two tries of what waits
 
 Reaper::Options reaper_options(const ReloadOptions& reload) {
   return {reload.drain, reload.grace, reload.stop};
@@ -48,6 +57,15 @@ std::string fingerprint(const PluginSettings& settings) {
                      text.size(), nullptr, 0);
   std::array<char, 2 * hash.size() + 1> hex{};
   return sodium_bin2hex(hex.data(), hex.size(), hash.data(), hash.size());
+}
+
+/// With words for what the host lacks: a thread, memory.
+Status load(Generation& generation) {
+  try {
+    return generation.load();
+  } catch (const std::exception& error) {
+    return fail(error.what());
+  }
 }
 
 std::string joined(const std::vector<RouteInfo>& routes) {
@@ -86,6 +104,10 @@ Reloader::Reloader(Options options, SettingsOf settings_of, Serving& serving, Se
 
 Reloader::~Reloader() {
   (void)stop();
+  if (watch_.joinable()) watch_.join();  // what it loads does not come back in time
+  for (auto& [source, errand] : errands_) {
+    if (errand.thread.joinable()) errand.thread.join();
+  }
 }
 
 // ---- the folder
@@ -99,45 +121,223 @@ void Reloader::load_all() {
     log_.warning("the plugins folder holds no .so file", {{"folder", options_.folder.string()}});
   }
   const std::lock_guard work(work_);
-  for (const auto& file : files) take_up(file);
+  for (const auto& file : files) {
+    if (!stopping_) take_up(file);
+  }
 }
 
 void Reloader::start() {
-  watch_ = std::thread([this] { watch(); });
+  auto thread = threads::start([this] { watch(); });
+  if (!thread) throw std::runtime_error(thread.error().message);
+  watch_ = std::move(*thread);
 }
 
 void Reloader::watch() {
   auto next_retry = steady_clock::now() + options_.reload.rescan;
+  const auto failed = [this](const char* why) {
+    log_.error("the plugins folder cannot be looked after for now", {{"reason", why}});
+    std::this_thread::sleep_for(kTick);
+  };
   while (!stopping_) {
-    const auto changed = folder_.wait(steady_clock::now() + kTick);
-    const std::lock_guard work(work_);
-    for (const auto& note : folder_.take_notes()) log_.warning(note);
-    for (const auto& file : changed) {
-      if (!stopping_) take_up(file);
-    }
-    if (stopping_) return;
-    end_probations();
-    ask_health();
-    if (steady_clock::now() >= next_retry) {
-      reaper_.retry();
-      next_retry = steady_clock::now() + options_.reload.rescan;
-    }
+    threads::guard([this] { look_round(folder_.wait(steady_clock::now() + kTick)); }, failed);
+    if (steady_clock::now() < next_retry) continue;
+    threads::guard([this] { reaper_.retry(); }, failed);
+    next_retry = steady_clock::now() + options_.reload.rescan;
   }
 }
 
+void Reloader::look_round(const std::vector<fs::path>& changed) {
+  const std::lock_guard work(work_);
+  for (const auto& note : folder_.take_notes()) log_.warning(note);
+  clear_errands();
+  for (const auto& file : changed) {
+    if (!stopping_) send(file, [this, file] { take_up(file); });
+  }
+  if (stopping_) return;
+  try_waiting();
+  end_probations();
+  ask_health();
+}
+
+/// Waits for a plugin's code, or for a process that runs it, while others do what they have to.
+template <class Act>
+auto Reloader::aside(Act act) {
+  struct Absence {
+    std::mutex& work;
+    explicit Absence(std::mutex& its) : work(its) { work.unlock(); }
+    ~Absence() { work.lock(); }
+    Absence(const Absence&) = delete;
+    Absence& operator=(const Absence&) = delete;
+  };
+  const Absence absence(work_);
+  return act();
+}
+
+/// Has something done for a file in a thread of its own, or in this one if there is none.
+void Reloader::send(const fs::path& source, std::function<void()> work) {
+  auto& errand = errands_[source];
+  errand.next = std::move(work);
+  if (errand.thread.joinable()) {
+    if (!errand.done) return;
+    errand.thread.join();
+  }
+  errand.done = false;
+  auto thread = threads::start([this, &errand] {
+    const std::lock_guard lock(work_);
+    run(errand);
+  });
+  if (thread) {
+    errand.thread = std::move(*thread);
+  } else {
+    run(errand);
+  }
+}
+
+void Reloader::run(Errand& errand) {
+  while (errand.next && !stopping_) {
+    const auto now = std::exchange(errand.next, nullptr);
+    threads::guard(now, [this](const char* why) {
+      log_.error("a plugin is left as it is", {{"reason", why}});
+    });
+  }
+  errand.done = true;
+}
+
+void Reloader::clear_errands() {
+  for (auto row = errands_.begin(); row != errands_.end();) {
+    auto& errand = row->second;
+    if (errand.done && errand.thread.joinable()) errand.thread.join();
+    row = errand.done ? errands_.erase(row) : std::next(row);
+  }
+}
+
+Reloader::Turn::Turn(Reloader& reloader, const std::string& plugin)
+    : reloader_(reloader), plugin_(plugin) {
+  auto& turns = reloader_.turns_;
+  const auto known = turns.find(plugin_);
+  if (known != turns.end() && known->second == std::this_thread::get_id()) return;
+  reloader_.changed_.wait(reloader_.work_, [&] { return !turns.contains(plugin_); });
+  turns.emplace(plugin_, std::this_thread::get_id());
+  first_ = true;
+}
+
+Reloader::Turn::~Turn() {
+  if (!first_) return;
+  reloader_.turns_.erase(plugin_);
+  reloader_.changed_.notify_all();
+}
+
 void Reloader::take_up(const fs::path& source) {
-  Candidate candidate{source, source};
+  if (!is_brought_by_another(source)) take_up(Candidate{source, source});
+}
+
+void Reloader::take_up(Candidate candidate) {
   const auto status = deploy(candidate);
-  if (status) return;
-  if (Staging::is_changing(status.error())) return;  // the folder reports it when it is whole
-  log_.error("plugin refused", {{"file", source.string()}, {"reason", status.error().message}});
-  fall_back(candidate.plugin, source, candidate.sha256);
+  if (status || stopping_) return;
+  if (Staging::is_changing(status.error())) return;
+  if (!candidate.lacking) {
+    log_.error("plugin refused",
+               {{"file", candidate.source.string()}, {"reason", status.error().message}});
+  }
+  if (!candidate.contends) fall_back(candidate.plugin, candidate.source, candidate.sha256);
+}
+
+/// A library that lies beside the plugin that brings it is no plugin.
+bool Reloader::is_brought_by_another(const fs::path& source) const {
+  const auto files = folder_.present();
+  return std::ranges::any_of(files, [&](const fs::path& file) {
+    if (file == source) return false;
+    std::error_code error;
+    return std::ranges::any_of(find_brought(file), [&](const BroughtLibrary& library) {
+      return fs::equivalent(library.file, source, error);
+    });
+  });
+}
+
+// ---- what waits for the host to have what it takes
+
+void Reloader::wait_with(const Candidate& candidate, const std::string& reason) {
+  const auto known = waiting_.find(candidate.file);
+  const bool again = known != waiting_.end() && known->second.reason == reason;
+  const auto pause =
+      again ? std::min(2 * known->second.pause, kLongestPause) : options_.reload.rescan;
+  const auto since = again ? known->second.since : system_clock::now();
+  if (!again && !Staging::is_changing({{}, reason})) {
+    log_.warning(candidate.contends ? "plugin waits: another has what it claims"
+                                    : "plugin waits: the host lacks what it takes",
+                 {{"file", candidate.source.string()}, {"reason", reason}});
+  }
+  const std::lock_guard table(table_);
+  waiting_[candidate.file] = {candidate, reason, since, pause, steady_clock::now() + pause};
+}
+
+/// Routes have become free.
+void Reloader::hurry_contenders() {
+  const std::lock_guard table(table_);
+  for (auto& [file, waiting] : waiting_) {
+    if (waiting.candidate.contends) waiting.next = steady_clock::now();
+  }
+}
+
+void Reloader::try_waiting() {
+  const auto now = steady_clock::now();
+  std::vector<Candidate> due;
+  {
+    const std::lock_guard table(table_);
+    std::erase_if(waiting_, [&](const auto& row) {
+      std::error_code error;
+      return now >= row.second.next && !fs::exists(row.first, error);
+    });
+    for (auto& [file, waiting] : waiting_) {
+      if (now < waiting.next) continue;
+      waiting.next = now + waiting.pause;  // not again while it is under way
+      due.push_back(waiting.candidate);
+    }
+  }
+  for (auto& candidate : due) {
+    send(candidate.source, [this, candidate] { take_up(candidate); });
+  }
 }
 
 // ---- the way of a file
 
 Status Reloader::deploy(Candidate& candidate) {
-  auto staged = stage(candidate.file);
+  struct UnderWay {
+    Reloader& reloader;
+    explicit UnderWay(Reloader& its) : reloader(its) { ++reloader.under_way_; }
+    ~UnderWay() {
+      --reloader.under_way_;
+      reloader.changed_.notify_all();
+    }
+    UnderWay(const UnderWay&) = delete;
+    UnderWay& operator=(const UnderWay&) = delete;
+  };
+  const UnderWay under_way(*this);
+  candidate.lacking = candidate.contends = false;
+  const auto asked = candidate;
+  Status status;
+  try {
+    status = go_its_way(candidate);
+  } catch (const std::exception& error) {  // no memory, no thread
+    status = fail(error.what());
+    candidate.lacking = tells_of_shortage(error.what());
+  }
+  if (!status && candidate.lacking) {
+    if (candidate.stands_in) return status;
+    auto waiting = asked;
+    waiting.plugin = candidate.plugin;
+    waiting.contends = candidate.contends;
+    wait_with(waiting, status.error().message);
+    if (Staging::is_changing(status.error())) return status;
+    return fail(status.error().message + ". That is no fault of the file's: it is tried again");
+  }
+  const std::lock_guard table(table_);
+  waiting_.erase(candidate.file);
+  return status;
+}
+
+Status Reloader::go_its_way(Candidate& candidate) {
+  auto staged = stage(candidate);
   if (!staged) return Unexpected(staged.error());
   if (!candidate.sha256.empty() && candidate.sha256 != (*staged)->sha256()) {
     return fail(
@@ -159,62 +359,85 @@ Status Reloader::deploy(Candidate& candidate) {
     }
   }
   PluginSettings settings;
-  auto status = try_out(candidate, **staged, settings);
+  auto status = try_out(candidate, (*staged)->file(), settings_of_, settings);
   if (status) {
     status = replace(candidate, *staged, settings);
-  } else if (!candidate.proven) {
-    quarantine(candidate, status.error().message);
+  } else {
+    charge(candidate, status.error().message);
   }
   if (status || settings.where.empty()) return status;
   return fail(fmt::format("{}: {}", settings.where, status.error().message));
 }
 
-Result<std::shared_ptr<const Staged>> Reloader::stage(const fs::path& file) {
-  auto copy = staging_.stage(file, ++numbers_);
+Result<std::shared_ptr<const Staged>> Reloader::stage(Candidate& candidate) {
+  Bundle bundle{candidate.file, candidate.libraries};
+  if (candidate.file != candidate.source) bundle.origins = origins_of(candidate.source);
+  auto copy = staging_.stage(bundle, ++numbers_);
   // A good copy may share its inode with a staged one that goes just now, which counts as a change.
   for (int again = 0; again < kStageAgain && !copy && Staging::is_changing(copy.error()); ++again) {
     std::this_thread::sleep_for(kStagePause);
-    copy = staging_.stage(file, ++numbers_);
+    copy = staging_.stage(bundle, ++numbers_);
   }
-  if (!copy) return Unexpected(copy.error());
+  candidate.number = numbers_;
+  if (!copy) {
+    // A library may be written to where nobody watches.
+    candidate.lacking =
+        Staging::is_changing(copy.error()) || tells_of_shortage(copy.error().message);
+    return Unexpected(copy.error());
+  }
   return std::make_shared<const Staged>(std::move(*copy));
 }
 
-Status Reloader::try_out(Candidate& candidate, const Staged& staged, PluginSettings& settings) {
+Status Reloader::try_out(Candidate& candidate, fs::path file, const SettingsOf& settings_of,
+                         PluginSettings& settings) {
   ProbeOptions options;
   options.program = options_.worker;
   options.limit = options_.reload.probe;
   options.memory_bytes = options_.reload.probe_memory;
-  const auto settings_for = [&](const std::string& plugin) {
-    settings = settings_of_(plugin);
+  const auto settings_for = [&, settings_of](const std::string& plugin) {
+    settings = settings_of(plugin);
     candidate.settings = fingerprint(settings);
     return TrialSettings{settings.config, settings.run.isolation == Isolation::process};
   };
-  const auto trial = try_plugin(staged.file(), settings_for, options);
+  const auto trial = aside([&] { return try_plugin(file, settings_for, options); });
   candidate.plugin = trial.probed.name;
+  candidate.lacking = trial.shortage;
   if (trial.faults.empty()) return {};
   return fail(fmt::format("{}", fmt::join(trial.faults, "; ")));
 }
 
 Status Reloader::replace(Candidate& candidate, std::shared_ptr<const Staged> staged,
                          PluginSettings settings) {
+  const Turn turn(*this, candidate.plugin);
+  if (stopping_) return fail(kStopping);
   auto* const before = find(candidate.plugin);
+  if (is_overtaken(candidate, before)) return {};
+  if (!candidate.insist && serves(candidate.source, candidate.sha256)) return {};
   std::error_code error;
   if (before != nullptr && before->active.generation && before->source != candidate.source &&
       fs::exists(before->source, error)) {
+    candidate.lacking = candidate.contends = true;
     return fail(fmt::format("plugin {} is served from {}; remove one of the two files",
                             candidate.plugin, before->source.string()));
   }
   auto next = make(candidate, *staged, settings, before);
+  if (stopping_) return fail(kStopping);
   const bool makes_way = before != nullptr && before->active.generation &&
                          settings.run.replacement == Replacement::exclusive;
   if (makes_way) make_way(*before);
 
-  serving_.prepare(next);
-  auto status = bring_up(*next, candidate);
-  if (!status && !candidate.proven) quarantine(candidate, status.error().message);
+  auto status = serving_.prepare(next);
+  if (status) status = bring_up(*next, candidate);
+  if (!status) {
+    candidate.lacking = tells_of_shortage(status.error().message);
+    charge(candidate, status.error().message);
+  }
   const auto* old = before == nullptr ? nullptr : before->active.generation.get();
-  if (status) status = serving_.activate(*next, old);
+  if (status && stopping_) status = fail(kStopping);
+  if (status) {
+    status = serving_.activate(*next, old);
+    candidate.lacking = candidate.contends = !status;  // for its routes
+  }
   if (!status) {
     reaper_.take({std::move(next), std::move(staged)});
     if (makes_way) fall_back(candidate.plugin, candidate.source, candidate.sha256);
@@ -224,18 +447,27 @@ Status Reloader::replace(Candidate& candidate, std::shared_ptr<const Staged> sta
   return {};
 }
 
+/// Whether a newer copy of the same file serves already.
+bool Reloader::is_overtaken(const Candidate& candidate, const Plugin* before) const {
+  return before != nullptr && before->active.generation && before->source == candidate.source &&
+         candidate.file == candidate.source &&
+         before->active.generation->number() > candidate.number;
+}
+
 std::shared_ptr<Generation> Reloader::make(const Candidate& candidate, const Staged& staged,
                                            const PluginSettings& settings,
                                            const Plugin* predecessor) {
   Blueprint blueprint;
   blueprint.file = staged.file();
-  blueprint.number = numbers_;
+  blueprint.number = candidate.number;
+  blueprint.name = candidate.plugin;
   blueprint.sha256 = candidate.sha256;
   blueprint.config = settings.config;
   blueprint.workers = worker_count(settings.run, options_.reload);
   blueprint.limit = options_.reload.start;
   if (predecessor != nullptr && predecessor->active.generation) {
-    if (auto state = predecessor->active.generation->save()) {
+    const auto old = predecessor->active.generation;
+    if (auto state = aside([&] { return old->save(); })) {
       blueprint.state = std::move(*state);
     } else {  // it may be what is to be mended: a plugin that crashes again and again, say
       log_.warning("the old generation hands nothing over",
@@ -261,30 +493,42 @@ void Reloader::make_way(Plugin& plugin) {
   keep_good(plugin.active);
   serving_.deactivate(*plugin.active.generation);
   reaper_.take(plugin.active);
-  reaper_.wait(number);
+  aside([&] { return reaper_.wait(number); });
   const std::lock_guard table(table_);
   plugin.active = {};
 }
 
 Status Reloader::bring_up(Generation& generation, const Candidate& candidate) {
+  const auto bring = [&] { return load(generation); };
   // A plugin in a process of its own cannot take the host with it.
-  if (generation.isolated()) return generation.load();
-  if (auto status =
-          store_.begin_start(candidate.sha256, candidate.plugin, candidate.source.string());
-      !status) {
-    log_.warning("no mark could be left that a plugin is being started",
-                 {{"plugin", candidate.plugin}, {"reason", status.error().message}});
+  if (generation.isolated()) return aside(bring);
+  starting_.push_back(&candidate);
+  mark_start(candidate);
+  // After the mark, so that either this or refuse_new() takes it back.
+  auto status = stopping_ ? Status(fail(kStopping)) : aside(bring);
+  std::erase(starting_, &candidate);
+  if (starting_.empty() || stopping_) {
+    (void)store_.end_start();
+  } else {
+    mark_start(*starting_.back());
   }
-  auto status = generation.load();
-  (void)store_.end_start();
   return status;
+}
+
+/// There is one mark: of those that start at once, it names the one that began last.
+void Reloader::mark_start(const Candidate& candidate) {
+  const auto status =
+      store_.begin_start(candidate.sha256, candidate.plugin, candidate.source.string());
+  if (status) return;
+  log_.warning("no mark could be left that a plugin is being started",
+               {{"plugin", candidate.plugin}, {"reason", status.error().message}});
 }
 
 void Reloader::record(const Candidate& candidate, Loaded next, PluginSettings settings) {
   const auto& generation = *next.generation;
   log_.info("plugin serves", {{"plugin", generation.name()},
                               {"version", generation.version()},
-                              {"generation", std::to_string(generation.number())},
+                              {"generation", generation.number()},
                               {"routes", joined(generation.routes())},
                               {"file", candidate.source.string()}});
   auto& plugin = [&]() -> Plugin& {
@@ -292,6 +536,7 @@ void Reloader::record(const Candidate& candidate, Loaded next, PluginSettings se
     return plugins_[candidate.plugin];
   }();
   const bool was_good = plugin.active.generation && !failing(plugin);
+  const auto failed_before = failing_now(plugin);
   const auto now = steady_clock::now();
   Loaded old;
   {
@@ -301,11 +546,18 @@ void Reloader::record(const Candidate& candidate, Loaded next, PluginSettings se
     plugin.settings = std::move(settings);
     plugin.since = system_clock::now();
     plugin.on_probation = true;
+    plugin.failed_before = failed_before;
     plugin.probation_end = now + options_.reload.probation;
     plugin.next_health = now + options_.reload.health;
     plugin.unhealthy.clear();
+    if (candidate.file == candidate.source) {  // nothing older is to take its place
+      std::erase_if(waiting_, [&](const auto& row) {
+        return row.second.candidate.source == candidate.source;
+      });
+    }
   }
   judged_.erase(candidate.source);
+  hurry_contenders();
   if (store_.find(candidate.sha256)) {
     if (auto status = store_.release(candidate.sha256); !status) {
       log_.warning("a quarantine cannot be lifted", {{"reason", status.error().message}});
@@ -317,6 +569,11 @@ void Reloader::record(const Candidate& candidate, Loaded next, PluginSettings se
 }
 
 // ---- what goes wrong later
+
+/// Quarantines what failed by its own fault.
+void Reloader::charge(const Candidate& candidate, const std::string& reason) {
+  if (!candidate.proven && !candidate.lacking && !stopping_) quarantine(candidate, reason);
+}
 
 void Reloader::quarantine(const Candidate& candidate, const std::string& reason) {
   judged_[candidate.source] = candidate.sha256;
@@ -338,6 +595,8 @@ void Reloader::fall_back(const std::string& plugin, const fs::path& source,
   log_.warning("the last good copy is taken instead",
                {{"plugin", plugin}, {"version", copy->version}, {"sha256", copy->sha256}});
   Candidate candidate{copy->file, source, true, plugin, copy->sha256};
+  candidate.libraries = copy->libraries;
+  candidate.stands_in = true;
   if (const auto status = deploy(candidate); !status) {
     log_.error("plugin does not serve", {{"plugin", plugin}, {"reason", status.error().message}});
   }
@@ -362,7 +621,7 @@ std::optional<Quarantined> Reloader::quarantined(const std::string& sha256) cons
 void Reloader::keep_good(const Loaded& loaded) {
   const auto& generation = *loaded.generation;
   const auto status = store_.keep_good(generation.name(), generation.version(),
-                                       loaded.staged->file(), generation.blueprint().sha256);
+                                       loaded.staged->source(), generation.blueprint().sha256);
   if (!status) {
     log_.warning("a good copy cannot be kept",
                  {{"plugin", generation.name()}, {"reason", status.error().message}});
@@ -370,30 +629,52 @@ void Reloader::keep_good(const Loaded& loaded) {
 }
 
 bool Reloader::failing(const Plugin& plugin) const {
+  const auto& generation = *plugin.active.generation;
+  const auto tally = serving_.tally(generation);
+  return tally.answered + tally.failed >= options_.reload.probation_requests &&
+         fails_probation(serving_.failures_by_caller(generation), plugin.failed_before,
+                         options_.reload);
+}
+
+/// What may fail of the next generation, since it does of this one; 0 if little is known.
+double Reloader::failing_now(const Plugin& plugin) const {
+  if (!plugin.active.generation) return 0;
   const auto tally = serving_.tally(*plugin.active.generation);
-  const auto all = tally.answered + tally.failed;
-  return all >= options_.reload.probation_requests &&
-         tally.failed * 100 >= all * options_.reload.probation_failures;
+  if (tally.answered + tally.failed < options_.reload.probation_requests) return 0;
+  return failure_rate(serving_.failures_by_caller(*plugin.active.generation));
 }
 
 void Reloader::end_probations() {
   const auto now = steady_clock::now();
-  for (auto& [name, plugin] : plugins_) {
-    if (!plugin.active.generation || !plugin.on_probation) continue;
+  for (auto& row : plugins_) {
+    const auto& name = row.first;
+    auto& plugin = row.second;
+    if (!plugin.active.generation || !plugin.on_probation || errands_.contains(plugin.source) ||
+        turns_.contains(name)) {
+      continue;
+    }
     const bool failed = failing(plugin);
     if (!failed && now < plugin.probation_end) continue;
     plugin.on_probation = false;
     if (!failed) {
+      log_.info("plugin has passed its probation", {{"plugin", name}});
       keep_good(plugin.active);
       continue;
     }
     const auto tally = serving_.tally(*plugin.active.generation);
-    const auto reason = fmt::format("{} of its first {} requests failed", tally.failed,
-                                    tally.answered + tally.failed);
-    log_.error("plugin is rolled back", {{"plugin", name}, {"reason", reason}});
-    if (const auto status = go_back(plugin, reason); !status) {
-      log_.error("plugin is left as it is", {{"plugin", name}, {"reason", status.error().message}});
-    }
+    const auto callers = serving_.failures_by_caller(*plugin.active.generation);
+    const auto reason = fmt::format("{} of its first {} requests failed, of {} callers",
+                                    tally.failed, tally.answered + tally.failed, callers.size());
+    send(plugin.source, [this, &name, &plugin, reason] { roll_back(name, plugin, reason); });
+  }
+}
+
+void Reloader::roll_back(const std::string& name, Plugin& plugin, const std::string& reason) {
+  const Turn turn(*this, name);
+  if (!plugin.active.generation) return;
+  log_.error("plugin is rolled back", {{"plugin", name}, {"reason", reason}});
+  if (const auto status = go_back(plugin, reason); !status) {
+    log_.error("plugin is left as it is", {{"plugin", name}, {"reason", status.error().message}});
   }
 }
 
@@ -404,6 +685,7 @@ Status Reloader::go_back(Plugin& plugin, const std::string& reason) {
   if (!copy) return fail("there is no good copy to go back to");
   quarantine({{}, plugin.source, false, generation.name(), present}, reason);
   Candidate candidate{copy->file, plugin.source, true, generation.name(), copy->sha256};
+  candidate.libraries = copy->libraries;
   return deploy(candidate);
 }
 
@@ -411,8 +693,9 @@ void Reloader::ask_health() {
   const auto now = steady_clock::now();
   for (auto& [name, plugin] : plugins_) {
     if (!plugin.active.generation || now < plugin.next_health) continue;
-    const auto status = plugin.active.generation->health();
-    auto why = status ? std::string() : status.error().message;
+    const auto status = plugin.active.generation->ask_health();
+    if (!status) continue;  // it has not come back yet
+    auto why = *status ? std::string() : status->error().message;
     if (why != plugin.unhealthy) {
       if (why.empty()) {
         log_.info("plugin is well again", {{"plugin", name}});
@@ -430,6 +713,7 @@ void Reloader::ask_health() {
 
 Status Reloader::reload(std::string_view name) {
   const std::lock_guard work(work_);
+  if (stopping_) return fail(kStopping);
   const auto source = source_of(name);
   if (!source) {
     return fail(
@@ -441,6 +725,8 @@ Status Reloader::reload(std::string_view name) {
 
 Status Reloader::rollback(std::string_view name) {
   const std::lock_guard work(work_);
+  const Turn turn(*this, std::string(name));
+  if (stopping_) return fail(kStopping);
   auto* const plugin = find(name);
   if (plugin == nullptr || !plugin->active.generation) {
     return fail(fmt::format("there is no plugin \"{}\" that serves", name));
@@ -450,6 +736,8 @@ Status Reloader::rollback(std::string_view name) {
 
 Status Reloader::unload(std::string_view name) {
   const std::lock_guard work(work_);
+  const Turn turn(*this, std::string(name));
+  if (stopping_) return fail(kStopping);
   auto* const plugin = find(name);
   if (plugin == nullptr || !plugin->active.generation) {
     return fail(fmt::format("there is no plugin \"{}\" that serves", name));
@@ -459,19 +747,24 @@ Status Reloader::unload(std::string_view name) {
              "unloaded by the operator");
   log_.info("plugin is unloaded", {{"plugin", name}});
   serving_.deactivate(generation);
+  hurry_contenders();
   const std::lock_guard table(table_);
+  std::erase_if(waiting_, [&](const auto& row) { return row.second.candidate.plugin == name; });
   reaper_.take(std::exchange(plugin->active, {}));
   return {};
 }
 
 Status Reloader::apply(SettingsOf settings_of) {
   const std::lock_guard work(work_);
+  if (stopping_) return fail(kStopping);
   settings_of_ = std::move(settings_of);
   std::string complaints;
   for (const auto& name : names()) {
     const auto* plugin = find(name);
     if (!plugin->active.generation || settings_of_(name) == plugin->settings) continue;
-    Candidate candidate{plugin->active.staged->file(), plugin->source, true};
+    const auto& copied = plugin->active.staged->source();
+    Candidate candidate{copied.file, plugin->source, true};
+    candidate.libraries = copied.libraries;
     if (auto status = deploy(candidate); !status) {
       complaints += fmt::format("{}plugin {} goes on with its old settings: {}",
                                 complaints.empty() ? "" : "\n", name, status.error().message);
@@ -482,10 +775,41 @@ Status Reloader::apply(SettingsOf settings_of) {
   return complaints.empty() ? Status() : fail(complaints);
 }
 
+Status Reloader::check(const SettingsOf& settings_of) {
+  const std::lock_guard work(work_);
+  if (stopping_) return fail(kStopping);
+  std::string complaints;
+  for (const auto& name : names()) {
+    const auto* plugin = find(name);
+    if (!plugin->active.generation || settings_of(name) == plugin->settings) continue;
+    Candidate candidate{plugin->source, plugin->source};
+    PluginSettings settings;
+    const auto staged = plugin->active.staged;  // another may take its place meanwhile
+    const auto status = try_out(candidate, staged->file(), settings_of, settings);
+    if (status) continue;
+    complaints += fmt::format("{}plugin {} refuses {}: {}", complaints.empty() ? "" : "\n", name,
+                              settings.where.empty() ? "its settings" : settings.where,
+                              status.error().message);
+  }
+  return complaints.empty() ? Status() : fail(complaints);
+}
+
+void Reloader::refuse_new() {
+  stopping_ = true;
+  folder_.wake();
+  (void)store_.end_start();
+}
+
 bool Reloader::stop() {
-  if (!stopping_.exchange(true)) {
-    folder_.wake();
-    if (watch_.joinable()) watch_.join();
+  refuse_new();
+  const auto at_rest = [this] { return !is_at_work(); };
+  {
+    const std::lock_guard work(work_);
+    // One that does not come back has its generation in no list yet, and nobody can end it.
+    held_up_ = held_up_ || !changed_.wait_for(work_, options_.reload.stop, at_rest);
+  }
+  if (!held_up_ && watch_.joinable()) watch_.join();
+  {
     const std::lock_guard work(work_);
     auto options = reaper_options(options_.reload);
     options.drain = std::chrono::milliseconds(0);
@@ -495,7 +819,7 @@ bool Reloader::stop() {
       reaper_.take(std::exchange(plugin.active, {}), options);
     }
   }
-  return reaper_.wait();
+  return reaper_.wait() && !held_up_;
 }
 
 std::vector<PluginRow> Reloader::list() const {
@@ -516,6 +840,13 @@ std::vector<PluginRow> Reloader::list() const {
                     plugin.source.string(),
                     plugin.since,
                     plugin.unhealthy};
+      rows.push_back(std::move(row));
+    }
+    for (const auto& [file, waiting] : waiting_) {
+      PluginRow row{waiting.candidate.plugin, {}, waiting.candidate.sha256, "waiting"};
+      row.file = waiting.candidate.source.string();
+      row.since = waiting.since;
+      row.reason = fmt::format("{}; tried every {}", waiting.reason, waiting.pause);
       rows.push_back(std::move(row));
     }
   }

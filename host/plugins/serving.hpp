@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include <dojo/result.hpp>
 
@@ -24,8 +25,8 @@ class Serving {
  public:
   virtual ~Serving() = default;
   /// Engages threads for a generation that is not loaded yet, so that it can post work. It is kept
-  /// until forget().
-  virtual void prepare(std::shared_ptr<Generation> generation) = 0;
+  /// until forget(). @return an error if there are no threads to be had
+  virtual Status prepare(std::shared_ptr<Generation> generation) = 0;
   /// From now on requests for its routes go to `next`, and none to `previous`, which may be null.
   /// It is one step: no request meets neither or both. @return an error that names who has one of
   /// the routes; nothing has changed then
@@ -40,6 +41,10 @@ class Serving {
   /// Frees what was kept for a generation that has ended: its code does not run any more.
   virtual void forget(const Generation& generation) = 0;
   [[nodiscard]] virtual Tally tally(const Generation& generation) const = 0;
+  /// Of each caller that a generation has had, the part of its requests that failed, 0 to 1. Of
+  /// some thousands of them, the first ones.
+  [[nodiscard]] virtual std::vector<double> failures_by_caller(
+      const Generation& generation) const = 0;
 };
 
 }  // namespace dojo::plugins

@@ -46,13 +46,32 @@ Status write_all(int fd, std::string_view bytes) {
   return {};
 }
 
+namespace {
+
+/// A link in the folder's place is followed if it was made by this user or by root, as systemd does
+/// for a DynamicUser: nobody else has chosen what it leads to.
+net::Descriptor open_folder(const std::filesystem::path& folder) {
+  constexpr int kFlags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+  net::Descriptor opened(open(folder.c_str(), kFlags | O_NOFOLLOW));
+  if (opened || (errno != ELOOP && errno != ENOTDIR)) return opened;
+  const int error = errno;
+  struct stat link{};
+  const bool trusted = lstat(folder.c_str(), &link) == 0 && S_ISLNK(link.st_mode) &&
+                       (link.st_uid == geteuid() || link.st_uid == 0);
+  if (trusted) return net::Descriptor(open(folder.c_str(), kFlags));
+  errno = error;
+  return opened;
+}
+
+}  // namespace
+
 Result<net::Descriptor> open_private_folder(const std::filesystem::path& folder) {
   std::error_code error;
   std::filesystem::create_directories(folder.parent_path(), error);
   if (mkdir(folder.c_str(), S_IRWXU) != 0 && errno != EEXIST) {
     return fail(fmt::format("{} cannot be made: {}", folder.string(), why()));
   }
-  net::Descriptor opened(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  auto opened = open_folder(folder);
   if (!opened) return fail(fmt::format("{} cannot be opened: {}", folder.string(), why()));
   if (auto status = check_private(opened.get(), folder); !status) {
     return Unexpected(status.error());

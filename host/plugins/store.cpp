@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <fstream>
+#include <tuple>
 #include <utility>
 
 #include <fcntl.h>
@@ -151,6 +152,23 @@ Status link_or_copy(const fs::path& from, int folder, const std::string& name) {
   return status;
 }
 
+constexpr char kLibraries[] = ".libs";  // behind a good copy's hash
+
+/// Whole or not at all, as far as names go: the copy that needs them comes after them.
+Status keep_libraries(const fs::path& from, const fs::path& to) {
+  std::error_code error;
+  if (from.empty() || fs::is_empty(from, error)) return {};
+  fs::remove_all(to, error);  // of an attempt that was cut off
+  const auto folder = open_private_folder(to);
+  if (!folder) return Unexpected(folder.error());
+  for (fs::directory_iterator entry(from, error), end; !error && entry != end;
+       entry.increment(error)) {
+    auto status = link_or_copy(entry->path(), folder->get(), entry->path().filename());
+    if (!status) return status;
+  }
+  return error ? Status(fail(error.message())) : Status();
+}
+
 }  // namespace
 
 Store::Store(Folders folders) : folders_(std::move(folders)) {}
@@ -245,12 +263,14 @@ std::vector<Quarantined> Store::all() const {
     const std::lock_guard lock(*mutex_);
     for (const auto& [hash, entry] : quarantined_) list.push_back(entry);
   }
-  std::ranges::stable_sort(list, {}, &Quarantined::since);
+  std::ranges::sort(list, [](const auto& a, const auto& b) {
+    return std::tie(a.since, a.sha256) < std::tie(b.since, b.sha256);
+  });
   return list;
 }
 
-Status Store::keep_good(const std::string& plugin, const std::string& version,
-                        const fs::path& staged, const std::string& sha256) {
+Status Store::keep_good(const std::string& plugin, const std::string& version, const Bundle& staged,
+                        const std::string& sha256) {
   if (!is_plugin_name(plugin)) return fail("it has no name to keep it under");
   if (auto status = check_hash(sha256); !status) return status;
   auto kept = good(plugin);
@@ -260,8 +280,11 @@ Status Store::keep_good(const std::string& plugin, const std::string& version,
   }
   const auto folder = open_private_folder(folders_.path / "good" / plugin);
   if (!folder) return Unexpected(folder.error());
-  if (auto status = link_or_copy(staged, folder->get(), sha256 + ".so"); !status) {
-    return fail(fmt::format("{}.so cannot be kept: {}", sha256, status.error().message));
+  auto linked =
+      keep_libraries(staged.libraries, folders_.path / "good" / plugin / (sha256 + kLibraries));
+  if (linked) linked = link_or_copy(staged.file, folder->get(), sha256 + ".so");
+  if (!linked) {
+    return fail(fmt::format("{}.so cannot be kept: {}", sha256, linked.error().message));
   }
   auto now = to_ms(system_clock::now());
   if (!kept.empty()) now = std::max(now, to_ms(kept.front().since) + 1);  // a clock may go back
@@ -278,10 +301,12 @@ Status Store::keep_good(const std::string& plugin, const std::string& version,
   Status status;
   (void)each_entry(folder->get(), [&](const std::string& name) {
     const bool stays = std::ranges::any_of(stay, [&](const std::string& known) {
-      return name == known + ".so" || name == known + ".json";
+      return name == known + ".so" || name == known + ".json" || name == known + kLibraries;
     });
     if (stays) return;
-    if (auto removed = remove_file(folder->get(), name); !removed) status = removed;
+    std::error_code error;
+    fs::remove_all(folders_.path / "good" / plugin / name, error);
+    if (error) status = fail(fmt::format("{} cannot be removed: {}", name, error.message()));
   });
   return status;
 }
@@ -302,9 +327,14 @@ std::vector<Good> Store::good(const std::string& plugin) const {
         !S_ISREG(found.st_mode)) {
       continue;
     }
-    list.push_back({path / name, json.sha256, printable(json.version, 128), from_ms(json.since)});
+    const auto libraries = path / (json.sha256 + kLibraries);
+    std::error_code none;
+    list.push_back({path / name, json.sha256, printable(json.version, 128), from_ms(json.since),
+                    fs::is_directory(libraries, none) ? libraries : fs::path()});
   }
-  std::ranges::stable_sort(list, std::ranges::greater(), &Good::since);
+  std::ranges::sort(list, [](const auto& a, const auto& b) {
+    return std::tie(b.since, b.sha256) < std::tie(a.since, a.sha256);
+  });
   return list;
 }
 

@@ -15,6 +15,7 @@
 #include <dojo/result.hpp>
 
 #include "net/descriptor.hpp"
+#include "plugins/staging.hpp"
 
 namespace dojo::plugins {
 
@@ -36,6 +37,7 @@ struct Good {
   std::string sha256;
   std::string version;
   std::chrono::system_clock::time_point since;
+  std::filesystem::path libraries{};  ///< those that it brings, by name; empty: none
 };
 
 /// The folder <state>/plugins, which a Staging has locked. Move-only; all calls from any thread. A
@@ -59,10 +61,14 @@ class Store {
   /// Oldest first.
   [[nodiscard]] std::vector<Quarantined> all() const;
 
-  /// Keeps a copy of what serves now, and of the one before it. @param staged is linked to, or
-  /// copied
+  /// Keeps a copy of what serves now, and of the one before it. @param staged a file of ours, and
+  /// the libraries that it brings; is linked to, or copied
+  Status keep_good(const std::string& plugin, const std::string& version, const Bundle& staged,
+                   const std::string& sha256);
   Status keep_good(const std::string& plugin, const std::string& version,
-                   const std::filesystem::path& staged, const std::string& sha256);
+                   const std::filesystem::path& staged, const std::string& sha256) {
+    return keep_good(plugin, version, Bundle{staged}, sha256);
+  }
   /// Newest first.
   [[nodiscard]] std::vector<Good> good(const std::string& plugin) const;
 

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <fstream>
 #include <optional>
+#include <sstream>
 #include <string_view>
 #include <thread>
 
@@ -13,13 +14,14 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "threads/threads.hpp"
+
 namespace dojo::plugins {
 namespace {
 
 namespace fs = std::filesystem;
 
 constexpr char kNamePrefix[] = "dojo-g";
-constexpr std::string_view kHostPrefix = "dojo-";  // what all threads of the host's are called
 constexpr std::size_t kStackSearched = std::size_t{8} << 20;  // bytes from the stack's top
 constexpr int kLooks = 200;                                   // a millisecond apart
 
@@ -92,6 +94,21 @@ bool leads_into(const Map& map, std::uintptr_t stack) {
   });
 }
 
+/// Whether a thread will never run code again: whoever joins it goes on a moment before it is no
+/// longer listed. Source: proc(5), /proc/pid/stat, "flags"; PF_EXITING in linux/sched.h.
+bool is_exiting(const fs::path& task) {
+  constexpr unsigned kExiting = 0x4;
+  const auto line = first_line(task / "stat");
+  const auto name_end = line.rfind(')');
+  if (name_end == std::string::npos) return true;  // it has gone
+  std::istringstream fields(line.substr(name_end + 1));
+  std::string skipped;
+  for (int i = 0; i < 6; ++i) fields >> skipped;  // state, ppid, pgrp, session, tty_nr, tpgid
+  unsigned flags = 0;
+  fields >> flags;
+  return (flags & kExiting) != 0;
+}
+
 /// Of a thread that may be anybody's.
 bool runs_code_of(const fs::path& file, const fs::path& task) {
   for (int look = 0; look < kLooks; ++look) {
@@ -115,15 +132,15 @@ void name_this_thread(std::uint64_t generation) {
 
 std::vector<pid_t> stragglers(std::uint64_t generation, const fs::path& file) {
   const auto own = thread_name(generation);
-  const auto hosts = first_line("/proc/self/comm");
   std::vector<pid_t> found;
   std::error_code error;
   for (fs::directory_iterator task("/proc/self/task", error), end; !error && task != end;
        task.increment(error)) {
-    const auto name = first_line(task->path() / "comm");
-    const bool somebodys = name == hosts || name.starts_with(kHostPrefix);
-    if (name != own && (somebodys || !runs_code_of(file, task->path()))) continue;
-    found.push_back(static_cast<pid_t>(std::stol(task->path().filename().string())));
+    if (is_exiting(task->path())) continue;
+    const auto id = static_cast<pid_t>(std::stol(task->path().filename().string()));
+    if (threads::is_own(id)) continue;
+    const bool named = first_line(task->path() / "comm") == own;
+    if (named || runs_code_of(file, task->path())) found.push_back(id);
   }
   return found;
 }

@@ -1,5 +1,6 @@
 #include "plugins/worker_process.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <utility>
@@ -8,6 +9,7 @@
 #include <poll.h>
 
 #include "plugins/span.hpp"
+#include "threads/threads.hpp"
 
 namespace dojo::plugins {
 namespace {
@@ -108,6 +110,14 @@ Sent WorkerProcess::pass(Track& track, const Message& message) {
 }
 
 std::optional<Message> WorkerProcess::exchange(Track& track, Kind awaited) {
+  std::optional<Message> reply;
+  // What has been read of the lane is lost then, and with it whose turn it is.
+  threads::guard([&] { reply = hear_out(track, awaited); },
+                 [this](const char* what) { condemn(what); });
+  return reply;
+}
+
+std::optional<Message> WorkerProcess::hear_out(Track& track, Kind awaited) {
   Parcel parcel;
   std::string why;
   for (;;) {
@@ -215,26 +225,35 @@ Status WorkerProcess::deliver(const Message& message) {
   return {};
 }
 
-void WorkerProcess::bury() {
+void WorkerProcess::bury() noexcept {
   child_.kill();
   child_.wait(Child::kReaping);
-  // What it said before it ended, it said; but who has a copy of its socket may not go on for ever.
-  for (int i = 0; i < kLastRounds && !over_; ++i) {
-    pollfd event{control_->socket(), POLLIN, 0};
-    if (::poll(&event, 1, 0) <= 0 || !hear_some([](const Message&) { return Status(); })) break;
-  }
+  threads::guard([this] { hear_its_last(); }, [](const char*) {});
   cut_off();
-  std::vector<dojo_request_id> left;
   {
     const std::lock_guard lock(mutex_);
     buried_ = true;
-    // Of those that are being passed, whoever passes them will see that there is nobody.
-    std::erase_if(open_, [&](const auto& request) {
-      if (request.second) left.push_back(request.first);
-      return request.second;
-    });
   }
-  for (const auto id : left) fail_request(id, kWorkerDied, kDied);
+  while (const auto id = take_any()) fail_request(*id, kWorkerDied, kDied);
+}
+
+/// What it said before it ended, it said; but who has a copy of its socket may not go on for ever.
+void WorkerProcess::hear_its_last() {
+  for (int i = 0; i < kLastRounds && control_ && !over_; ++i) {
+    pollfd event{control_->socket(), POLLIN, 0};
+    if (::poll(&event, 1, 0) <= 0 || !hear_some([](const Message&) { return Status(); })) break;
+  }
+}
+
+/// One that it has been passed. Of those that are being passed, whoever passes them will see that
+/// there is nobody.
+std::optional<dojo_request_id> WorkerProcess::take_any() {
+  const std::lock_guard lock(mutex_);
+  const auto found = std::ranges::find_if(open_, [](const auto& row) { return row.second; });
+  if (found == open_.end()) return std::nullopt;
+  const auto id = found->first;
+  open_.erase(found);
+  return id;
 }
 
 std::string WorkerProcess::how_it_ended() const {
@@ -284,11 +303,13 @@ void WorkerProcess::fail_request(dojo_request_id id, std::uint32_t status,
   services_.complete(owner_, id, response);
 }
 
-void WorkerProcess::condemn(const std::string& why) {
-  {
-    const std::lock_guard lock(mutex_);
-    if (condemned_.empty()) condemned_ = why;
-  }
+void WorkerProcess::condemn(std::string_view why) noexcept {
+  threads::guard(
+      [&] {
+        const std::lock_guard lock(mutex_);
+        if (condemned_.empty()) condemned_ = why;
+      },
+      [](const char*) {});
   cut_off();
 }
 

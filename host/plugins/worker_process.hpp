@@ -12,6 +12,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -55,7 +56,7 @@ class WorkerProcess {
   /// and acts on some of what it says. @return false: it is over
   bool attend(int wake, std::chrono::milliseconds limit, const Hear& hear);
   /// [watcher] Kills what is left of it, reaps it, and completes what it has not.
-  void bury();
+  void bury() noexcept;
   /// [watcher] After bury(): "killed by signal 11 (Segmentation fault)", or what it was condemned
   /// for.
   [[nodiscard]] std::string how_it_ended() const;
@@ -74,6 +75,8 @@ class WorkerProcess {
 
   Sent pass(Track& track, const Message& message);
   std::optional<Message> exchange(Track& track, Kind awaited);
+  std::optional<Message> hear_out(Track& track, Kind awaited);
+  void hear_its_last();
   bool hear_some(const Hear& hear);
   Status act(const Message& message, const Hear& hear);
   Status deliver(const Message& message);
@@ -81,10 +84,11 @@ class WorkerProcess {
   bool give(dojo_request_id id);
   void given(dojo_request_id id);
   bool take(dojo_request_id id);
+  std::optional<dojo_request_id> take_any();
   bool left_behind(dojo_request_id id);
   bool has(dojo_request_id id);
   void fail_request(dojo_request_id id, std::uint32_t status, std::string_view why) noexcept;
-  void condemn(const std::string& why);
+  void condemn(std::string_view why) noexcept;
   void cut_off();
 
   const Generation& owner_;

@@ -1,9 +1,11 @@
 // dojo-worker: the process in which code of plugins runs that the host does not let into its own.
 // The host starts it; it is of no use by hand.
+#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <string_view>
 
+#include "process/inherited.hpp"
 #include "worker/probe.hpp"
 #include "worker/serve.hpp"
 
@@ -13,6 +15,9 @@ constexpr int kFailed = 1;
 constexpr int kUsage = 2;
 
 int run(int argc, char** argv) {
+  // A service manager that stops the host tells every process of it; the host ends its workers when
+  // it has no more need of them, and takes the end of one that tries a file for the file's fault.
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) std::signal(signal, SIG_IGN);
   const std::string_view task = argc > 1 ? argv[1] : "";
   if (task == "probe") return dojo::worker::probe(argc - 1, argv + 1);
   if (task == "serve") return dojo::worker::serve(argc - 1, argv + 1);
@@ -26,6 +31,7 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  dojo::process::undo_inheritance();
   try {
     return run(argc, argv);
   } catch (const std::exception& error) {

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <thread>
 
 #include <CLI/CLI.hpp>
@@ -25,8 +26,11 @@
 #include "plugins/elf.hpp"
 #include "plugins/instance.hpp"
 #include "plugins/probe_line.hpp"
+#include "plugins/shortage.hpp"
 #include "plugins/span.hpp"
+#include "plugins/staging.hpp"
 #include "plugins/stragglers.hpp"
+#include "worker/process_state.hpp"
 
 namespace dojo::worker {
 namespace {
@@ -59,9 +63,10 @@ class Channel {
     line.stage = stage;
     say(line);
   }
-  void refuse(std::string why) const {
+  void refuse(std::string why, bool shortage) const {
     ProbeLine line;
     line.kind = ProbeLine::Kind::refused;
+    line.shortage = shortage;
     line.faults.push_back(std::move(why));
     say(line);
   }
@@ -118,8 +123,9 @@ dojo_host stub_host() {
 /// A plugin's life, as far as it is tried.
 class Trial {
  public:
-  Trial(std::filesystem::path file, const Channel& channel)
-      : file_(std::move(file)), channel_(channel) {}
+  /// @param limited its memory is
+  Trial(std::filesystem::path file, const Channel& channel, bool limited)
+      : file_(std::move(file)), channel_(channel), limited_(limited) {}
 
   int run() {
     channel_.say(Stage::check);
@@ -128,12 +134,19 @@ class Trial {
     Status lived;
     // On a thread that ends before it is unloaded, as in the host: what a plugin keeps for a thread
     // keeps it mapped for as long.
-    std::thread([&] {
-      name_this_thread(kGeneration);
-      lived = live(*config);
-    }).join();
+    try {
+      std::thread([&] {
+        name_this_thread(kGeneration);
+        lived = live(*config);
+      }).join();
+    } catch (const std::system_error& error) {
+      lived = fail(fmt::format("it cannot be tried: {}", error.what()));
+    }
     if (!lived) {
-      channel_.refuse(lived.error().message);
+      const auto& why = lived.error().message;
+      // A plugin that wants more memory than it may have is told so: that is its own fault.
+      const bool own = limited_ && created_ && tells_of_no_memory(why);
+      channel_.refuse(why, !own && tells_of_shortage(why));
       return kFailed;
     }
     channel_.say(Stage::unload);
@@ -151,7 +164,14 @@ class Trial {
     if (facts) {
       line.name = facts->name;
       line.faults = loading_faults(*facts);
-      line.stuck = unloading_faults(*facts);
+      line.stuck = sharing_faults(*facts);
+      if (facts->static_tls) {
+        line.notes.emplace_back(
+            "it has thread-local variables of the initial-exec model, for which a process has "
+            "little room that it never gets back: it may not be replaceable often. Build it "
+            "without -ftls-model=initial-exec, or set isolation = \"process\"");
+      }
+      check_libraries(line);
       if (facts->abi_minor > DOJO_ABI_MINOR) {
         line.notes.push_back(
             fmt::format("it was built for plugin ABI {}.{}: this host has {}.{}, and does not use "
@@ -167,7 +187,29 @@ class Trial {
     return channel_.hear_config();
   }
 
+  /// Those that it brings: they are loaded with it, and should go with it.
+  void check_libraries(ProbeLine& line) const {
+    std::error_code none;
+    for (std::filesystem::directory_iterator entry(libraries_of(file_), none), end;
+         !none && entry != end; entry.increment(none)) {
+      if (!entry->is_regular_file()) continue;
+      const auto file = entry->path().filename().string();
+      const auto say = [&](std::vector<std::string>& where, const std::string& what) {
+        where.push_back(fmt::format("its library {}: {}", file.substr(file.find('-') + 1), what));
+      };
+      if (const auto whole = check_elf(entry->path()); !whole) {
+        say(line.faults, whole.error().message);
+        continue;
+      }
+      const auto facts = inspect_elf(entry->path());
+      if (!facts) say(line.stuck, facts.error().message);
+      if (!facts) continue;
+      for (const auto& fault : sharing_faults(*facts)) say(line.stuck, fault);
+    }
+  }
+
   Status live(const std::string& config) {
+    const auto before = ProcessState::now();
     channel_.say(Stage::load);
     auto opened = Instance::open(file_);
     if (!opened) return Unexpected(opened.error());
@@ -177,7 +219,14 @@ class Trial {
                               instance_->name(), name_));
     }
     channel_.say(Stage::create);
+    created_ = true;
     if (auto status = instance_->create(host_, config); !status) return status;
+    if (const auto changes = ProcessState::now().changes_since(before); !changes.empty()) {
+      report_.stuck.push_back(
+          fmt::format("it changes what belongs to the whole process: {}. Leave that to the host, "
+                      "or set isolation = \"process\"",
+                      fmt::join(changes, ", ")));
+    }
     channel_.say(Stage::selftest);
     if (auto status = instance_->selftest(); !status) return status;
     describe_plugin();
@@ -210,6 +259,8 @@ class Trial {
 
   const std::filesystem::path file_;  // as /proc/self/maps has it
   const Channel& channel_;
+  const bool limited_;
+  bool created_ = false;  // create() has been called
   const dojo_host host_ = stub_host();
   std::string name_;
   std::unique_ptr<Instance> instance_;
@@ -219,6 +270,7 @@ class Trial {
 /// A crash ends the process by its signal, also where a sanitizer's runtime would catch it.
 void die_plainly() {
   for (const int number : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT}) std::signal(number, SIG_DFL);
+  std::signal(SIGPIPE, SIG_IGN);  // as it is in the host
 }
 
 }  // namespace
@@ -245,7 +297,7 @@ int probe(int argc, char** argv) {
   }
   std::error_code error;
   const auto canonical = std::filesystem::canonical(file, error);
-  Trial trial(error ? std::filesystem::path(file) : canonical, channel);
+  Trial trial(error ? std::filesystem::path(file) : canonical, channel, limits.memory_bytes != 0);
   // Without the destructors of a plugin that may still have threads.
   _exit(trial.run());
 }

@@ -4,7 +4,6 @@
 #include <charconv>
 #include <chrono>
 #include <condition_variable>
-#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <deque>
@@ -375,9 +374,6 @@ int serve(int argc, char** argv) {
     std::fputs("dojo-worker serve: started by dojo-host alone\n", stderr);
     return kUsage;
   }
-  // A service manager that stops the host tells every process of it; the host ends its workers when
-  // their requests are done.
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) std::signal(signal, SIG_IGN);
   const auto socket = [](unsigned number) {
     const int fd = plugins::kControlDescriptor + static_cast<int>(number);
     ::fcntl(fd, F_SETFD, FD_CLOEXEC);  // not for programs that the plugin starts

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "net/descriptor.hpp"
+#include "plugins/elf_names.hpp"
 
 namespace {
 
@@ -23,6 +24,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const dojo::net::Descriptor memory(memfd_create("plugin", MFD_CLOEXEC));
   require(static_cast<bool>(memory));
   require(write(memory.get(), data, size) == static_cast<ssize_t>(size));
+  if (const auto names = read_elf_names(memory.get())) {
+    ElfRenaming renaming;
+    for (const auto& name : names->needed) renaming.needed[name] = "/" + name + ".another";
+    renaming.soname = renaming.runpath = "another";
+    (void)rename_in_elf(memory.get(), renaming);
+    require(ftruncate(memory.get(), 0) == 0 && lseek(memory.get(), 0, SEEK_SET) == 0);
+    require(write(memory.get(), data, size) == static_cast<ssize_t>(size));
+  }
   const auto facts = inspect_elf("/proc/self/fd/" + std::to_string(memory.get()));
   if (!facts) {
     require(!facts.error().message.empty());

@@ -20,10 +20,16 @@ void require(bool condition) {
 void check(const Metagraph& metagraph) {
   const auto& neurons = metagraph.neurons();
   require(!neurons.empty() && neurons.size() <= kMostNeurons);
+  std::size_t somebody = 0;
   for (std::size_t i = 0; i < neurons.size(); ++i) {
     require(neurons[i].uid == i && std::isfinite(neurons[i].stake) && neurons[i].stake >= 0);
-    require(metagraph.find(neurons[i].hotkey) == &neurons[i]);
+    const auto* found = metagraph.find(neurons[i].hotkey);
+    require(found == nullptr || found == &neurons[i]);
+    somebody += found == nullptr ? 0 : 1;
   }
+  require(somebody > 0 && somebody == metagraph.registered());
+  require((somebody < neurons.size()) == !metagraph.set_aside().empty());
+  require(metagraph.set_aside().size() < 300);
   require(metagraph.mean_validator_stake() >= 0);
 }
 

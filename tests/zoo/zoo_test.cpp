@@ -16,6 +16,9 @@
 //   noexec staging                  staging_test.cpp
 //   reloads at once, storms         Zoo.…StormOfReplacements, Zoo.ReplacesAPluginThatIsDraining
 //   a bad or greedy worker process  isolated_test.cpp
+//   libraries of one name           Zoo.…Libraries…
+//   what the host lacks             Zoo.…Waits…
+//   what belongs to the process     Refused/changes_…, executable_stack
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -38,6 +41,7 @@
 #include "host/scratch_folder.hpp"
 #include "plugins/reloader.hpp"
 #include "sanitized.hpp"
+#include "where.hpp"
 
 namespace dojo::plugins {
 namespace {
@@ -49,6 +53,7 @@ using test::kSanitized;
 using test::read_file;
 using test::write_file;
 using testing::AllOf;
+using testing::AnyOf;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
@@ -56,7 +61,7 @@ constexpr char kPlugin[] = "perilous";  // what all animals are called here
 
 /// One of those that are built under the one name.
 fs::path animal(const std::string& name) {
-  return fs::path(DOJO_ZOO) / kPlugin / (name + ".so");
+  return fs::path(test::where::kZoo) / kPlugin / (name + ".so");
 }
 fs::path perilous() {
   return test::plugin("test_perilous");
@@ -339,6 +344,15 @@ const std::vector<Bad> kRefused = {
     {"shouts_in_create", "it wrote to what is not its own, in create"},
     {"two_names", "it has two names"},
     {"unique_symbols", "it defines unique symbols"},
+    {"changes_environment", "the whole process: the environment variable DOJO_ZOO_SECRET. Leave"},
+    {"changes_folder", "the whole process: the working folder ("},
+    {"changes_limits", "the whole process: the limit RLIMIT_NOFILE. Leave"},
+    {"changes_locale", "the whole process: the locale (C, then "},
+    {"changes_rounding", "the whole process: the floating point mode, "},
+    {"changes_signals", "the whole process: what SIGUSR1 does. Leave"},
+    {"changes_timer", "the whole process: the timer that sends SIGALRM. Leave"},
+    {"changes_umask", "the whole process: the umask ("},
+    {"executable_stack", "it makes the stacks of the whole process executable"},
     {"wrong_major", "it was built for plugin ABI 99.0"},
     {"throws_in_create", "create failed (1): it let an exception out", "throws_in_create"},
     {"throws_in_start", "start failed (1): it let an exception out", "throws_in_start"},
@@ -391,6 +405,17 @@ TEST_F(Zoo, KeepsInMemoryWhatLeavesAThread) {
   write_file(go, "");
   EXPECT_TRUE(unloaded(1)) << "it is tried again";
   EXPECT_THAT(rows("pinned"), IsEmpty());
+}
+
+TEST_F(Zoo, KeepsInMemoryAThreadThatIsCalledAsTheHostsOwn) {
+  const auto go = folder / "go";
+  config.plugins[kPlugin].config = "{\"go\":\"" + go.string() + "\"}";
+  start_with(animal("names_its_thread"));
+  put(animal("good"));
+  ASSERT_TRUE(comes_to_serve_after(1)) << lines.text();
+  EXPECT_THAT(pinned_for(), HasSubstr("it left threads running"));
+  write_file(go, "");
+  EXPECT_TRUE(unloaded(1)) << "it is tried again";
 }
 
 TEST_F(Zoo, KeepsInMemoryWhatAnswersAfterItsEnd) {
@@ -511,6 +536,58 @@ TEST_F(Zoo, ReplacesAPluginThatIsDraining) {
   expect_nothing_left(before);
 }
 
+// ---- functions that do not come back
+
+struct Hang {
+  const char* where;
+  bool isolated = false;
+};
+std::ostream& operator<<(std::ostream& out, const Hang& hang) {
+  return out << hang.where;
+}
+
+class Hanging : public Zoo, public testing::WithParamInterface<Hang> {};
+
+TEST_P(Hanging, HoldsUpNobodyElse) {
+  const std::string where = GetParam().where;
+  const auto signs = folder / "signs";
+  fs::create_directory(signs);
+  config.reload.start = config.reload.probe = 120s;
+  config.reload.health = 1s;
+  config.plugins["hangs"].config = "{\"hangs\":\"" + signs.string() + "\"}";
+  if (GetParam().isolated) config.plugins["hangs"].run.isolation = Isolation::process;
+  fs::copy_file(fs::path(test::where::kZoo) / "hangs.so", folder / "hangs.so");
+  start_with(animal("good"));
+  const auto before = serving();
+  ASSERT_GT(serving("Hangs"), 0u) << lines.text();
+
+  write_file(signs / where, "");
+  if (where != "health") {  // which it is asked of itself
+    write_file(folder / "part", read_file(fs::path(test::where::kZoo) / "hangs.so") + "2");
+    fs::rename(folder / "part", folder / "hangs.so");
+  }
+  ASSERT_TRUE(eventually([&] { return fs::exists(signs / (where + ".in")); })) << lines.text();
+  put(animal("good"), "2");
+  EXPECT_TRUE(comes_to_serve_after(before)) << lines.text();
+  EXPECT_TRUE(server->plugins().reload(kPlugin));
+  EXPECT_GT(serving("Hangs"), 0u);
+  EXPECT_EQ(rows("active").size(), 2u);
+  EXPECT_TRUE(server->plugins().unload(kPlugin));
+  EXPECT_TRUE(fs::exists(signs / where)) << "it hangs still";
+
+  const bool ended = server->plugins().stop();  // as a signal has it, and does not wait for ever
+  EXPECT_EQ(ended, GetParam().isolated && where == "health") << lines.text();
+  fs::remove(signs / where);
+}
+INSTANTIATE_TEST_SUITE_P(All, Hanging,
+                         testing::Values(Hang{"health"}, Hang{"health", true}, Hang{"save"},
+                                         Hang{"save", true}, Hang{"selftest"}, Hang{"create"},
+                                         Hang{"start"}),
+                         [](const auto& test) {
+                           return std::string(test.param.where) +
+                                  (test.param.isolated ? "_apart" : "");
+                         });
+
 // ---- handlers that do not keep to the rules
 
 TEST_F(Zoo, AnswersForAHandlerThatBreaksTheRules) {
@@ -536,19 +613,24 @@ TEST_F(Zoo, AnswersForAHandlerThatBreaksTheRules) {
 
 TEST_F(Zoo, RefusesARouteThatAnotherPluginServes) {
   start_with(animal("good"));
-  const auto before = Traces::now();
-  fs::copy_file(fs::path(DOJO_ZOO) / "good.so", folder / "good.so");
+  fs::copy_file(fs::path(test::where::kZoo) / "good.so", folder / "good.so");
   EXPECT_TRUE(eventually([&] {
     return lines.has("route /Zoo is claimed by both perilous and good; remove one of them");
   })) << lines.text();
   EXPECT_EQ(serving(), 1u);
   EXPECT_EQ(rows("active").size(), 1u);
-  expect_nothing_left(before);
+  ASSERT_TRUE(eventually([&] { return rows("waiting").size() == 1; }));
+  EXPECT_EQ(rows("waiting")[0].name, "good");
+  EXPECT_THAT(rows("waiting")[0].reason, HasSubstr("/Zoo is claimed by both"));
+  EXPECT_TRUE(server->plugins().unload(kPlugin));
+  EXPECT_TRUE(comes_to_serve_after(1)) << "it is tried again";
+  EXPECT_TRUE(eventually([&] { return rows("waiting").empty(); }));
 }
 
 TEST_F(Zoo, KeepsTheGlobalsOfTwoPluginsApart) {
   for (const std::string name : {"one", "another"}) {
-    fs::copy_file(fs::path(DOJO_ZOO) / ("globals_of_" + name + ".so"), folder / (name + ".so"));
+    fs::copy_file(fs::path(test::where::kZoo) / ("globals_of_" + name + ".so"),
+                  folder / (name + ".so"));
   }
   start();
   EXPECT_THAT(ask("/one")->body, HasSubstr(R"({"of":"one"})")) << lines.text();
@@ -565,7 +647,8 @@ TEST_F(Zoo, GoesOnWithItsOldConfigIfItRefusesTheNew) {
     configure(mode);
     const auto status = server->apply(config);
     ASSERT_FALSE(status);
-    EXPECT_THAT(status.error().message, HasSubstr("goes on with its old settings"));
+    EXPECT_THAT(status.error().message, AnyOf(HasSubstr("refuses its settings"),
+                                              HasSubstr("goes on with its old settings")));
     EXPECT_EQ(serving("Echo"), 1u);
   }
   expect_nothing_left(before);
@@ -575,6 +658,172 @@ TEST_F(Zoo, GoesOnWithItsOldConfigIfItRefusesTheNew) {
   config = good;
   start();
   EXPECT_GT(serving("Echo"), 0u) << lines.text();
+}
+
+// ---- libraries that a plugin brings
+
+class ZooLibraries : public Zoo {
+ protected:
+  /// Puts those of a release in place, as `mv` does.
+  void put_libraries(const std::string& release, const fs::path& to) {
+    fs::create_directories(to);
+    for (const std::string name : {"libzoo_number.so", "libzoo_word.so"}) {
+      write_file(to / "part",
+                 read_file(fs::path(test::where::kZoo) / ("release_" + release) / name));
+      fs::rename(to / "part", to / name);
+    }
+  }
+  std::string answer() {
+    const auto reply = ask("/Zoo");
+    return reply ? reply->body : "";
+  }
+  static std::string of(const std::string& release) {
+    return R"({"number":")" + release + R"(","word":")" + release + R"("})";
+  }
+  void start_with_libraries() {
+    put_libraries("1", folder / "lib");
+    start_with(animal("brings_libraries"));
+    ASSERT_THAT(answer(), HasSubstr(of("1")));
+  }
+};
+
+TEST_F(ZooLibraries, ANewOneComesWithANewVersion) {
+  start_with_libraries();
+  const auto before = Traces::now();
+  put_libraries("2", folder / "lib");
+  EXPECT_THAT(answer(), HasSubstr(of("1"))) << "it is the copy's own";
+  put(animal("brings_libraries"), "2");
+  ASSERT_TRUE(comes_to_serve_after(1)) << lines.text();
+  EXPECT_THAT(answer(), HasSubstr(of("2")));
+  EXPECT_TRUE(unloaded(1));
+  const auto second = serving();
+  put_libraries("1", folder / "lib");
+  put(animal("brings_libraries"), "2");
+  ASSERT_TRUE(comes_to_serve_after(second))
+      << "the same file with other libraries: " << lines.text();
+  EXPECT_THAT(answer(), HasSubstr(of("1")));
+  EXPECT_TRUE(unloaded(second));
+  EXPECT_THAT(rows("pinned"), IsEmpty());
+  expect_nothing_left(before);
+}
+
+TEST_F(ZooLibraries, GoBackWithTheGoodCopy) {
+  start_with_libraries();
+  put_libraries("2", folder / "lib");
+  put(animal("brings_libraries"), "2");
+  ASSERT_TRUE(comes_to_serve_after(1)) << lines.text();
+  ASSERT_THAT(answer(), HasSubstr(of("2")));
+  fs::remove_all(folder / "lib");
+  const auto back = server->plugins().rollback(kPlugin);
+  ASSERT_TRUE(back) << back.error().message;
+  EXPECT_THAT(answer(), HasSubstr(of("1")));
+  configure("another");
+  const auto applied = server->apply(config);
+  ASSERT_TRUE(applied) << applied.error().message;
+  EXPECT_THAT(answer(), HasSubstr(of("1")));
+  server.reset();
+  start();
+  EXPECT_THAT(answer(), HasSubstr(of("1"))) << lines.text();
+}
+
+TEST_F(ZooLibraries, AreNoPluginsBesideOne) {
+  put_libraries("1", folder);
+  start_with(animal("brings_libraries"));
+  EXPECT_THAT(answer(), HasSubstr(of("1")));
+  put_libraries("2", folder);
+  put(animal("brings_libraries"), "2");
+  ASSERT_TRUE(comes_to_serve_after(1)) << lines.text();
+  EXPECT_THAT(answer(), HasSubstr(of("2")));
+  EXPECT_THAT(rows("quarantined"), IsEmpty());
+  EXPECT_FALSE(lines.has("plugin refused")) << lines.text();
+}
+
+TEST_F(ZooLibraries, ServeAPluginInAProcessOfItsOwn) {
+  isolate();
+  start_with_libraries();
+  put_libraries("2", folder / "lib");
+  put(animal("brings_libraries"), "2");
+  ASSERT_TRUE(comes_to_serve_after(1)) << lines.text();
+  EXPECT_THAT(answer(), HasSubstr(of("2")));
+}
+
+TEST_F(ZooLibraries, AreLookedAtBeforeTheyAreLoaded) {
+  start_with_libraries();
+  const auto word = read_file(folder / "lib" / "libzoo_word.so");
+  write_file(folder / "lib" / "libzoo_word.so", word.substr(0, word.size() / 4));
+  put(animal("brings_libraries"), "2");
+  ASSERT_TRUE(eventually([&] { return lines.has("plugin refused"); })) << lines.text();
+  EXPECT_THAT(lines.text(), HasSubstr("its library libzoo_word.so: "));
+  EXPECT_THAT(answer(), HasSubstr(of("1")));
+}
+
+// ---- what the host lacks
+
+class ZooWaits : public Zoo {
+ protected:
+  /// What is waited for, once something is.
+  std::string waited_for() {
+    EXPECT_TRUE(eventually([&] { return rows("waiting").size() == 1; })) << lines.text();
+    const auto waiting = rows("waiting");
+    return waiting.empty() ? "" : waiting[0].reason;
+  }
+};
+
+TEST_F(ZooWaits, ForRoomOnTheDisk) {
+  const auto state = config.state_dir / "plugins";
+  const test::SmallDisk disk(state);
+  if (!disk.mounted()) GTEST_SKIP() << "mounting is not allowed here";
+  for (const auto& made : {config.state_dir, state}) fs::permissions(made, fs::perms::owner_all);
+  start_with(animal("good"));
+  const auto filler = state / "filler";
+  write_file(filler, std::string(2 << 20, 'x'));  // as much of it as there is room for
+  put(animal("good"), "2");
+  EXPECT_THAT(waited_for(), HasSubstr("No space left on device"));
+  EXPECT_EQ(serving(), 1u);
+  EXPECT_THAT(rows("quarantined"), IsEmpty());
+  EXPECT_FALSE(lines.has("plugin refused")) << lines.text();
+  fs::remove(filler);
+  EXPECT_TRUE(comes_to_serve_after(1)) << lines.text();
+  EXPECT_THAT(rows("waiting"), IsEmpty());
+}
+
+TEST_F(ZooWaits, ForAWorkerToTryItWith) {
+  config.worker = folder / "worker";
+  put(animal("good"));
+  start();
+  EXPECT_THAT(waited_for(), HasSubstr("cannot be started: No such file"));
+  EXPECT_THAT(rows("quarantined"), IsEmpty());
+  fs::create_symlink(test::where::kWorker, config.worker);
+  EXPECT_TRUE(comes_to_serve_after(0)) << lines.text();
+}
+
+TEST_F(ZooWaits, WhenItsTrialIsKilled) {
+  start_with(animal("good"));
+  put(animal("kills_itself"));
+  EXPECT_THAT(waited_for(), HasSubstr("killed by signal 9 (Killed) in its constructors"));
+  EXPECT_THAT(rows("quarantined"), IsEmpty());
+  EXPECT_EQ(serving(), 1u);
+  put(animal("good"), "3");
+  EXPECT_TRUE(comes_to_serve_after(1));
+  EXPECT_THAT(rows("waiting"), IsEmpty()) << "another file has come in its place";
+}
+
+TEST_F(ZooWaits, ForStaticTls) {
+  start_with(animal("initial_exec"));
+  auto now = serving();
+  for (int i = 0; i < 20 && rows("waiting").empty(); ++i) {
+    put(animal("initial_exec"), std::to_string(i));
+    ASSERT_TRUE(eventually([&] { return serving() > now || !rows("waiting").empty(); }))
+        << lines.text();
+    now = serving();
+    ASSERT_GT(now, 0u);
+  }
+  EXPECT_THAT(waited_for(), HasSubstr("cannot allocate memory in static TLS block"));
+  EXPECT_THAT(rows("quarantined"), IsEmpty());
+  isolate();
+  EXPECT_TRUE(server->apply(config)) << lines.text();
+  EXPECT_TRUE(comes_to_serve_after(now)) << lines.text();
+  EXPECT_TRUE(eventually([&] { return rows("waiting").empty(); })) << lines.text();
 }
 
 // ---- how files are replaced
@@ -672,12 +921,16 @@ TEST_P(Apart, TheHostOutlivesIt) {
 std::vector<Bad> everyone() {
   auto all = kRefused;
   std::erase_if(all, [](const Bad& bad) {
-    const std::string_view name = bad.name;  // these are refused for what matters here alone
-    return name == "nodelete" || name == "unique_symbols" ||
-           (kSanitized && name == "eats_memory_in_create");
+    return kSanitized && std::string_view(bad.name) == "eats_memory_in_create";
   });
-  for (const auto* name : {"nodelete", "unique_symbols", "leaves_a_thread", "longer_tables",
-                           "newer_minor", "thread_locals"}) {
+  for (auto& bad : all) {
+    const std::string_view name = bad.name;  // these are refused for what matters here alone
+    if (name == "nodelete" || name == "unique_symbols" || name == "executable_stack" ||
+        name.starts_with("changes_")) {
+      bad.says = nullptr;
+    }
+  }
+  for (const auto* name : {"leaves_a_thread", "longer_tables", "newer_minor", "thread_locals"}) {
     all.push_back({name, nullptr});
   }
   all.push_back({"throws_in_stop", nullptr, "throws_in_stop"});
@@ -695,7 +948,7 @@ TEST_P(Deadly, TakesItsOwnProcessAlone) {
   }
 #endif
   isolate();
-  fs::copy_file(fs::path(DOJO_ZOO) / "good.so", folder / "good.so");
+  fs::copy_file(fs::path(test::where::kZoo) / "good.so", folder / "good.so");
   start_with(perilous(), "Echo");
   const auto before = Traces::now();
   EXPECT_EQ(status_of(std::string("/") + GetParam()), 503);
@@ -703,6 +956,8 @@ TEST_P(Deadly, TakesItsOwnProcessAlone) {
   const auto first = serving("Echo");
   EXPECT_GT(first, 0u) << "in a new process";
   EXPECT_TRUE(lines.has("its process ended: ")) << lines.text();
+  EXPECT_TRUE(lines.has("a request was lost with its plugin's process request=")) << lines.text();
+  EXPECT_TRUE(lines.has(std::string("route=") + GetParam()));
   put(perilous(), "3");
   EXPECT_TRUE(comes_to_serve_after(first, "Echo"));
   EXPECT_TRUE(unloaded(first));

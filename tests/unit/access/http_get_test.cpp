@@ -105,10 +105,8 @@ TEST(HttpGet, IsEndedAtOnceByAnotherThread) {
     EXPECT_TRUE(peer.wait_for(1));
     http.give_up();
   });
-  const auto start = std::chrono::steady_clock::now();
-  const auto answer = http.get(peer.url(), 60s, 100);
+  const auto answer = http.get(peer.url(), 1h, 100);
   other.join();
-  EXPECT_LT(std::chrono::steady_clock::now() - start, 5s);
   ASSERT_FALSE(answer);
   EXPECT_EQ(answer.error().message, "it was given up");
   EXPECT_FALSE(http.get(peer.url(), 60s, 100));

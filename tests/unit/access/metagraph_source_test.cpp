@@ -244,16 +244,14 @@ TEST_F(Source, ReadsAgainByItselfAfterItsTime) {
 }
 
 TEST_F(Source, EndsAtOnceWithinAReading) {
-  options_.timeout = 60s;
+  options_.timeout = 1h;  // longer than any test may take
   answer([this](const Seen&) {
     kami_.wait_until_released();
     return good();
   });
   auto source = open();
   ASSERT_TRUE(kami_.wait_for(1));
-  const auto start = std::chrono::steady_clock::now();
   source.reset();
-  EXPECT_LT(std::chrono::steady_clock::now() - start, 5s);
 }
 
 // ---- age
@@ -446,6 +444,32 @@ TEST_F(FileSource, IsReadAndReadAgainWhenItChanges) {
   put(kami_answer(some_neurons(4), 52, 2));
   ASSERT_TRUE(wait_for_readings(*source, 2));
   EXPECT_EQ(source->view().metagraph->neurons().size(), 4u);
+}
+
+TEST_F(FileSource, SaysOnceWhatItSetAside) {
+  auto neurons = some_neurons(5);
+  neurons[3].hotkey = {};
+  const auto said = [&] {
+    const auto log = logged();
+    std::size_t count = 0;
+    for (auto at = log.find("set aside"); at != std::string::npos;
+         at = log.find("set aside", at + 1)) {
+      ++count;
+    }
+    return count;
+  };
+  put(kami_answer(neurons, 52, 1));
+  const auto source = open();
+  ASSERT_TRUE(wait_for_readings(*source, 1));
+  EXPECT_EQ(source->status().neurons, 4u);
+  put(kami_answer(neurons, 52, 2));
+  ASSERT_TRUE(wait_for_readings(*source, 2));
+  EXPECT_EQ(said(), 1u);
+  EXPECT_THAT(logged(), HasSubstr("which=\"1 empty slots\""));
+  neurons[4].hotkey = neurons[1].hotkey;
+  put("\xef\xbb\xbf" + kami_answer(neurons, 52, 3));
+  ASSERT_TRUE(wait_for_readings(*source, 3));
+  EXPECT_EQ(said(), 2u);
 }
 
 TEST_F(FileSource, IsAsOldAsItsLastChange) {

@@ -110,7 +110,6 @@ TEST(ParseMetagraph, NamesTheFieldThatIsMissingOrOfAnotherKind) {
 }
 
 TEST(ParseMetagraph, RefusesStakesThatAreNone) {
-  EXPECT_EQ(wrong(small("[true,false]", "[1,-0.5]")), "totalStake[1] is negative");
   for (const char* stakes : {"[1,NaN]", "[1,1e999]", "[1,Infinity]", "[1,-1e999]"}) {
     EXPECT_NE(wrong(small("[true,false]", stakes)), "") << stakes;
   }
@@ -126,17 +125,64 @@ TEST(ParseMetagraph, RefusesListsOfDifferentLength) {
             "coldkeys has 1 members, and hotkeys 2");
 }
 
-TEST(ParseMetagraph, RefusesAddressesThatAreNone) {
-  const auto broken = replaced(small(), wire::encode_ss58(key_of(2)), "5Fbad");
-  EXPECT_THAT(wrong(broken), StartsWith("hotkeys[1]: no SS58 address: "));
-  EXPECT_THAT(wrong(replaced(small(), wire::encode_ss58(key_of(3)), "")),
-              StartsWith("coldkeys[0]: no SS58 address: "));
+TEST(Metagraph, TakesAnEmptySlotForNobody) {
+  auto neurons = some_neurons(9);
+  neurons[2] = {2, {}, {}, true, 1e9};
+  neurons[5].hotkey = {};
+  const auto metagraph = parse_metagraph(kami_answer(neurons));
+  ASSERT_TRUE(metagraph) << metagraph.error().message;
+  EXPECT_EQ(metagraph->find({}), nullptr);
+  EXPECT_EQ(metagraph->registered(), 7u);
+  ASSERT_EQ(metagraph->neurons().size(), 9u);
+  EXPECT_EQ(metagraph->find(key_of(8))->uid, 8) << "the others keep their uids";
+  EXPECT_EQ(metagraph->mean_validator_stake(), 60) << "nobody has a stake";
+  EXPECT_EQ(metagraph->set_aside(), "2 empty slots");
 }
 
-TEST(ParseMetagraph, RefusesAHotkeyThatComesTwice) {
+TEST(Metagraph, TakesADoubledHotkeyForNobodys) {
   auto neurons = some_neurons(9);
   neurons[7].hotkey = neurons[2].hotkey;
-  EXPECT_EQ(wrong(kami_answer(neurons)), "hotkeys[7] is hotkeys[2] again");
+  neurons[8].hotkey = neurons[4].hotkey;
+  neurons[6].hotkey = neurons[4].hotkey;
+  const auto metagraph = parse_metagraph(kami_answer(neurons));
+  ASSERT_TRUE(metagraph) << metagraph.error().message;
+  EXPECT_EQ(metagraph->find(key_of(2)), nullptr);
+  EXPECT_EQ(metagraph->find(key_of(4)), nullptr);
+  EXPECT_EQ(metagraph->registered(), 4u);
+  EXPECT_EQ(metagraph->find(key_of(5))->uid, 5);
+  EXPECT_EQ(metagraph->mean_validator_stake(), 0);
+  EXPECT_EQ(metagraph->set_aside(),
+            "hotkey " + wire::encode_ss58(key_of(2)) + " at uid 2 and at 7 and 1 more");
+}
+
+TEST(ParseMetagraph, SetsANeuronAsideThatCannotBeRead) {
+  const auto uid_2 = replaced(small(), wire::encode_ss58(key_of(2)), "5Fbad");
+  const auto metagraph = parse_metagraph(uid_2);
+  ASSERT_TRUE(metagraph) << metagraph.error().message;
+  EXPECT_NE(metagraph->find(key_of(1)), nullptr);
+  EXPECT_EQ(metagraph->set_aside(), "hotkeys[1] is no SS58 address");
+  EXPECT_EQ(parse_metagraph(replaced(small(), wire::encode_ss58(key_of(3)), ""))->set_aside(),
+            "coldkeys[0] is no SS58 address");
+  EXPECT_EQ(parse_metagraph(small("[true,false]", "[1,-0.5]"))->set_aside(),
+            "totalStake[1] is negative");
+  EXPECT_EQ(wrong(small("[true,false]", "[-1,-0.5]")),
+            "hotkeys: nobody is there: totalStake[0] is negative and 1 more");
+}
+
+TEST(ParseMetagraph, ReadsWhatWasSetAsideAgain) {
+  auto neurons = some_neurons(9);
+  neurons[2].hotkey = {};
+  neurons[7].hotkey = neurons[3].hotkey;
+  const auto before = parse_metagraph(kami_answer(neurons));
+  ASSERT_TRUE(before);
+  const auto after = parse_metagraph(*metagraph_json(*before));
+  ASSERT_TRUE(after) << after.error().message;
+  EXPECT_EQ(after->set_aside(), before->set_aside());
+  EXPECT_EQ(after->find(key_of(8))->uid, 8);
+}
+
+TEST(ParseMetagraph, PassesOverAByteOrderMark) {
+  EXPECT_EQ(wrong("\xef\xbb\xbf" + small()), "");
 }
 
 TEST(ParseMetagraph, RefusesNoneAndTooMany) {

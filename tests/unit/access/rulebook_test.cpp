@@ -252,7 +252,8 @@ TEST(Rulebook, LeavesABrokenFileAloneAndSaysWhatIsWrong) {
     return broken(text.replace(text.find(from), from.size(), to));
   };
   EXPECT_EQ(broken(good), "good");
-  EXPECT_THAT(broken(good.substr(0, good.size() / 2)), StartsWith("not valid JSON"));
+  EXPECT_EQ(broken("\xef\xbb\xbf" + good), "good") << "some editors begin a file so";
+  EXPECT_THAT(broken(good.substr(0, good.size() / 2)), HasSubstr("not valid JSON"));
   EXPECT_THAT(broken(""), StartsWith("not valid JSON"));
   EXPECT_THAT(with("\"version\":1", "\"version\":2"),
               StartsWith("version: 2, and this host knows 1"));

@@ -29,7 +29,7 @@ TEST(Subject, IsAHotkeyOfAnyPrefix) {
 
 TEST(Subject, IsAnAddressOrABlockOfThem) {
   for (const auto* text :
-       {"192.0.2.7", "10.0.0.0/8", "2001:db8::/32", "::1", "0.0.0.0/0", "::/0"}) {
+       {"192.0.2.7", "10.0.0.0/8", "2001:db8::/32", "::1", "0.0.0.0/0", "::/0", "::ffff:0:0/96"}) {
     const auto rule = parse_subject(text);
     ASSERT_TRUE(rule) << rule.error().message;
     EXPECT_EQ(*rule, (Rule{.name = "", .networks = {*net::Network::parse(text)}}));
@@ -51,6 +51,7 @@ TEST(Subject, ThatIsNoneIsToldWhatThereIs) {
   EXPECT_THAT(wrong("alice"), HasSubstr("coldkey:<SS58> or uid:<number>"));
   EXPECT_THAT(wrong("hotkey:5F"), HasSubstr("\"hotkey:5F\" is no hotkey, IP address"));
   EXPECT_THAT(wrong("10.0.0.0/33"), HasSubstr("no CIDR block"));
+  EXPECT_THAT(wrong("10.0.0.0/08"), HasSubstr("no CIDR block"));
   EXPECT_THAT(wrong("10.1.2.3/8"),
               HasSubstr("\"10.1.2.3/8\" has bits behind its prefix; the block is 10.0.0.0/8"));
   EXPECT_THAT(wrong("coldkey:"), HasSubstr("no SS58 address: "));

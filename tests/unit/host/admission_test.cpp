@@ -60,7 +60,7 @@ class AdmissionTest : public test::HostTest {
 
   /// What the control socket answers.
   std::string ctl(const std::string& command, const std::vector<std::string>& arguments = {}) {
-    const auto commands = make_commands(*server, [] { return Status(); }, [] {});
+    const auto commands = make_commands(*server, [] { return Result<std::string>(""); }, [] {});
     const auto answer = commands.find(command)->second(arguments);
     return answer ? *answer : "refused: " + answer.error().message;
   }
@@ -139,6 +139,41 @@ TEST_F(AdmissionTest, TakesOverAConfigThatHasChanged) {
   ASSERT_TRUE(server->apply(changed));
   EXPECT_EQ(call(caller).code, "ok");
   EXPECT_EQ(call(caller).code, "quota");
+}
+
+TEST_F(AdmissionTest, TakesOverNothingOfAConfigThatAPluginRefuses) {
+  add("test_versioned_1");
+  add("test_rival");
+  start();
+  const auto generations = [&] { return lines.count("plugin serves"); };
+  const auto before = generations();
+  auto changed = config;
+  changed.access.rules.push_back({.name = "new", .hotkeys = {caller.public_key()}});
+  changed.plugins["behaviours"].config = R"({"new":1})";               // takes it
+  changed.plugins["versioned"] = {R"({"new":1})", "dojo.toml:7", {}};  // takes none
+  const auto refused = server->apply(changed);
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, HasSubstr("plugin versioned refuses dojo.toml:7: "));
+  EXPECT_EQ(call(caller).code, "ok");
+  EXPECT_EQ(generations(), before);
+  changed.plugins.erase("versioned");
+  ASSERT_TRUE(server->apply(changed));
+  EXPECT_EQ(call(caller).code, "blacklisted");
+  EXPECT_EQ(generations(), before + 1);
+}
+
+TEST_F(AdmissionTest, TakesOverNothingOfAConfigWithWhichAPluginDoesNotStart) {
+  std::filesystem::remove(folder / "test_behaviours.so");
+  add("test_perilous");
+  add("test_versioned_1");
+  start();
+  auto changed = config;
+  changed.access.rules.push_back({.name = "new", .hotkeys = {caller.public_key()}});
+  changed.plugins["perilous"].config = R"({"word":"no_start"})";  // which its trial does not show
+  changed.plugins["versioned"].run.workers = 1;
+  ASSERT_FALSE(server->apply(changed));
+  EXPECT_EQ(call(caller, "/Echo").code, "ok");
+  EXPECT_EQ(lines.count("plugin serves plugin=versioned"), 3u) << "at first, anew, and as before";
 }
 
 TEST_F(AdmissionTest, ClosedWithoutAMetagraphOpenWhereConfigured) {

@@ -17,6 +17,7 @@
 
 #include "host/scratch_folder.hpp"
 #include "host/signed_head.hpp"
+#include "where.hpp"
 
 namespace dojo::pipeline {
 namespace {
@@ -585,7 +586,8 @@ std::string unhex(std::string_view digits) {
 std::vector<ForeignRequest> foreign_requests() {
   simdjson::dom::parser parser;
   std::vector<ForeignRequest> requests;
-  const simdjson::dom::element file = parser.load(DOJO_TEST_DATA "/vectors/epistula2.json");
+  const simdjson::dom::element file =
+      parser.load(std::string(test::where::kData) + "/host/vectors/epistula2.json");
   for (const simdjson::dom::object vector : file["vectors"]) {
     ForeignRequest request;
     for (const auto field : simdjson::dom::object(vector["headers"])) {

@@ -13,6 +13,8 @@
 #include <dojo/model.hpp>
 #include <dojo/wire/keypair.hpp>
 
+#include "where.hpp"
+
 namespace dojo::host {
 namespace {
 
@@ -32,9 +34,10 @@ std::string all_of(const Config& config) {
   const auto& limits = http.limits;
   const auto& auth = config.auth;
   const auto& dispatch = config.dispatch;
-  std::string text = fmt::format("{} {} {} {} {} {} {} {}\n", config.plugins_dir.string(),
+  std::string text = fmt::format("{} {} {} {} {} {} {} {} {}\n", config.plugins_dir.string(),
                                  config.state_dir.string(), config.wallet.string(),
-                                 config.drain.count(), config.compression_level, config.log_level,
+                                 config.wallet_password_file.string(), config.drain.count(),
+                                 config.compression_level, config.log_level,
                                  static_cast<int>(config.log_format), config.plugins.size());
   text += fmt::format("{} {} {} {} {}\n", http.address, http.port, http.threads, http.backlog,
                       fmt::join(http.proxies, ","));
@@ -88,7 +91,7 @@ TEST(Config, OfAnEmptyTextIsTheDefault) {
 }
 
 TEST(Config, OfTheExampleFileIsTheDefault) {
-  const auto config = load_config(DOJO_EXAMPLE_CONFIG);
+  const auto config = load_config(test::where::kExampleConfig);
   ASSERT_TRUE(config) << config.error().message;
   EXPECT_EQ(all_of(*config), all_of(default_config()));
 }
@@ -100,6 +103,7 @@ listen = "[::1]:9000"
 plugins_dir = "p"
 state_dir = "/s"
 wallet = "w/key"
+wallet_password_file = "w/password"
 [http]
 threads = 3
 backlog = 5
@@ -189,7 +193,7 @@ restart_most_ms = 70
 )");
   ASSERT_TRUE(config) << config.error().message;
   EXPECT_EQ(all_of(*config),
-            "/folder/p /s /folder/w/key 0 22 debug 1 1\n"
+            "/folder/p /s /folder/w/key /folder/w/password 0 22 debug 1 1\n"
             "::1 9000 3 5 10.0.0.0/8,::1\n"
             "1 2 600 70 9 4 5 6 7 8 9 10 0 12\n"
             "dojo/1, epistula/2 1 true 100 true 101 0 0 1 2 false 1\n"
@@ -256,6 +260,18 @@ TEST(Config, RefusesNumbersOutOfRange) {
                            "[http]\nmax_body_bytes = -9223372036854775808"}) {
     EXPECT_THAT(wrong(text), testing::StartsWith("dojo.toml:2: ")) << text;
   }
+}
+
+TEST(Config, WantsAProcessForWhatOnlyAProcessHas) {
+  for (const std::string key :
+       {"memory_mb = 1", "cpu_s = 1", "open_files = 1", "seccomp = true", "restart_most_ms = 11"}) {
+    const auto name = key.substr(0, key.find(' '));
+    EXPECT_EQ(
+        wrong("[run.one]\n" + key),
+        "dojo.toml:2: run.one." + name + " counts for nothing without isolation = \"process\"");
+    EXPECT_TRUE(parse("[run.one]\nisolation = \"process\"\n" + key));
+  }
+  EXPECT_TRUE(parse("[run.one]\nmemory_mb = 0\nseccomp = false"));
 }
 
 TEST(Config, SaysWhatAQuotaMayBe) {
@@ -405,6 +421,10 @@ TEST(ConfigFile, HasItsPathsBesideIt) {
   ASSERT_TRUE(config);
   EXPECT_EQ(config->plugins_dir, folder / "../plugins");
   EXPECT_EQ(config->wallet, std::filesystem::path(std::getenv("HOME")) / "key");
+  std::ofstream(folder / "dojo.toml") << "\xef\xbb\xbfplugins_dir = \"p\"\n";
+  const auto marked = load_config(folder / "dojo.toml");
+  ASSERT_TRUE(marked) << marked.error().message;
+  EXPECT_EQ(marked->plugins_dir, folder / "p");
   std::ofstream(folder / "dojo.toml") << "";
   EXPECT_TRUE(load_config(folder / "dojo.toml"));
   std::filesystem::remove_all(folder);

@@ -236,11 +236,9 @@ TEST_F(ControlTest, GivesUpOnACallerWhoDoesNotRead) {
 }
 
 TEST_F(ControlTest, EndsThoughACallerSaysNothing) {
-  ASSERT_EQ(open({}, {.read = 10min}), "");
+  ASSERT_EQ(open({}, {.read = 1h}), "");  // longer than any test may take
   const auto silent = connected();
-  const auto begin = std::chrono::steady_clock::now();
   control_.reset();
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, 1min);
 }
 
 TEST_F(ControlTest, AnswersOthersWhileACommandRuns) {
@@ -278,7 +276,7 @@ TEST_F(ControlTest, ShowsPluginsAsATable) {
       "score  1.0.0    0123456789ab  active       3    2          1500      0       thread    "
       " 77   2024-01-02T03:04:05Z  score.so  -\n"
       "echo   -        ff            quarantined  -    -          -         -       -         "
-      " -    -                     echo.so   it ?[2Jdied\n");
+      " -    -                     echo.so   it \\x1b[2Jdied\n");
 }
 
 TEST_F(ControlTest, ShowsJsonAsItIs) {
@@ -309,7 +307,7 @@ TEST_F(ControlTest, TellsByItsExitCode) {
             "");
   const auto refused = ctl({"reload", "score"});
   EXPECT_EQ(refused.exit_code, kRefused);
-  EXPECT_EQ(refused.err, "dojo-host ctl: bad?file\n");
+  EXPECT_EQ(refused.err, "dojo-host ctl: bad\\x09file\n");
   EXPECT_EQ(refused.out, "");
   EXPECT_EQ(ctl({"plugins"}).exit_code, kRefused) << "no list";
   EXPECT_EQ(ctl({"reload"}).exit_code, kCtlUsage);

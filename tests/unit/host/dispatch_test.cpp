@@ -2,6 +2,7 @@
 #include "pipeline/dispatch.hpp"
 
 #include <numeric>
+#include <regex>
 #include <thread>
 #include <vector>
 
@@ -117,6 +118,24 @@ TEST_F(DispatcherTest, GivesABufferBackToItsPlugin) {
   start();
   EXPECT_THAT(ask("Releaser").body,
               HasSubstr(R"({"mine":true})"));  // else the leak sanitizer speaks
+}
+
+TEST_F(DispatcherTest, CountsOnlyTheTimeInTheQueueAsThat) {
+  start();
+  Inbox inbox;
+  // As one whose body took an hour to arrive.
+  auto slow = call("Answers", inbox);
+  slow->times.received = slow->times.admitted = std::chrono::steady_clock::now() - 1h;
+  dispatcher->submit(std::move(slow));
+  inbox.answer();
+  ASSERT_TRUE(eventually([&] { return lines.has("answered"); }));
+  std::smatch found;
+  const auto text = lines.text();
+  ASSERT_TRUE(std::regex_search(text, found, std::regex(R"(body_us=(\d+) queue_us=(\d+))")))
+      << text;
+  constexpr double kHour = 3.6e9;
+  EXPECT_GE(std::stod(found[1]), kHour);
+  EXPECT_LT(std::stod(found[2]), kHour);
 }
 
 TEST_F(DispatcherTest, WritesThePluginsLinesUnderItsName) {

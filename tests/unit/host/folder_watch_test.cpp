@@ -1,5 +1,6 @@
 #include "plugins/folder_watch.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <string>
@@ -90,19 +91,24 @@ TEST_F(FolderWatchTest, WaitsUntilAFileHasComeToRest) {
   FolderWatch watch(folder_, {400ms, 1h});
   EXPECT_THAT(now(watch), IsEmpty());
   Clock::time_point last;
+  Clock::duration longest{};  // pause, which a busy machine may draw out
   std::thread writer([&] {
     std::ofstream file(folder_ / "a.so");
     for (int i = 0; i < 15; ++i) {  // for longer than the debounce, in steps that are shorter
       file << "more" << std::flush;
-      last = Clock::now();
+      const auto now = Clock::now();
+      if (i > 0) longest = std::max(longest, now - last);
+      last = now;
       std::this_thread::sleep_for(50ms);
     }
   });
   EXPECT_THAT(soon(watch), ElementsAre("a.so"));
   const auto returned = Clock::now();
   writer.join();
-  EXPECT_GE(returned - last, 400ms);
-  EXPECT_THAT(now(watch), IsEmpty());
+  EXPECT_TRUE(returned - last >= 400ms || longest >= 400ms) << "returned while it was written to";
+  if (longest < 400ms) {
+    EXPECT_THAT(now(watch), IsEmpty());
+  }
 }
 
 TEST_F(FolderWatchTest, ForgetsAFileThatGoesBeforeItHasComeToRest) {
@@ -138,17 +144,16 @@ TEST_F(FolderWatchTest, GoesOnInAFolderThatTakesItsPlace) {
   test::write_file(scratch_ / "other" / "a.so", "2");
   fs::create_directory_symlink("plugins", scratch_ / "link");
   put("a.so", "1");
-  FolderWatch watch(scratch_ / "link", {50ms, 1500ms});
+  FolderWatch watch(scratch_ / "link", by_events_);
   EXPECT_THAT(soon(watch), ElementsAre("a.so"));
   fs::create_directory_symlink("other", scratch_ / "next");
   fs::rename(scratch_ / "next", scratch_ / "link");
+  put("told.so", "1");  // in the old one, of which the kernel still tells: so it is looked at
   EXPECT_THAT(soon(watch), ElementsAre("a.so"));
   EXPECT_THAT(test::read_file(watch.present().at(0)), "2");
-  // From now on by the kernel's word again, and not at the next look.
-  const auto begin = Clock::now();
+  // From now on the kernel tells of the new one: the next look is an hour away.
   test::write_file(scratch_ / "other" / "b.so", "1");
   EXPECT_THAT(soon(watch), ElementsAre("b.so"));
-  EXPECT_LT(Clock::now() - begin, 1200ms);
 }
 
 TEST_F(FolderWatchTest, WaitsForAFolderThatIsMissing) {
@@ -172,12 +177,11 @@ TEST_F(FolderWatchTest, WaitsForAFolderThatIsMissing) {
 TEST_F(FolderWatchTest, ReturnsWhenItIsWoken) {
   FolderWatch watch(folder_, by_events_);
   watch.wake();
-  const auto begin = Clock::now();
-  EXPECT_THAT(soon(watch), IsEmpty());
+  const auto never = Clock::now() + 1h;  // longer than any test may take
+  EXPECT_THAT(watch.wait(never), IsEmpty());
   std::thread other([&] { watch.wake(); });
-  EXPECT_THAT(soon(watch), IsEmpty());
+  EXPECT_THAT(watch.wait(never), IsEmpty());
   other.join();
-  EXPECT_LT(Clock::now() - begin, kLong);
 }
 
 TEST_F(FolderWatchTest, SaysOnceThatTheKernelTellsNothingAndTriesAgain) {

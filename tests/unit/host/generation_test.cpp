@@ -1,5 +1,6 @@
 #include <filesystem>
 #include <fstream>
+#include <optional>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -31,6 +32,22 @@ TEST(Generation, IsNamedAndHasItsRoutes) {
   EXPECT_EQ(generation->routes()[0].description, "for a test");
   EXPECT_EQ(generation->routes()[0].request_schema, "{}");
   EXPECT_EQ(generation->routes()[0].response_schema, "");
+}
+
+TEST(Generation, IsNamedBeforeItIsLoadedIfItsNameIsKnown) {
+  auto plan = test::blueprint(test::plugin("test_rival"));
+  plan.name = "rival";
+  EXPECT_EQ(InProcess(plan, no_services).name(), "rival");
+}
+
+TEST(Generation, AsksForHealthWithoutWaiting) {
+  const auto generation = test::load("test_behaviours", no_services);
+  std::optional<Status> answer;
+  EXPECT_TRUE(test::eventually([&] {
+    answer = generation->ask_health();
+    return answer.has_value();
+  }));
+  EXPECT_TRUE(answer && *answer);
 }
 
 TEST(Generation, MayBeWrittenInC) {

@@ -12,6 +12,7 @@
 #include "host/support.hpp"
 #include "net/client.hpp"
 #include "server.hpp"
+#include "where.hpp"
 
 namespace dojo::test {
 
@@ -26,7 +27,7 @@ class HostTest : public testing::Test {
     config.http.port = 0;
     config.http.threads = 2;
     config.reload.workers = 2;
-    config.worker = DOJO_WORKER;
+    config.worker = test::where::kWorker;
     config.state_dir = folder / "state";
     config.reload.debounce = 20ms;
     config.reload.grace = 50ms;
@@ -45,15 +46,20 @@ class HostTest : public testing::Test {
     auto made = host::Server::create(config, self, lines.log());
     if (!made) throw std::runtime_error(made.error().message);
     server = std::move(*made);
-    server->start();
+    server->load();
+    if (auto status = server->start(); !status) throw std::runtime_error(status.error().message);
     return *server;
   }
   /// A signed request as it stands on the wire.
   std::string request(const std::string& path, const std::string& body = "{}",
                       const std::string& headers = "") {
+    return request_as(caller, path, body, headers);
+  }
+  std::string request_as(const wire::Keypair& by, const std::string& path, const std::string& body,
+                         const std::string& headers = "") {
     const auto now =
         std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
-    const auto head = dojo1(caller, statement(self, path, body, now));
+    const auto head = dojo1(by, statement(self, path, body, now));
     std::string all = headers + "Content-Length: " + std::to_string(body.size()) + "\r\n";
     for (const auto& field : head.fields) {
       all += std::string(field.name_string()) + ": " + std::string(field.value()) + "\r\n";
@@ -63,6 +69,12 @@ class HostTest : public testing::Test {
   std::optional<net::Reply> ask(const std::string& path, const std::string& body = "{}") {
     auto client = net::Client::to(server->port());
     client.send(request(path, body));
+    return client.read_reply();
+  }
+
+  std::optional<net::Reply> ask_as(const wire::Keypair& by, const std::string& path) {
+    auto client = net::Client::to(server->port());
+    client.send(request_as(by, path, "{}"));
     return client.read_reply();
   }
 

@@ -1,8 +1,10 @@
 // Facts are read here in the test's own process, which is what the host never does.
+#include <cstring>
 #include <filesystem>
 #include <string>
 #include <utility>
 
+#include <elf.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -10,6 +12,7 @@
 
 #include "host/scratch_folder.hpp"
 #include "plugins/elf.hpp"
+#include "where.hpp"
 
 namespace dojo::plugins {
 namespace {
@@ -23,7 +26,7 @@ using testing::IsEmpty;
 using testing::SizeIs;
 
 std::filesystem::path zoo(const std::string& name) {
-  return std::filesystem::path(DOJO_ZOO) / (name + ".so");
+  return std::filesystem::path(test::where::kZoo) / (name + ".so");
 }
 
 ElfFacts facts_of(const std::string& name) {
@@ -43,7 +46,7 @@ TEST(InspectElf, ReadsWhatAGoodPluginSaysOfItself) {
   EXPECT_THAT(facts.unique_symbols, IsEmpty());
   EXPECT_THAT(facts.needed, Contains(HasSubstr("libc.so")));
   EXPECT_THAT(loading_faults(facts), IsEmpty());
-  EXPECT_THAT(unloading_faults(facts), IsEmpty());
+  EXPECT_THAT(sharing_faults(facts), IsEmpty());
   EXPECT_TRUE(check_facts(facts, false));
 }
 
@@ -59,8 +62,36 @@ TEST(InspectElf, FindsUniqueSymbolsAndSaysWhatToDo) {
 TEST(InspectElf, FindsNodelete) {
   const auto facts = facts_of("nodelete");
   EXPECT_TRUE(facts.nodelete);
-  EXPECT_THAT(unloading_faults(facts), ElementsAre(HasSubstr("-z nodelete")));
+  EXPECT_THAT(sharing_faults(facts), ElementsAre(HasSubstr("-z nodelete")));
   EXPECT_TRUE(check_facts(facts, true));
+}
+
+TEST(InspectElf, FindsWhatMakesStacksExecutable) {
+  EXPECT_FALSE(facts_of("good").executable_stack);
+  const auto facts = facts_of("executable_stack");
+  EXPECT_THAT(sharing_faults(facts), ElementsAre(HasSubstr("-z noexecstack")));
+  EXPECT_TRUE(check_facts(facts, true));
+  const test::ScratchFolder folder;
+  auto bytes = test::read_file(zoo("good"));
+  Elf64_Ehdr header{};
+  std::memcpy(&header, bytes.data(), sizeof header);
+  for (std::size_t i = 0; i < header.e_phnum; ++i) {
+    const auto at = header.e_phoff + i * sizeof(Elf64_Phdr);
+    Elf64_Phdr segment{};
+    std::memcpy(&segment, bytes.data() + at, sizeof segment);
+    if (segment.p_type != PT_GNU_STACK) continue;
+    segment.p_type = PT_NULL;
+    std::memcpy(bytes.data() + at, &segment, sizeof segment);
+  }
+  test::write_file(folder / "silent.so", bytes);
+  EXPECT_TRUE(inspect_elf(folder / "silent.so").value_or(ElfFacts()).executable_stack)
+      << "the loader takes it for granted";
+}
+
+TEST(InspectElf, AdvisesAProcessOfItsOwnToGo) {
+  ElfFacts facts = facts_of("nodelete");
+  facts.go = true;
+  EXPECT_THAT(sharing_faults(facts), ElementsAre(HasSubstr("isolation = \"process\"")));
 }
 
 TEST(InspectElf, WantsANote) {
@@ -96,7 +127,7 @@ TEST(InspectElf, TellsAllFaultsAtOnce) {
   facts.unique_symbols = {"u"};
   facts.nodelete = true;
   EXPECT_THAT(loading_faults(facts), SizeIs(3));
-  EXPECT_THAT(unloading_faults(facts), SizeIs(2));
+  EXPECT_THAT(sharing_faults(facts), SizeIs(2));
   const auto status = check_facts(facts, false);
   ASSERT_FALSE(status);
   EXPECT_THAT(status.error().message, AllOf(HasSubstr("build it anew"), HasSubstr("nodelete")));

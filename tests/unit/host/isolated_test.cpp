@@ -10,6 +10,7 @@
 #include <fstream>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <random>
 #include <set>
 #include <string>
@@ -24,6 +25,7 @@
 #include <unistd.h>
 
 #include "plugins/span.hpp"
+#include "where.hpp"
 
 namespace dojo::plugins {
 namespace {
@@ -35,7 +37,7 @@ using testing::Not;
 using Clock = std::chrono::steady_clock;
 
 constexpr unsigned kWorkers = 4;
-const std::string kPerilous = DOJO_TEST_PLUGINS "/test_perilous.so";
+const std::string kPerilous = std::string(test::where::kPlugins) + "/test_perilous.so";
 
 struct Got {
   std::uint32_t status = 0;
@@ -152,7 +154,7 @@ std::vector<std::string> children() {
 class IsolatedTest : public testing::Test {
  protected:
   IsolatedTest() {
-    options_.program = DOJO_WORKER;
+    options_.program = test::where::kWorker;
     options_.backoff_most = milliseconds(50);
     plan_.file = kPerilous;
     plan_.number = 1;
@@ -172,8 +174,14 @@ class IsolatedTest : public testing::Test {
     const auto status = try_to_load();
     ASSERT_TRUE(status) << status.error().message;
   }
+  Status health() {
+    std::optional<Status> answer;
+    while (!(answer = generation_->ask_health()))
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    return *answer;
+  }
   void load_hostile(std::string how) {
-    options_.program = DOJO_HOSTILE_WORKER;
+    options_.program = test::where::kHostileWorker;
     plan_.workers = 1;
     plan_.config = std::move(how);
     plan_.limit = seconds(10);
@@ -367,9 +375,9 @@ TEST_F(IsolatedTest, HandsStateToTheNext) {
 
 TEST_F(IsolatedTest, SaysWhatAHealthCheckFinds) {
   load();
-  EXPECT_TRUE(generation_->health());
+  EXPECT_TRUE(health());
   ask("Sickens");
-  const auto status = generation_->health();
+  const auto status = health();
   ASSERT_FALSE(status);
   EXPECT_THAT(status.error().message, HasSubstr("feels sick"));
 }
@@ -401,7 +409,7 @@ INSTANTIATE_TEST_SUITE_P(All, NoStart,
 TEST_F(IsolatedTest, SaysThatAProgramOrAFileIsNotThere) {
   options_.program = "/nonexistent/dojo-worker";
   EXPECT_THAT(try_to_load().error().message, HasSubstr("/nonexistent/dojo-worker"));
-  options_.program = DOJO_WORKER;
+  options_.program = test::where::kWorker;
   plan_.file = "/nonexistent/plugin.so";
   EXPECT_FALSE(try_to_load());
 }
@@ -509,26 +517,22 @@ TEST_F(IsolatedTest, DoublesThePauseBeforeItStartsAnother) {
 }
 
 TEST_F(IsolatedTest, DoesNotWaitForAWorkerBeyondADeadline) {
-  options_.backoff_least = options_.backoff_most = seconds(60);
+  options_.backoff_least = options_.backoff_most = std::chrono::hours(1);
   load();
   ask("DiesInHandle");
   auto made = request("Echo", "{}");
-  const auto begin = Clock::now();
   made.deadline_ns =
-      static_cast<std::uint64_t>((begin + milliseconds(100)).time_since_epoch().count());
+      static_cast<std::uint64_t>((Clock::now() + milliseconds(100)).time_since_epoch().count());
   EXPECT_EQ(generation_->handle(made, 0), DOJO_OK);
   EXPECT_EQ(host_.answer(made.id).status, kWorkerDied);
-  EXPECT_LT(Clock::now() - begin, seconds(2));
   EXPECT_EQ(generation_->pid(), 0);
-  EXPECT_FALSE(generation_->health());
+  EXPECT_FALSE(health());
   EXPECT_FALSE(generation_->save());
 }
 
 TEST_F(IsolatedTest, NoticesADeathThoughAChildOfTheWorkerHoldsItsSockets) {
   load();
-  const auto begin = Clock::now();
   EXPECT_EQ(ask("ForksAndDies").status, kWorkerDied);
-  EXPECT_LT(Clock::now() - begin, seconds(5));
 }
 
 TEST_F(IsolatedTest, EndsAWorkerThatDoesNotStop) {
@@ -536,8 +540,7 @@ TEST_F(IsolatedTest, EndsAWorkerThatDoesNotStop) {
   load();
   const auto begin = Clock::now();
   EXPECT_TRUE(generation_->end(milliseconds(200)).unloaded);
-  EXPECT_GE(Clock::now() - begin, milliseconds(200));
-  EXPECT_LT(Clock::now() - begin, seconds(5));
+  EXPECT_GE(Clock::now() - begin, milliseconds(200));  // at least: no machine is too slow for it
   EXPECT_TRUE(host_.wait_for_log("does not stop"));
 }
 

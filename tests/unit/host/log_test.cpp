@@ -1,5 +1,7 @@
 #include "log.hpp"
 
+#include <limits>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <rapidjson/document.h>
@@ -50,6 +52,13 @@ TEST(TextLog, LetsNobodyMoveTheCursor) {
   EXPECT_THAT(text_of("\xe2\x81\xa6"), EndsWith("value=\\xe2\\x81\\xa6\n"));
 }
 
+TEST(TextLog, LetsNobodyTurnTheWriting) {
+  // ARABIC LETTER MARK, LEFT-TO-RIGHT and RIGHT-TO-LEFT MARK.
+  EXPECT_THAT(text_of("\xd8\x9c"), EndsWith("value=\\xd8\\x9c\n"));
+  EXPECT_THAT(text_of("\xe2\x80\x8e"), EndsWith("value=\\xe2\\x80\\x8e\n"));
+  EXPECT_THAT(text_of("\xe2\x80\x8f"), EndsWith("value=\\xe2\\x80\\x8f\n"));
+}
+
 TEST(TextLog, ShowsWhatOtherLanguagesWrite) {
   const std::string_view text = "\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\xe2\x80\x93";
   EXPECT_THAT(text_of(text), EndsWith("value=" + std::string(text) + "\n"));
@@ -86,10 +95,29 @@ TEST(JsonLog, IsOneObjectALine) {
     EXPECT_STREQ(line["level"].GetString(), "error");
     EXPECT_STREQ(line["message"].GetString(), "said");
     EXPECT_TRUE(check_json(text)) << text;
-    if (simdjson::validate_utf8(value.data(), value.size())) {
+    if (dojo::detail::is_utf8(value)) {
       EXPECT_EQ(std::string(line["value"].GetString()), std::string(value));
     }
   }
+}
+
+TEST(TextLog, ShowsNumbersAsTheyAre) {
+  const Lines lines;
+  lines.log().info("n", {{"a", 1}, {"b", -2L}, {"c", std::size_t{3}}, {"d", 0.5}, {"e", true}});
+  EXPECT_THAT(lines.text(), EndsWith(" n a=1 b=-2 c=3 d=0.5 e=true\n"));
+}
+
+TEST(JsonLog, HasNumbersAsNumbers) {
+  const Lines lines(LogFormat::json);
+  lines.log().info("n", {{"a", 1},
+                         {"b", std::numeric_limits<std::int64_t>::min()},
+                         {"c", std::numeric_limits<std::uint64_t>::max()},
+                         {"d", 0.5},
+                         {"e", true},
+                         {"f", std::numeric_limits<double>::quiet_NaN()},
+                         {"g", "7"}});
+  EXPECT_THAT(lines.text(), HasSubstr(R"("a":1,"b":-9223372036854775808,"c":18446744073709551615,)"
+                                      R"("d":0.5,"e":true,"f":null,"g":"7"})"));
 }
 
 TEST(JsonLog, StatesTheTimeAsIso8601) {

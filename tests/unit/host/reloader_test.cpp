@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "host/host_test.hpp"
+#include "threads/threads.hpp"
 
 namespace dojo::plugins {
 namespace {
@@ -39,14 +40,26 @@ class ReloaderTest : public test::HostTest {
   }
   std::vector<PluginRow> rows(const std::string& state) {
     auto all = server->plugins().list();
-    std::erase_if(all, [&](const auto& row) { return row.state != state; });
+    std::erase_if(all, [&](const auto& row) {
+      return row.state != state || row.file.find("/zz-") != std::string::npos;
+    });
     return all;
+  }
+  /// Waits until all that has been done to the folder has been seen: a file that no host takes, and
+  /// that is looked at last, has been refused.
+  void look_around() {
+    const auto name = "zz-" + std::to_string(++looks_) + ".so";
+    std::ofstream(folder / name) << "no plugin: " << name;
+    EXPECT_TRUE(eventually([&] { return lines.has(name); })) << lines.text();
   }
   bool unloaded(int generation) {
     const auto line =
         "generation unloaded plugin=versioned generation=" + std::to_string(generation);
     return eventually([&] { return lines.has(line); });
   }
+
+ private:
+  int looks_ = 0;
 };
 
 TEST_F(ReloaderTest, ReplacesAPluginByItsFile) {
@@ -69,17 +82,18 @@ TEST_F(ReloaderTest, TakesUpAFileThatComesLater) {
 TEST_F(ReloaderTest, LooksAtAFileOnceWhenItStarts) {
   put(1);
   start();
-  std::this_thread::sleep_for(3 * config.reload.rescan);
+  look_around();
+  EXPECT_EQ(lines.count("plugin serves"), 1U);
   put(2);
   ASSERT_TRUE(eventually([&] { return version() == 2; }));
-  EXPECT_EQ(rows("active").at(0).generation, 2u) << "each copy has a number";
+  EXPECT_EQ(rows("active").at(0).generation, 3u) << "each copy has a number, refused ones too";
 }
 
 TEST_F(ReloaderTest, KeepsServingWhenTheFileGoes) {
   put(1);
   start();
   fs::remove(folder / "versioned.so");
-  std::this_thread::sleep_for(3 * config.reload.rescan);
+  look_around();
   EXPECT_EQ(version(), 1);
 }
 
@@ -146,7 +160,7 @@ TEST_F(ReloaderTest, TriesAQuarantinedFileAgainOnlyWhenTold) {
   EXPECT_EQ(version(), 0);
   EXPECT_TRUE(unloaded(1));
   put(1);
-  std::this_thread::sleep_for(3 * config.reload.rescan);
+  look_around();
   EXPECT_EQ(version(), 0);
   EXPECT_EQ(rows("quarantined").at(0).reason, "unloaded by the operator");
   const auto status = server->plugins().reload("versioned");
@@ -163,10 +177,41 @@ TEST_F(ReloaderTest, RollsBackWhatFailsOnProbation) {
     const auto active = rows("active");
     return active.size() == 1 && active[0].version == "3.0.0";
   }));
-  for (int i = 0; i < 5; ++i) EXPECT_EQ(version(), 0);
+  const auto another = wire::Keypair::generate();
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_EQ(version(), 0);
+    EXPECT_TRUE(ask_as(another, "/Which"));
+  }
   EXPECT_TRUE(eventually([&] { return version() == 1; })) << lines.text();
   EXPECT_TRUE(lines.has("plugin is rolled back"));
-  EXPECT_THAT(rows("quarantined").at(0).reason, HasSubstr("requests failed"));
+  EXPECT_THAT(rows("quarantined").at(0).reason, HasSubstr("requests failed, of 2 callers"));
+}
+
+TEST_F(ReloaderTest, RollsNothingBackForOneCaller) {
+  config.reload.probation = 1s;
+  put(1);
+  start();
+  put(3);
+  ASSERT_TRUE(eventually([&] { return lines.has("version=3.0.0"); }));
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(version(), 0);
+  EXPECT_TRUE(eventually([&] { return lines.has("plugin has passed its probation"); }));
+  EXPECT_FALSE(lines.has("rolled back")) << lines.text();
+}
+
+TEST_F(ReloaderTest, GoesOnWithoutThreadsForAnother) {
+  put(1);
+  start();
+  threads::limit_starts(0);
+  const auto status = server->plugins().reload("versioned");
+  EXPECT_EQ(version(), 1);
+  ASSERT_TRUE(server->plugins().unload("versioned"));
+  EXPECT_EQ(version(), 0);
+  threads::limit_starts(-1);
+  ASSERT_FALSE(status);
+  EXPECT_THAT(status.error().message, HasSubstr("no thread can be had"));
+  EXPECT_TRUE(unloaded(1)) << "once there is one";
+  ASSERT_TRUE(server->plugins().reload("versioned"));
+  EXPECT_EQ(version(), 1);
 }
 
 TEST_F(ReloaderTest, RollsBackWhenTold) {
@@ -178,7 +223,7 @@ TEST_F(ReloaderTest, RollsBackWhenTold) {
   const auto status = server->plugins().rollback("versioned");
   ASSERT_TRUE(status) << status.error().message;
   EXPECT_EQ(version(), 1);
-  std::this_thread::sleep_for(3 * config.reload.rescan);
+  look_around();
   EXPECT_EQ(version(), 1) << "the file is still there, and quarantined";
 }
 

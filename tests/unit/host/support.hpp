@@ -25,6 +25,7 @@
 #include "pipeline/crew.hpp"
 #include "plugins/in_process.hpp"
 #include "plugins/serving.hpp"
+#include "where.hpp"
 
 namespace dojo::test {
 
@@ -41,7 +42,7 @@ inline bool eventually(const std::function<bool()>& holds) {
 }
 
 inline std::filesystem::path plugin(const std::string& name) {
-  return std::filesystem::path(DOJO_TEST_PLUGINS) / (name + ".so");
+  return std::filesystem::path(test::where::kPlugins) / (name + ".so");
 }
 
 /// A log whose lines are read back.
@@ -209,7 +210,7 @@ class Served {
       : serving_(serving),
         generation_(std::make_shared<plugins::InProcess>(blueprint(own_copy(name), config, workers),
                                                          services)) {
-    serving_.prepare(generation_);
+    EXPECT_TRUE(serving_.prepare(generation_));
     auto status = generation_->load();
     if (status) status = serving_.activate(*generation_, nullptr);
     if (status) return;

@@ -71,6 +71,10 @@ TEST(Network, IsWrittenWithoutTheBitsBehindItsPrefix) {
                                       {"0.0.0.0/0", "0.0.0.0/0"},
                                       {"2001:db8::ff/32", "2001:db8::/32"},
                                       {"::1/128", "::1"},
+                                      {"::ffff:0:0/96", "0.0.0.0/0"},
+                                      {"::ffff:10.0.0.0/104", "10.0.0.0/8"},
+                                      {"::ffff:10.0.0.1/128", "10.0.0.1"},
+                                      {"10.0.0.0/0", "0.0.0.0/0"},
                                       {"1::/0", "::/0"}}) {
     EXPECT_EQ(Network::parse(text)->text(), written);
     EXPECT_EQ(Network::parse(written), Network::parse(text));
@@ -88,7 +92,8 @@ TEST(Network, OfAllAddressesHoldsBothKinds) {
 
 TEST(Network, IsNotReadFromNonsense) {
   for (const char* text :
-       {"", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/-1", "::/129", "10.0.0.0/8x", "name/8"}) {
+       {"", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/-1", "::/129", "10.0.0.0/8x", "name/8",
+        "10.0.0.0/08", "10.0.0.0/00", "::/064", "::ffff:10.0.0.0/8", "::ffff:0:0/95"}) {
     EXPECT_FALSE(Network::parse(text)) << text;
   }
 }

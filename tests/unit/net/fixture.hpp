@@ -16,7 +16,6 @@
 #include <vector>
 
 #include <gtest/gtest.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "client.hpp"
@@ -38,22 +37,6 @@ inline bool eventually(const std::function<bool()>& holds,
     std::this_thread::sleep_for(1ms);
   }
   return true;
-}
-
-/// What share of one core the whole process takes in that time: near zero unless something spins.
-/// A spinning thread gets more than a tenth even on a machine with ten others.
-inline double cpu_share(std::chrono::milliseconds time) {
-  const auto used = [] {
-    rusage usage{};
-    getrusage(RUSAGE_SELF, &usage);
-    const auto seconds = [](const timeval& t) {
-      return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6;
-    };
-    return seconds(usage.ru_utime) + seconds(usage.ru_stime);
-  };
-  const double before = used();
-  std::this_thread::sleep_for(time);
-  return (used() - before) / std::chrono::duration<double>(time).count();
 }
 
 /// Of the whole process.
@@ -138,7 +121,7 @@ class ServerTest : public testing::Test {
     auto made = Server::create(options, handler);
     if (!made) throw std::runtime_error(made.error().message);
     server = std::move(*made);
-    server->start();
+    if (auto status = server->start(); !status) throw std::runtime_error(status.error().message);
     return *server;
   }
   Client connect() { return Client::to(server->port()); }
@@ -148,6 +131,20 @@ class ServerTest : public testing::Test {
     client.send(request("/alive"));
     const auto reply = client.read_reply();
     return reply && reply->status == 200;
+  }
+
+  /// How many events the reactors had while they looked several times for what is overdue. What is
+  /// ready and stays so is reported at every turn of a reactor, and so at least once between two of
+  /// its looks: where nothing spins there is none, however busy the machine is.
+  [[nodiscard]] std::uint64_t events_at_rest() {
+    const auto looks = [&] {
+      const auto sweeps = counters().sweeps.load();
+      EXPECT_TRUE(eventually([&] { return counters().sweeps >= sweeps + 4 * options.threads; }));
+    };
+    looks();  // what had just begun is over then
+    const auto before = counters().events.load();
+    looks();
+    return counters().events - before;
   }
 
   ServerTest() { options.threads = 2; }

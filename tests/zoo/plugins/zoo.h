@@ -4,7 +4,8 @@
  *   ZOO_NOTE_NAME      the name in the note, if it is to be another
  *   ZOO_NO_NOTE        no note
  *   ZOO_CREATE(error)  an int32_t: what create() does before it returns its table
- *   ZOO_SELFTEST(error), ZOO_HEALTH(error)  an int32_t: offers the extension
+ *   ZOO_START()        what start() does
+ *   ZOO_SELFTEST(error), ZOO_HEALTH(error), ZOO_SAVE(error)  an int32_t: offers the extension
  *   ZOO_DESTROY()      what destroy() does
  *   ZOO_ROUTE          the name of its route
  *   ZOO_ANSWER(request)  a dojo_span: what it answers with
@@ -33,6 +34,9 @@ static inline int32_t zoo_fail(dojo_error* error, const char* why) {
 #endif
 #ifndef ZOO_CREATE
 #define ZOO_CREATE(error) ((void)(error), DOJO_OK)
+#endif
+#ifndef ZOO_START
+#define ZOO_START() ((void)0)
 #endif
 #ifndef ZOO_DESTROY
 #define ZOO_DESTROY() ((void)0)
@@ -65,6 +69,7 @@ static const dojo_host* zoo_host;
 static int32_t zoo_start(void* self, dojo_error* error) {
   (void)self;
   (void)error;
+  ZOO_START();
   return DOJO_OK;
 }
 
@@ -102,11 +107,25 @@ static int32_t zoo_health(void* self, dojo_error* error) {
 static const dojo_health_v1 zoo_health_table = {sizeof(dojo_health_v1), zoo_health};
 #endif
 
+#ifdef ZOO_SAVE
+static int32_t zoo_save(void* self, void (*write)(void*, dojo_span), void* context,
+                        dojo_error* error) {
+  (void)self;
+  (void)write;
+  (void)context;
+  return ZOO_SAVE(error);
+}
+static const dojo_state_v1 zoo_state_table = {sizeof(dojo_state_v1), zoo_save, NULL};
+#endif
+
 static const void* zoo_extension(void* self, const char* name) {
   (void)self;
   (void)name;
 #ifdef ZOO_SELFTEST
   if (strcmp(name, DOJO_EXT_SELFTEST) == 0) return &zoo_selftest_table;
+#endif
+#ifdef ZOO_SAVE
+  if (strcmp(name, DOJO_EXT_STATE) == 0) return &zoo_state_table;
 #endif
 #ifdef ZOO_HEALTH
   if (strcmp(name, DOJO_EXT_HEALTH) == 0) return &zoo_health_table;
@@ -128,6 +147,7 @@ static int32_t zoo_create(const dojo_host* host, dojo_span config, const dojo_pl
   } table;
   memset(route.room, 0x5a, sizeof route.room);
   memset(table.room, 0x5a, sizeof table.room);
+  (void)error;
   zoo_host = host;
   zoo_config = config;
   route.known.struct_size = ZOO_ROUTE_SIZE;

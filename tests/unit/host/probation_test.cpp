@@ -1,0 +1,49 @@
+#include "plugins/probation.hpp"
+
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace dojo::plugins {
+namespace {
+
+const ReloadOptions kOptions;  // 50 percent, two callers
+
+TEST(Probation, IsFailedIfItFailsForMany) {
+  EXPECT_TRUE(fails_probation({1, 1}, 0, kOptions));
+  EXPECT_TRUE(fails_probation({0.5, 0.5, 0.5}, 0, kOptions));
+  EXPECT_TRUE(fails_probation({1, 1, 0, 0}, 0, kOptions));
+  EXPECT_FALSE(fails_probation({0.4, 0.5, 0.4}, 0, kOptions));
+  EXPECT_FALSE(fails_probation({}, 0, kOptions));
+}
+
+TEST(Probation, IsNotFailedForOneCaller) {
+  EXPECT_FALSE(fails_probation({1}, 0, kOptions));
+  EXPECT_FALSE(fails_probation({1, 0}, 0, kOptions));
+  EXPECT_FALSE(fails_probation({1, 0.45, 0.45}, 0, kOptions));
+  ReloadOptions alone;
+  alone.probation_callers = 1;
+  EXPECT_TRUE(fails_probation({1}, 0, alone));
+}
+
+TEST(Probation, IsNotFailedForWhatFailedBefore) {
+  EXPECT_FALSE(fails_probation({0.6, 0.6}, 0.6, kOptions));
+  EXPECT_FALSE(fails_probation({0.7, 0.7}, 0.5, kOptions));
+  EXPECT_TRUE(fails_probation({0.8, 0.8}, 0.6, kOptions));
+  EXPECT_TRUE(fails_probation({1, 1}, 0.9, kOptions));
+  EXPECT_FALSE(fails_probation({1, 1}, 1, kOptions)) << "it cannot be worse";
+}
+
+TEST(Probation, CountsEveryCallerOnce) {
+  EXPECT_DOUBLE_EQ(failure_rate({1, 0, 0.5, 0.5}), 0.5);
+  EXPECT_DOUBLE_EQ(failure_rate({}), 0);
+}
+
+TEST(Probation, MayBeTurnedOff) {
+  ReloadOptions never;
+  never.probation_failures = 101;
+  EXPECT_FALSE(fails_probation({1, 1, 1}, 0, never));
+}
+
+}  // namespace
+}  // namespace dojo::plugins

@@ -1,0 +1,204 @@
+// What becomes of a host that gets no memory or no threads. Allocations of this program fail when
+// it is told so, which is why it is one of its own.
+#include <atomic>
+#include <cstdlib>
+#include <memory>
+#include <new>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "host/support.hpp"
+#include "pipeline/dispatch.hpp"
+#include "pipeline/roster.hpp"
+#include "threads/threads.hpp"
+
+namespace {
+
+std::atomic<int> allocations_left{0};  // until one fails; 0: none does
+thread_local bool exempt = false;
+
+bool fails_now() {
+  return !exempt && allocations_left.load() > 0 && allocations_left.fetch_sub(1) == 1;
+}
+
+}  // namespace
+
+void* operator new(std::size_t size) {
+  auto* const made = fails_now() ? nullptr : std::malloc(size == 0 ? 1 : size);
+  if (made == nullptr) throw std::bad_alloc();
+  return made;
+}
+void operator delete(void* gone) noexcept {
+  std::free(gone);
+}
+void operator delete(void* gone, std::size_t /*size*/) noexcept {
+  std::free(gone);
+}
+
+namespace dojo::pipeline {
+namespace {
+
+using test::eventually;
+using test::Inbox;
+using namespace std::chrono_literals;
+
+/// So many threads and no more, for as long as it lives.
+class ThreadLimit {
+ public:
+  explicit ThreadLimit(int left) { threads::limit_starts(left); }
+  ~ThreadLimit() { threads::limit_starts(-1); }
+  ThreadLimit(const ThreadLimit&) = delete;
+  ThreadLimit& operator=(const ThreadLimit&) = delete;
+};
+
+// ---- memory
+
+Task task_of(unsigned char caller, dojo_request_id id) {
+  Task task;
+  task.id = id;
+  task.caller[0] = caller;
+  task.sequence = id;
+  return task;
+}
+
+TEST(Shortage, OfMemoryLeavesAQueueAsItWas) {
+  const auto now = std::chrono::steady_clock::now();
+  for (int at = 1; at < 40; ++at) {
+    FairQueue queue(2);
+    std::size_t pushed = 0;
+    allocations_left = at;
+    for (unsigned char i = 0; i < 30; ++i) {
+      try {
+        queue.push(task_of(i / 3, i + 1u), now);
+        ++pushed;
+      } catch (const std::bad_alloc&) {
+        continue;
+      }
+    }
+    allocations_left = 0;
+    EXPECT_GE(pushed, 29u);
+    ASSERT_EQ(queue.size(), pushed) << "at " << at;
+    for (; pushed > 0; --pushed) EXPECT_NE(queue.pop(now).id, 0u);
+    EXPECT_TRUE(queue.empty());
+    queue.push(task_of(1, 99), now);
+    EXPECT_EQ(queue.pop(now).id, 99u);
+  }
+}
+
+class ShortageTest : public testing::Test {
+ protected:
+  ShortageTest() {
+    exempt = true;
+    options.deadline = 20s;
+    dispatcher = std::make_unique<Dispatcher>(options, lines.log(), metrics, refusals);
+    roster = std::make_unique<Roster>(routes, *dispatcher);
+    served = std::make_unique<test::Served>(*roster, *dispatcher, "test_behaviours", "{}", 2);
+  }
+
+  std::unique_ptr<Call> call(const std::string& route, Inbox& inbox) {
+    auto made = std::make_unique<Call>();
+    made->terms.request_id = "a request of which the number is not short";
+    made->caller.hotkey = "5Grwva...";
+    made->caller.dialect = wire::Dialect::dojo1;
+    made->route = routes.find("/" + route).value();
+    made->peer = "127.0.0.1";
+    made->body = "{}";
+    made->times.received = made->times.admitted = std::chrono::steady_clock::now();
+    made->waiting = inbox.end();
+    return made;
+  }
+  /// As a reactor's thread does.
+  void submit(std::unique_ptr<Call> call) {
+    std::thread([&] {
+      try {
+        dispatcher->submit(std::move(call));
+      } catch (const std::bad_alloc&) {
+        return;
+      }
+    }).join();
+  }
+  int status_of(const std::string& route) {
+    Inbox inbox;
+    submit(call(route, inbox));
+    return inbox.answer().status;
+  }
+
+  DispatchOptions options;
+  test::Lines lines;
+  admin::Metrics metrics;
+  access::RefusalBook book;
+  Refusals refusals{lines.log(), book, [] { return access::WallTime(); }};
+  RouteTable routes;
+  std::unique_ptr<Dispatcher> dispatcher;
+  std::unique_ptr<Roster> roster;
+  std::unique_ptr<test::Served> served;
+};
+
+TEST_F(ShortageTest, OfMemoryCostsARequestAndNoMore) {
+  for (const std::string route : {"Answers", "Fails", "Refuses", "InvalidBody", "ReturnsError",
+                                  "Throws", "BadJson", "Logs"}) {
+    const auto usual = status_of(route);
+    bool failed = true;
+    for (int at = 1; failed; ++at) {
+      Inbox inbox;
+      auto made = call(route, inbox);
+      allocations_left = at;
+      submit(std::move(made));
+      ASSERT_TRUE(eventually([&] { return inbox.answered() || inbox.dropped(); })) << route << at;
+      ASSERT_TRUE(eventually([&] { return dispatcher->in_flight() == 0; })) << route << at;
+      failed = allocations_left.exchange(0) <= 0;
+      ASSERT_LT(at, 500);
+    }
+    EXPECT_EQ(status_of(route), usual);
+  }
+}
+
+// ---- threads
+
+TEST(Shortage, OfThreadsIsSaidOfAnExecutor) {
+  Executor::Options options;
+  options.workers = 4;
+  options.run = [](Executor&, Task&&, unsigned) {};
+  for (int left = 0; left < 4; ++left) {
+    const ThreadLimit limit(left);
+    EXPECT_THROW(Executor{options}, std::runtime_error);
+  }
+  const ThreadLimit limit(4);
+  Executor executor(options);
+  EXPECT_TRUE(executor.stop(20s));
+}
+
+TEST(Shortage, OfThreadsIsSaidOfAGeneration) {
+  test::NoServices services;
+  plugins::InProcess generation(test::blueprint(test::plugin("test_rival")), services);
+  const ThreadLimit limit(0);
+  const auto status = generation.load();
+  ASSERT_FALSE(status);
+  EXPECT_THAT(status.error().message, testing::HasSubstr("no thread can be had"));
+}
+
+TEST(Threads, AreKnownAsLongAsTheyLive) {
+  pid_t id = 0;
+  {
+    auto thread = threads::start([&] { id = gettid(); });
+    ASSERT_TRUE(thread);
+    thread->join();
+  }
+  EXPECT_FALSE(threads::is_own(id)) << "it has ended";
+  EXPECT_TRUE(threads::is_own(getpid()));
+  std::thread([] { EXPECT_FALSE(threads::is_own(gettid())); }).join();
+}
+
+TEST(Threads, EndAloneForWhatTheyThrow) {
+  auto thread = threads::start([] { throw std::bad_alloc(); });
+  ASSERT_TRUE(thread);
+  thread->join();
+}
+
+}  // namespace
+}  // namespace dojo::pipeline
