@@ -2,9 +2,10 @@
 
     python3 etc/tidy.py BUILD_DIR [--deep]
 
-The static analyzer follows fewer and shorter paths than it could, which is three quarters of the time; with --deep it
-follows all that it does by default. A unit takes seconds, so one that has passed is not looked at again until it, a file of ours that it includes, its
-command, or the rules change. What it includes, ninja knows from when it was compiled.
+The static analyzer follows fewer and shorter paths than it could, which is three quarters of the time, and the tests,
+which run under sanitizers, are left out; with --deep it follows all that it does by default, and looks at them too. A
+unit takes seconds, so one that has passed is not looked at again until it, a file of ours that it includes, its command,
+or the rules change. What it includes, ninja knows from when it was compiled.
 """
 
 import concurrent.futures
@@ -12,6 +13,7 @@ import functools
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -19,7 +21,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 # Clang does not know all of g++'s warnings, and needs templates to be parsed late where Pistache's async.h is read.
 ARGUMENTS = ["-Wno-unknown-warning-option", "-fdelayed-template-parsing", "-Wno-delayed-template-parsing-in-cxx20"]
-if "--deep" not in sys.argv:
+DEEP = "--deep" in sys.argv
+if not DEEP:
     ARGUMENTS += ["-Xclang", "-analyzer-config", "-Xclang", "mode=shallow"]
 
 
@@ -38,7 +41,7 @@ def included(build):
     for line in output.splitlines():
         if line.startswith("    "):
             path = (build / line.strip()).resolve()
-            if path.is_relative_to(ROOT):
+            if path.is_relative_to(ROOT) and not path.is_relative_to(build):  # precompiled headers hold none of ours
                 files[name].append(str(path))
         elif line:
             name = line.split(":", 1)[0]
@@ -47,11 +50,14 @@ def included(build):
 
 
 def commands(build):
-    """What to look at. G++ made the list: a flag of it that clang would not take is left out."""
+    """What to look at. What clang would not take is left out: flags and precompiled headers of g++'s, and ccache before it.
+    Without those headers it is also seen that each source includes what it uses."""
     rows = json.loads((build / "compile_commands.json").read_text())
     for row in rows:
-        row["command"] = row["command"].replace(" -fno-gnu-unique", "")
-    by_file = {row["file"]: row for row in rows if row["file"].endswith(".cpp")}  # the last of several, as clang-tidy does
+        command = re.sub(r"^\S+ -E env (?:\S+=\S+ )+(\S*ccache )", r"\1", row["command"])
+        row["command"] = re.sub(r" -fno-gnu-unique| -fpch-preprocess| -include \S+/cmake_pch\.hxx", "", command)
+    units = [row for row in rows if row["file"].endswith(".cpp") and (DEEP or not Path(row["file"]).is_relative_to(ROOT / "tests"))]
+    by_file = {row["file"]: row for row in units}  # the last of several, as clang-tidy does
     return rows, by_file
 
 
