@@ -6,7 +6,7 @@ set -euo pipefail
 
 run=(
   g++ cmake ninja-build ccache pkg-config
-  libpistache-dev libboost-dev libzstd-dev libsodium-dev libsimdjson-dev rapidjson-dev libssl-dev
+  libpistache-dev libboost-dev libzstd-dev libsodium-dev libdecaf-dev libsimdjson-dev rapidjson-dev libssl-dev
   libcurl4-openssl-dev libtomlplusplus-dev libcli11-dev libspdlog-dev libfmt-dev
   libelf-dev libseccomp-dev prometheus-cpp-dev
   liblmdb-dev

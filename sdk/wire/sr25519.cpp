@@ -1,7 +1,9 @@
 #include "sr25519.hpp"
 
 #include <cstring>
+#include <new>
 
+#include <decaf/point_255.h>
 #include <sodium.h>
 
 #include "secret.hpp"
@@ -9,9 +11,6 @@
 
 namespace dojo::wire::sr25519 {
 namespace {
-
-using Scalar = std::array<std::uint8_t, 32>;
-using Point = std::array<std::uint8_t, 32>;
 
 constexpr std::uint8_t kMarker =
     0x80;  ///< of the signature's last byte: tells sr25519 from ed25519
@@ -37,6 +36,23 @@ Scalar challenge_scalar(Transcript& transcript, std::span<const std::uint8_t> co
   Scalar scalar;
   crypto_core_ristretto255_scalar_reduce(scalar.data(), wide.data());
   return scalar;
+}
+
+/// libdecaf's form of a scalar. @return false if it is zero, or not reduced
+bool read_scalar(const Scalar& bytes, decaf_255_scalar_t scalar) {
+  return decaf_255_scalar_decode(scalar, bytes.data()) == DECAF_SUCCESS &&
+         decaf_255_scalar_eq(scalar, decaf_255_scalar_zero) == DECAF_FALSE;
+}
+
+/// libdecaf's form of a key. @return false unless it is a canonical encoding, and not the identity
+bool read_key(const PublicKey& bytes, decaf_255_point_t key) {
+  return decaf_255_point_decode(key, bytes.data(), DECAF_FALSE) == DECAF_SUCCESS;
+}
+
+Point encode(const decaf_255_point_t point) {
+  Point bytes;
+  decaf_255_point_encode(bytes.data(), point);
+  return bytes;
 }
 
 }  // namespace
@@ -95,31 +111,66 @@ SignatureBytes sign(const SecretKey& secret, const PublicKey& key, std::string_v
   return signature;
 }
 
+std::size_t KeyTable::size() {
+  return decaf_255_sizeof_precomputed_s;
+}
+
+KeyTable::KeyTable()
+    : multiples_(static_cast<decaf_255_precomputed_s*>(::operator new(
+          decaf_255_sizeof_precomputed_s, std::align_val_t{decaf_255_alignof_precomputed_s}))) {}
+
+void KeyTable::Free::operator()(decaf_255_precomputed_s* multiples) const {
+  ::operator delete(multiples, std::align_val_t{decaf_255_alignof_precomputed_s});
+}
+
+std::shared_ptr<const KeyTable> KeyTable::make(const PublicKey& key) {
+  decaf_255_point_t point;
+  if (!read_key(key, point)) return nullptr;
+  const std::shared_ptr<KeyTable> table(new KeyTable);
+  decaf_255_precompute(table->multiples_.get(), point);
+  return table;
+}
+
+std::optional<Point> commitment_of(const PublicKey& key, const Scalar& s, const Scalar& c) {
+  decaf_255_scalar_t response;
+  decaf_255_scalar_t challenge;
+  decaf_255_point_t point;
+  // libdecaf 1.0.2 takes sB + 0A for the identity, so zero must not come through.
+  if (!read_scalar(s, response) || !read_scalar(c, challenge) || !read_key(key, point)) {
+    return std::nullopt;
+  }
+  decaf_255_scalar_sub(challenge, decaf_255_scalar_zero, challenge);
+  decaf_255_base_double_scalarmul_non_secret(point, response, point, challenge);
+  return encode(point);
+}
+
+std::optional<Point> commitment_of(const KeyTable& key, const Scalar& s, const Scalar& c) {
+  decaf_255_scalar_t response;
+  decaf_255_scalar_t challenge;
+  if (!read_scalar(s, response) || !read_scalar(c, challenge)) return std::nullopt;
+  decaf_255_point_t base_part;
+  decaf_255_point_t key_part;
+  decaf_255_precomputed_scalarmul(base_part, decaf_255_precomputed_base, response);
+  decaf_255_precomputed_scalarmul(key_part, &key.multiples(), challenge);
+  decaf_255_point_sub(base_part, base_part, key_part);
+  return encode(base_part);
+}
+
 bool verify(const PublicKey& key, std::span<const std::string_view> parts,
-            const SignatureBytes& signature) {
+            const SignatureBytes& signature, const KeyTable* table) {
   if ((signature[63] & kMarker) == 0) return false;
-  // libsodium 1.0.18 overlooks this bit, which no canonical encoding has: a banned key could come
-  // back as another.
-  if ((key[31] & 0x80) != 0) return false;
   Scalar s;
   std::memcpy(s.data(), signature.data() + 32, s.size());
   s[31] &= static_cast<std::uint8_t>(~kMarker);
-  if (!is_canonical(s)) return false;
 
   Transcript transcript = begin_transcript(key, parts);
   const std::span commitment = std::span(signature).first<32>();
   const Scalar challenge = challenge_scalar(transcript, commitment);
-
-  // R = sB − kA. R itself is never decoded: encodings that libsodium writes are canonical, so equal
-  // bytes are equal points, and a non-canonical R equals none. A that does not decode, or is the
-  // identity, fails in the product kA.
-  Point key_part;
-  Point base_part;
-  Point expected;
-  return crypto_scalarmult_ristretto255(key_part.data(), challenge.data(), key.data()) == 0 &&
-         crypto_scalarmult_ristretto255_base(base_part.data(), s.data()) == 0 &&
-         crypto_core_ristretto255_sub(expected.data(), base_part.data(), key_part.data()) == 0 &&
-         std::memcmp(expected.data(), commitment.data(), expected.size()) == 0;
+  // R itself is never decoded: encodings that libdecaf writes are canonical, so equal bytes are
+  // equal points, and a non-canonical R equals none.
+  const auto expected =
+      table != nullptr ? commitment_of(*table, s, challenge) : commitment_of(key, s, challenge);
+  return expected && std::memcmp(expected->data(), commitment.data(), expected->size()) == 0;
 }
 
 }  // namespace dojo::wire::sr25519
