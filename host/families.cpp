@@ -113,10 +113,18 @@ void add_replay(Builder& out, const access::ReplayMemory& seen) {
   for (const auto& [name, sizes] : stores) Builder::set(entries, {{"store", name}}, sizes.entries);
 }
 
+void add_known_keys(Builder& out, const wire::KnownKeys::Sizes& keys) {
+  out.gauge("dojo_known_keys", "Hotkeys whose signatures are checked the quick way",
+            static_cast<double>(keys.known));
+  out.counter("dojo_known_keys_forgotten_total",
+              "Hotkeys that were, and had to make room for others", keys.forgotten);
+}
+
 }  // namespace
 
 std::vector<Family> families_of(const net::Counters& net, const pipeline::Pipeline& pipeline,
-                                const access::ReplayMemory& seen, access::Access& access) {
+                                const access::ReplayMemory& seen,
+                                const wire::KnownKeys::Sizes& known_keys, access::Access& access) {
   Builder out;
   add_connections(out, net);
   add_answers(out, pipeline);
@@ -124,6 +132,7 @@ std::vector<Family> families_of(const net::Counters& net, const pipeline::Pipeli
   add_metagraph(out, access);
   add_quotas(out, access);
   add_replay(out, seen);
+  add_known_keys(out, known_keys);
   return out.take();
 }
 

@@ -7,11 +7,14 @@
 #include "admin/metrics.hpp"
 #include "net/server.hpp"
 #include "pipeline/pipeline.hpp"
+#include "wire/known_keys.hpp"
 
 namespace dojo::host {
 
 /// Any thread.
 std::vector<admin::Family> families_of(const net::Counters& net, const pipeline::Pipeline& pipeline,
-                                       const access::ReplayMemory& seen, access::Access& access);
+                                       const access::ReplayMemory& seen,
+                                       const wire::KnownKeys::Sizes& known_keys,
+                                       access::Access& access);
 
 }  // namespace dojo::host

@@ -120,7 +120,8 @@ Result<std::unique_ptr<Server>> Server::create(const Config& config, const wire:
   if (!reloader) return Unexpected(reloader.error());
   server->reloader_ = std::move(*reloader);
   server->metrics_.show([&host = *server] {
-    return families_of(host.net_->counters(), host.pipeline_, *host.seen_, *host.access_);
+    return families_of(host.net_->counters(), host.pipeline_, *host.seen_,
+                       host.authenticator_.known_keys(), *host.access_);
   });
   // Of libraries that do not ask for it themselves: programs that a plugin starts are to have none
   // of our files and sockets.

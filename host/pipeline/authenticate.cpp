@@ -113,14 +113,14 @@ std::optional<Refusal> Authenticator::check_time(const Dialect& dialect, WallTim
 std::optional<Refusal> Authenticator::prove(const Claim& claim) {
   const auto& spoken = dialect(claim.caller.dialect);
   if (spoken.signs_body()) return std::nullopt;
-  if (!spoken.signature_holds(claim, {})) return wrong_signature();
+  if (!spoken.signature_holds(claim, {}, known_)) return wrong_signature();
   return remember(spoken, claim, *options());
 }
 
 std::optional<Refusal> Authenticator::prove_body(const Claim& claim, std::string_view body) {
   const auto& spoken = dialect(claim.caller.dialect);
   if (spoken.signs_body()) {
-    if (!spoken.signature_holds(claim, body)) return wrong_signature();
+    if (!spoken.signature_holds(claim, body, known_)) return wrong_signature();
     return remember(spoken, claim, *options());
   }
   if (spoken.body_holds(claim, body)) return std::nullopt;

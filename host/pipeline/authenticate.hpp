@@ -10,6 +10,7 @@
 #include "access/replay_memory.hpp"
 #include "pipeline/dialect.hpp"
 #include "pipeline/refusal.hpp"
+#include "wire/known_keys.hpp"
 
 namespace dojo::pipeline {
 
@@ -39,6 +40,8 @@ class Authenticator {
   /// Whether the body is the one that was signed, and the signature is right where that had to
   /// wait: bad-signature, replayed, or stale if the body took too long. @param body as sent
   [[nodiscard]] std::optional<Refusal> prove_body(const Claim& claim, std::string_view body);
+  /// The keys of callers that sign often. Counts only: it is this one's to fill.
+  [[nodiscard]] wire::KnownKeys::Sizes known_keys() const { return known_.sizes(); }
 
  private:
   using Options = std::shared_ptr<const AuthOptions>;
@@ -52,6 +55,7 @@ class Authenticator {
   const Receiver self_;
   access::ReplayMemory& seen_;
   const std::function<WallTime()> now_;
+  wire::KnownKeys known_;
   mutable std::mutex mutex_;
   Options options_;
 };

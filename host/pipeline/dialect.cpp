@@ -86,8 +86,9 @@ class Legacy final : public Dialect {
     return text_of(claim.signature);
   }
   [[nodiscard]] bool signs_body() const override { return false; }
-  [[nodiscard]] bool signature_holds(const Claim& claim, std::string_view /*body*/) const override {
-    return wire::verify_maybe_wrapped(claim.caller.key, claim.message, claim.signature);
+  [[nodiscard]] bool signature_holds(const Claim& claim, std::string_view /*body*/,
+                                     wire::KnownKeys& known) const override {
+    return known.verify_maybe_wrapped(claim.caller.key, claim.message, claim.signature);
   }
   [[nodiscard]] bool body_holds(const Claim& /*claim*/, std::string_view /*body*/) const override {
     return true;
@@ -125,8 +126,9 @@ class Dojo1 final : public Dialect {
     return text_of(claim.dojo->nonce);
   }
   [[nodiscard]] bool signs_body() const override { return false; }
-  [[nodiscard]] bool signature_holds(const Claim& claim, std::string_view /*body*/) const override {
-    return wire::verify_maybe_wrapped(claim.caller.key, claim.message, claim.signature);
+  [[nodiscard]] bool signature_holds(const Claim& claim, std::string_view /*body*/,
+                                     wire::KnownKeys& known) const override {
+    return known.verify_maybe_wrapped(claim.caller.key, claim.message, claim.signature);
   }
   [[nodiscard]] bool body_holds(const Claim& claim, std::string_view body) const override {
     const auto hash = wire::hash_body(body);
@@ -180,8 +182,9 @@ class Epistula2 final : public Dialect {
     return claim.epistula->uuid;
   }
   [[nodiscard]] bool signs_body() const override { return true; }
-  [[nodiscard]] bool signature_holds(const Claim& claim, std::string_view body) const override {
-    return wire::verify(claim.caller.key, wire::format_epistula(*claim.epistula, body),
+  [[nodiscard]] bool signature_holds(const Claim& claim, std::string_view body,
+                                     wire::KnownKeys& known) const override {
+    return known.verify(claim.caller.key, wire::format_epistula(*claim.epistula, body),
                         claim.signature);
   }
   [[nodiscard]] bool body_holds(const Claim& /*claim*/, std::string_view /*body*/) const override {

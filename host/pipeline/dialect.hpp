@@ -19,6 +19,7 @@
 #include "access/replay_store.hpp"
 #include "access/visit.hpp"
 #include "pipeline/refusal.hpp"
+#include "wire/known_keys.hpp"
 
 namespace dojo::pipeline {
 
@@ -120,8 +121,9 @@ class Dialect {
   [[nodiscard]] virtual std::string_view used_once(const Claim& claim) const = 0;
   /// Whether the signature covers the body itself, and can be checked only when that is there.
   [[nodiscard]] virtual bool signs_body() const = 0;
-  /// @param body as sent; looked at if signs_body()
-  [[nodiscard]] virtual bool signature_holds(const Claim& claim, std::string_view body) const = 0;
+  /// @param body as sent; looked at if signs_body() @param known gets to know the caller's key
+  [[nodiscard]] virtual bool signature_holds(const Claim& claim, std::string_view body,
+                                             wire::KnownKeys& known) const = 0;
   /// Whether the body is the one that the message names.
   [[nodiscard]] virtual bool body_holds(const Claim& claim, std::string_view body) const = 0;
 };

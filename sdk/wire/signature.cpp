@@ -9,9 +9,6 @@
 namespace dojo::wire {
 namespace {
 
-constexpr std::string_view kWrapBegin = "<Bytes>";
-constexpr std::string_view kWrapEnd = "</Bytes>";
-
 bool verify_ed25519(const PublicKey& key, std::string_view message,
                     const SignatureBytes& signature) {
   return crypto_sign_verify_detached(signature.data(),
@@ -68,12 +65,11 @@ bool verify(const PublicKey& key, std::string_view message, const SignatureBytes
 
 bool verify_maybe_wrapped(const PublicKey& key, std::string_view message,
                           const SignatureBytes& signature) {
-  if (verify(key, message, signature)) return true;
-  if (scheme_of(signature) == Scheme::ed25519) {
-    return verify_ed25519(key, fmt::format("{}{}{}", kWrapBegin, message, kWrapEnd), signature);
+  if (scheme_of(signature) == Scheme::sr25519) {
+    return sr25519::verify_maybe_wrapped(key, message, signature);
   }
-  const std::array<std::string_view, 3> wrapped = {kWrapBegin, message, kWrapEnd};
-  return sr25519::verify(key, wrapped, signature);
+  return verify_ed25519(key, message, signature) ||
+         verify_ed25519(key, fmt::format("{}{}{}", kWrapBegin, message, kWrapEnd), signature);
 }
 
 }  // namespace dojo::wire

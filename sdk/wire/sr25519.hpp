@@ -15,7 +15,13 @@
 #include <dojo/wire/signature.hpp>
 #include <dojo/wire/ss58.hpp>
 
-struct decaf_255_precomputed_s;  // libdecaf's
+namespace dojo::wire {
+
+/// What polkadot wallets put around a message before they sign it.
+inline constexpr std::string_view kWrapBegin = "<Bytes>";
+inline constexpr std::string_view kWrapEnd = "</Bytes>";
+
+}  // namespace dojo::wire
 
 namespace dojo::wire::sr25519 {
 
@@ -38,25 +44,14 @@ PublicKey public_key_of(const SecretKey& secret);
 
 SignatureBytes sign(const SecretKey& secret, const PublicKey& key, std::string_view message);
 
-/// Multiples of a public key, with which a signature of it is checked in about two thirds of the
-/// time. Depends on the key alone, and holds no secret. Immutable: any thread.
-class KeyTable {
- public:
-  /// What one takes, in bytes, without its owner's.
-  static std::size_t size();
-  /// Takes about as long as checking a signature.
-  /// @return null if `key` is no canonical encoding of a point, or the identity
-  static std::shared_ptr<const KeyTable> make(const PublicKey& key);
+/// Multiples of a public key, with which a signature of it is checked in about half of the time.
+/// Depends on the key alone, and holds no secret. Immutable: any thread.
+class KeyTable;
+inline constexpr std::size_t kKeyTableSize = 8192;  ///< bytes
 
-  [[nodiscard]] const decaf_255_precomputed_s& multiples() const { return *multiples_; }
-
- private:
-  struct Free {
-    void operator()(decaf_255_precomputed_s* multiples) const;
-  };
-  KeyTable();
-  std::unique_ptr<decaf_255_precomputed_s, Free> multiples_;
-};
+/// Takes about as long as checking a signature.
+/// @return null if `key` is no canonical encoding of a point, or the identity
+std::shared_ptr<const KeyTable> make_table(const PublicKey& key);
 
 /// sB − cA: the R of a signature whose s and challenge are these. Takes a time that depends on its
 /// arguments, which are to be public.
@@ -70,5 +65,9 @@ std::optional<Point> commitment_of(const KeyTable& key, const Scalar& s, const S
 /// @param table the key's, where there is one; the outcome is the same without
 bool verify(const PublicKey& key, std::span<const std::string_view> parts,
             const SignatureBytes& signature, const KeyTable* table = nullptr);
+
+/// Like verify() and, if that fails, once more over the message as polkadot wallets wrap it.
+bool verify_maybe_wrapped(const PublicKey& key, std::string_view message,
+                          const SignatureBytes& signature, const KeyTable* table = nullptr);
 
 }  // namespace dojo::wire::sr25519

@@ -158,6 +158,21 @@ TEST_F(AuthenticatorTest, RefusesAWrongSignature) {
   EXPECT_EQ(code_of(head), Code::bad_signature);
 }
 
+TEST_F(AuthenticatorTest, GetsToKnowWhoSignsAgain) {
+  start();
+  auto wrong = legacy(self);
+  wrong.set("x-signature", wire::format_signature(caller.sign("another text")));
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(code_of(wrong), Code::bad_signature);
+  EXPECT_EQ(code_of(legacy(caller)), Code::ok);
+  EXPECT_EQ(auth->known_keys().known, 0U);
+  EXPECT_EQ(code_of(statement()), Code::ok);
+  EXPECT_EQ(auth->known_keys().known, 1U);
+  EXPECT_EQ(auth->known_keys().proven_once, 0U);
+  EXPECT_EQ(code_of(statement()), Code::ok);
+  wrong.set("x-hotkey", caller.address());
+  EXPECT_EQ(code_of(wrong), Code::bad_signature);
+}
+
 TEST_F(AuthenticatorTest, TakesOnlyTheDialectsItIsTold) {
   options.dialects = {wire::Dialect::dojo1};
   start();
