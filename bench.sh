@@ -22,6 +22,8 @@ DOJO_HOST=build/release/bin/dojo-host DOJO=build/release/bin/dojo DOJO_PLUGINS=b
   build/release/interop-venv/bin/python tests/bench/echo_vs_python.py
 
 broken=0
+echo "== sr25519: is a check cheap?"
+python3 -B tests/bench/sr25519_is_cheap.py build/release/bench/bench_wire || broken=1
 echo "== framing: is it linear?"
 python3 -B tests/bench/framing_is_linear.py build/release/bench/bench_framing || broken=1
 export DOJO_HOST=build/release/bin/dojo-host DOJO_PLUGINS=build/release/plugins DOJO_ATTACKS=build/release/tests/attacks \
