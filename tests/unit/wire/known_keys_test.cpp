@@ -53,6 +53,7 @@ TEST(KnownKeys, KnowAKeyFromItsSecondGoodSignatureOn) {
   EXPECT_EQ(keys.sizes().proven_once, 0U);
   EXPECT_TRUE(signer.accepted_by(keys));
   EXPECT_EQ(keys.sizes().known, 1U);
+  EXPECT_EQ(keys.sizes().proven_once, 0U) << "it has a table, and needs no other";
 }
 
 TEST(KnownKeys, TakeInNobodyForSignaturesThatAreWrong) {
