@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <array>
 
-#include <simdjson.h>
-
 #include <dojo/model.hpp>
+
+#include "text/terminal.hpp"
 
 namespace dojo::plugins {
 
@@ -74,17 +74,17 @@ std::string_view describe(Stage stage) {
 }
 
 std::string printable(std::string_view text, std::size_t longest) {
-  std::string shown(text.substr(0, longest));
-  // A character that the cut has split goes whole.
-  while (shown.size() < text.size() && !shown.empty() &&
-         (static_cast<unsigned char>(text[shown.size()]) & 0xc0u) == 0x80u) {
-    shown.pop_back();
+  std::string shown;
+  while (!text.empty() && shown.size() < longest) {
+    const auto size = text::shown_as_it_is(text);
+    if (size > longest - shown.size()) break;
+    if (size == 0) {
+      shown += ' ';
+    } else {
+      shown += text.substr(0, size);
+    }
+    text.remove_prefix(std::max<std::size_t>(size, 1));
   }
-  const bool utf8 = simdjson::validate_utf8(shown);
-  if (!utf8)
-    std::erase_if(shown, [](char c) { return (static_cast<unsigned char>(c) & 0x80u) != 0; });
-  std::ranges::replace_if(
-      shown, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, ' ');
   return shown;
 }
 

@@ -40,16 +40,16 @@ struct ProbeLine {
 
 /// @return a line with its end
 std::string write_probe_line(const ProbeLine& line);
-/// Reads what a hostile process may have written. Texts come back short and without control
-/// characters. @param line without its end
+/// Reads what a hostile process may have written. Texts come back short and printable. @param line
+/// without its end
 Result<ProbeLine> read_probe_line(std::string_view line);
 
 /// The host's line: the config of the plugin that the worker named.
 std::string write_probe_config(const std::string& config);
 Result<std::string> read_probe_config(std::string_view line);
 
-/// A foreign text for a log: cut to `longest` bytes, with spaces for control characters. A text
-/// that is no UTF-8 loses every byte beyond ASCII.
+/// A foreign text for a log or a terminal: cut to `longest` bytes, with a space for each byte of
+/// what text::shown_as_it_is() does not let through.
 std::string printable(std::string_view text, std::size_t longest);
 
 }  // namespace dojo::plugins

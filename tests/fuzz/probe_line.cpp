@@ -2,10 +2,11 @@
 // written.
 #include "plugins/probe_line.hpp"
 
-#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>
+
+#include "text/terminal.hpp"
 
 namespace {
 
@@ -15,7 +16,7 @@ void require(bool condition) {
 
 void check(std::string_view text, std::size_t longest) {
   require(text.size() <= longest);
-  require(std::ranges::none_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x20; }));
+  require(dojo::text::escaped(text) == text);
 }
 
 }  // namespace

@@ -255,14 +255,31 @@ TEST(ProbeLineText, ComesBackAsItWasWritten) {
   EXPECT_EQ(read->notes, line.notes);
 }
 
+TEST(Printable, LeavesWhatPeopleWrite) {
+  const std::string text = "a \xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80 \xd7\xa9";
+  EXPECT_EQ(printable(text, 100), text);
+}
+
+TEST(Printable, LeavesNothingThatATerminalObeys) {
+  EXPECT_EQ(printable("a\n\x1b[31mb\x7f", 100), "a  [31mb ");
+  EXPECT_EQ(printable("a\xc2\x9b[31mb", 100), "a  [31mb") << "C1";
+  EXPECT_EQ(printable("a\xe2\x80\xae\xd8\x9c\xe2\x81\xa6z", 100), "a        z") << "bidi";
+  EXPECT_EQ(printable("\xc3\xa9\xff\xc3z", 100), "\xc3\xa9  z") << "no UTF-8";
+}
+
+TEST(Printable, CutsNoCharacterInTwo) {
+  EXPECT_EQ(printable("a\xc3\xa9", 2), "a");
+  EXPECT_EQ(printable("a\xc3\xa9", 3), "a\xc3\xa9");
+  EXPECT_EQ(printable(std::string(200, '\n'), 100), std::string(100, ' '));
+  EXPECT_EQ(printable("a", 0), "");
+}
+
 TEST(ProbeLineText, IsBoundedAndPrintable) {
   const auto read =
       read_probe_line(R"({"kind": "refused", "faults": [")" + std::string(10'000, 'x') + R"("]})");
   ASSERT_TRUE(read);
   EXPECT_EQ(read->faults.front().size(), 4096U);
-  EXPECT_EQ(printable("a\n\x1b[31mb\x7f", 100), "a  [31mb ");
-  EXPECT_EQ(printable("a\xc3\xa9", 2), "a");
-  EXPECT_EQ(printable("a\xff", 100), "a");
+  EXPECT_EQ(read_probe_line(R"({"kind": "facts", "name": "a\u009bb"})")->name, "a  b");
   EXPECT_FALSE(read_probe_line("{}"));
   EXPECT_FALSE(read_probe_line(R"({"kind": "stage", "stage": "nowhere"})"));
   EXPECT_FALSE(read_probe_line(R"({"kind": "refused"})"));
