@@ -1,4 +1,4 @@
-"""What the published package does: the facts that docs/wire.md marks with †. When one of these fails, the original
+"""What the published package does: the facts that docs/wire.md rests on. When one of these fails, the original
 has changed, and so may what a drop-in replacement for it has to do."""
 
 import json
@@ -70,6 +70,12 @@ def test_what_does_not_validate_is_echoed(python_server, validator):
     assert answer.json["body"] == {"secret": 1}
     assert post(python_server, legacy(validator), body=b"[[[").status == 400
     assert post(python_server, legacy(validator), body=b"").status == 400
+
+
+def test_a_byte_order_mark_is_no_json(python_server, validator):
+    answer = post(python_server, legacy(validator), body=b'\xef\xbb\xbf{"message": "hi"}')
+    assert answer.status == 400
+    assert answer.json["error"].startswith("Invalid JSON")
 
 
 def test_a_handlers_http_error_keeps_its_status(python_server, validator):

@@ -279,7 +279,7 @@ def test_head_of_a_blacklisted_caller_is_200(start_host, validator):
 
 @pytest.mark.parametrize(
     "sent",
-    [b"", b" ", b"[[[", b"null", b"5", b"[]", b'{"message":"hi"', b'{"message":"hi"} more', b'{"message":"\xff"}'],
+    [b"", b" ", b"[[[", b"null", b"5", b"[]", b'{"message":"hi"', b'{"message":"hi"} more', b'{"message":"\xff"}', b'\xef\xbb\xbf{"message":"hi"}'],
 )
 def test_what_is_no_json_object_is_400(ask, dojo_host, validator, sent):
     ask(dojo_host, legacy(validator), 400, "invalid-body", "Invalid Echo", sent=sent)

@@ -552,6 +552,12 @@ TEST(Document, MustBeAnObject) {
   }
 }
 
+TEST(Document, BeginsWithNoByteOrderMark) {
+  EXPECT_EQ(why_not<Bool>("\xef\xbb\xbf{\"v\":true}"),
+            "not valid JSON: it begins with a byte order mark, at byte 0");
+  EXPECT_THAT(why_not<Bool>("{\"v\":\xef\xbb\xbftrue}"), HasSubstr("there is no value"));
+}
+
 TEST(Document, HasNothingBehindIt) {
   for (const char* rest : {"{}", " x", "}", ",", " null", "\"", "]", "1"}) {
     EXPECT_THAT(why_not<Bool>(std::string(R"({"v":true})") + rest), HasSubstr("not valid JSON"))

@@ -117,6 +117,10 @@ class JsonReader {
       ++at_;
     }
   }
+  [[nodiscard]] bool starts_with_mark() const {
+    const std::string_view text(begin_, static_cast<std::size_t>(end_ - begin_));
+    return at_ == begin_ && text.starts_with("\xef\xbb\xbf");
+  }
   [[nodiscard]] bool digit_here() const { return at_ != end_ && *at_ >= '0' && *at_ <= '9'; }
   Read other_kind() { return kind() ? Read::no : Read::broken; }
   Read literal(char first, std::string_view word);
@@ -170,7 +174,7 @@ inline std::optional<JsonKind> JsonReader::kind() {
       return JsonKind::object;
     default:
       if (*at_ == '-' || digit_here()) return JsonKind::number;
-      bad("there is no value");
+      bad(starts_with_mark() ? "it begins with a byte order mark" : "there is no value");
       return std::nullopt;
   }
 }
