@@ -11,10 +11,14 @@ double failure_rate(const std::vector<double>& failures_by_caller) {
          static_cast<double>(failures_by_caller.size());
 }
 
+// Percent. Rates are quotients of whole numbers, which are not that close to each other.
+constexpr double kRounding = 1e-6;
+
 bool fails_probation(const std::vector<double>& failures_by_caller, double before,
                      const ReloadOptions& options) {
   const auto too_many = [&](double failed) {
-    return before < 1 && (failed - before) / (1 - before) * 100 >= options.probation_failures;
+    return before < 1 &&
+           (failed - before) / (1 - before) * 100 >= options.probation_failures - kRounding;
   };
   return too_many(failure_rate(failures_by_caller)) &&
          std::ranges::count_if(failures_by_caller, too_many) >= options.probation_callers;

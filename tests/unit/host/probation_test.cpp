@@ -1,5 +1,6 @@
 #include "plugins/probation.hpp"
 
+#include <cstdint>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -15,6 +16,19 @@ TEST(Probation, IsFailedIfItFailsForMany) {
   EXPECT_TRUE(fails_probation({1, 1, 0, 0}, 0, kOptions));
   EXPECT_FALSE(fails_probation({0.4, 0.5, 0.4}, 0, kOptions));
   EXPECT_FALSE(fails_probation({}, 0, kOptions));
+}
+
+TEST(Probation, IsFailedFromItsPercentageOn) {
+  ReloadOptions options;
+  for (std::uint32_t percent = 1; percent <= 100; ++percent) {
+    options.probation_failures = percent;
+    for (const double before : {0.0, 0.3, 0.9}) {
+      const double edge = before + (1 - before) * percent / 100;
+      EXPECT_TRUE(fails_probation({edge, edge}, before, options)) << percent << ' ' << before;
+      const double below = edge - 1e-6;
+      EXPECT_FALSE(fails_probation({below, below}, before, options)) << percent << ' ' << before;
+    }
+  }
 }
 
 TEST(Probation, IsNotFailedForOneCaller) {
