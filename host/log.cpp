@@ -4,18 +4,18 @@
 #include <array>
 #include <chrono>
 #include <cmath>
+#include <exception>
 #include <iterator>
 #include <type_traits>
 #include <variant>
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
-#include <simdjson.h>
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/base_sink.h>
 #include <unistd.h>
+
+#include <dojo/json/writer.hpp>
 
 #include "log_writer.hpp"
 #include "text/terminal.hpp"
@@ -91,7 +91,7 @@ std::string text_line(std::string_view message, LogFields fields) {
   return line;
 }
 
-/// RapidJSON would stop at bytes that are no UTF-8; a log line must not.
+/// JSON has no bytes that are no UTF-8; a log line must not end at them.
 std::string utf8(std::string_view text) {
   std::string out;
   for (const char c : text) out += static_cast<unsigned char>(c) < 0x80 ? c : '?';
@@ -99,48 +99,38 @@ std::string utf8(std::string_view text) {
 }
 
 std::string json_line(spdlog::level::level_enum level, std::string_view message, LogFields fields) {
-  using Writer = rapidjson::Writer<rapidjson::StringBuffer, rapidjson::UTF8<>, rapidjson::UTF8<>,
-                                   rapidjson::CrtAllocator, rapidjson::kWriteValidateEncodingFlag>;
-  rapidjson::StringBuffer buffer;
-  Writer out(buffer);
-  const auto string = [&](std::string_view whole) {
-    const auto text = shortened(whole);
-    if (simdjson::validate_utf8(text.data(), text.size())) {
-      out.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
-    } else {
-      const auto safe = utf8(text);
-      out.String(safe.data(), static_cast<rapidjson::SizeType>(safe.size()));
-    }
+  dojo::detail::JsonWriter out;
+  const auto safe = [](std::string_view whole) {
+    const auto part = shortened(whole);
+    return dojo::detail::is_utf8(part) ? std::string(part) : utf8(part);
   };
   const auto write = [&](const auto& value) {
     using Value = std::decay_t<decltype(value)>;
     if constexpr (std::is_same_v<Value, std::string_view>) {
-      string(value);
+      out.string(safe(value));
     } else if constexpr (std::is_same_v<Value, bool>) {
-      out.Bool(value);
+      out.boolean(value);
     } else if constexpr (std::is_same_v<Value, double>) {
-      std::isfinite(value) ? out.Double(value) : out.Null();
-    } else if constexpr (std::is_signed_v<Value>) {
-      out.Int64(value);
+      std::isfinite(value) ? out.number(value) : out.null();
     } else {
-      out.Uint64(value);
+      out.integer(value);
     }
   };
   const auto now = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
-  out.StartObject();
-  string("time");
-  string(fmt::format("{:%FT%T}Z", fmt::gmtime(std::chrono::system_clock::to_time_t(now)))
-             .insert(19, fmt::format(".{:03}", now.time_since_epoch().count() % 1000)));
-  string("level");
-  string(word(level));
-  string("message");
-  string(message);
+  out.begin_object();
+  out.key("time");
+  out.string(fmt::format("{:%FT%T}Z", fmt::gmtime(std::chrono::system_clock::to_time_t(now)))
+                 .insert(19, fmt::format(".{:03}", now.time_since_epoch().count() % 1000)));
+  out.key("level");
+  out.string(word(level));
+  out.key("message");
+  out.string(safe(message));
   for (const auto& [name, value] : fields) {
-    string(name);
+    out.key(safe(name));
     std::visit(write, value.value());
   }
-  out.EndObject();
-  return text::escaped_json({buffer.GetString(), buffer.GetSize()});
+  out.end_object();
+  return text::escaped_json(std::move(out).take());
 }
 
 const char* pattern(LogFormat format) {
@@ -172,7 +162,18 @@ class WriterSink final : public spdlog::sinks::base_sink<std::mutex> {
   WriterSink(LogWriter& writer, bool colors) : writer_(writer), colors_(colors) {}
 
  protected:
+  /// Nothing is thrown: spdlog would pass it over, and count no line.
   void sink_it_(const spdlog::details::log_msg& message) override {
+    try {
+      write(message);
+    } catch (const std::exception&) {
+      writer_.drop();
+    }
+  }
+  void flush_() override {}
+
+ private:
+  void write(const spdlog::details::log_msg& message) {
     spdlog::memory_buf_t text;
     formatter_->format(message, text);
     const std::string_view line(text.data(), text.size());
@@ -182,9 +183,7 @@ class WriterSink final : public spdlog::sinks::base_sink<std::mutex> {
     writer_.write(fmt::format("{}{}{}{}{}", line.substr(0, begin), color(message.level),
                               line.substr(begin, end - begin), kColorEnd, line.substr(end)));
   }
-  void flush_() override {}
 
- private:
   LogWriter& writer_;
   const bool colors_;
 };
@@ -194,7 +193,8 @@ LogWriter::Gap gap_of(LogFormat format) {
   const auto formatter = std::make_shared<spdlog::pattern_formatter>(pattern(format));
   return [formatter, format](std::uint64_t lost) {
     const auto text =
-        line(format, spdlog::level::warn, "log lines are missing here: nobody read them in time",
+        line(format, spdlog::level::warn,
+             "log lines are missing here: nobody read them in time, or memory was short",
              {{"lines", lost}});
     spdlog::memory_buf_t whole;
     formatter->format(
@@ -229,26 +229,31 @@ Log::Log(std::shared_ptr<spdlog::logger> sink, LogFormat format)
   sink_->set_pattern(pattern(format));
 }
 
-void Log::debug(std::string_view message, LogFields fields) const {
+void Log::debug(std::string_view message, LogFields fields) const noexcept {
   write(spdlog::level::debug, message, fields);
 }
-void Log::info(std::string_view message, LogFields fields) const {
+void Log::info(std::string_view message, LogFields fields) const noexcept {
   write(spdlog::level::info, message, fields);
 }
-void Log::warning(std::string_view message, LogFields fields) const {
+void Log::warning(std::string_view message, LogFields fields) const noexcept {
   write(spdlog::level::warn, message, fields);
 }
-void Log::error(std::string_view message, LogFields fields) const {
+void Log::error(std::string_view message, LogFields fields) const noexcept {
   write(spdlog::level::err, message, fields);
 }
 bool Log::debugs() const {
   return sink_->should_log(spdlog::level::debug);
 }
 
-void Log::write(spdlog::level::level_enum level, std::string_view message, LogFields fields) const {
+void Log::write(spdlog::level::level_enum level, std::string_view message,
+                LogFields fields) const noexcept {
   if (!sink_->should_log(level)) return;
-  const auto text = line(format_, level, message, fields);
-  sink_->log(level, spdlog::string_view_t(text.data(), text.size()));
+  try {
+    const auto text = line(format_, level, message, fields);
+    sink_->log(level, spdlog::string_view_t(text.data(), text.size()));
+  } catch (const std::exception&) {
+    if (writer_) writer_->drop();
+  }
 }
 
 bool Log::flush(std::chrono::milliseconds limit) const {

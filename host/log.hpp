@@ -52,8 +52,8 @@ using LogFields = std::initializer_list<std::pair<std::string_view, LogValue>>;
 
 class LogWriter;
 
-/// Writes to standard error. Never waits for who reads there: lines that are not read are dropped
-/// and counted, see log_writer.hpp. Any thread.
+/// Writes to standard error. Never waits for who reads there, and never throws: lines that are not
+/// read, or for which there is no memory, are dropped and counted, see log_writer.hpp. Any thread.
 class Log {
  public:
   /// @param level "debug", "info", "warning", "error" or "off"
@@ -63,17 +63,18 @@ class Log {
   /// Writes through a logger of the caller's; tests read what arrives there.
   Log(std::shared_ptr<spdlog::logger> sink, LogFormat format);
 
-  void debug(std::string_view message, LogFields fields = {}) const;
-  void info(std::string_view message, LogFields fields = {}) const;
-  void warning(std::string_view message, LogFields fields = {}) const;
-  void error(std::string_view message, LogFields fields = {}) const;
+  void debug(std::string_view message, LogFields fields = {}) const noexcept;
+  void info(std::string_view message, LogFields fields = {}) const noexcept;
+  void warning(std::string_view message, LogFields fields = {}) const noexcept;
+  void error(std::string_view message, LogFields fields = {}) const noexcept;
   [[nodiscard]] bool debugs() const;
   /// Waits until what was logged is written, for a process that ends without destructors.
   /// @return whether it is
   bool flush(std::chrono::milliseconds limit) const;
 
  private:
-  void write(spdlog::level::level_enum level, std::string_view message, LogFields fields) const;
+  void write(spdlog::level::level_enum level, std::string_view message,
+             LogFields fields) const noexcept;
 
   std::shared_ptr<LogWriter> writer_;  // null if the logger is the caller's
   std::shared_ptr<spdlog::logger> sink_;

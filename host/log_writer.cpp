@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <climits>
 #include <csignal>
+#include <new>
 #include <stdexcept>
 #include <utility>
 
@@ -90,27 +91,38 @@ LogWriter::~LogWriter() {
   thread_.join();
 }
 
-void LogWriter::write(std::string_view line) {
+void LogWriter::write(std::string_view line) noexcept {
   const std::lock_guard lock(mutex_);
   if (leaving_) return;
   // At once, where that cannot block: then a crash takes no line with it.
   if (way_ != Way::blocking && queue_.empty() && !busy_ && failed_ == 0) {
     const auto done = put(line);
     if (done == Put::whole) return;
-    if (done == Put::failed) {
-      ++failed_;
-      return;
-    }
+    if (done == Put::failed) return count_dropped();
   }
-  if (bytes_ + line.size() <= most_) {
-    queue_.push_back({std::string(line)});
-    bytes_ += line.size();
-  } else if (!queue_.empty() && queue_.back().text.empty()) {
-    ++queue_.back().lines;
-  } else {
-    queue_.push_back({{}, 1});
-  }
+  if (!queue(line)) return count_dropped();
   wake_.notify_one();
+}
+
+void LogWriter::drop() noexcept {
+  const std::lock_guard lock(mutex_);
+  count_dropped();
+}
+
+/// @return false if there is no room for it
+bool LogWriter::queue(std::string_view line) noexcept {
+  if (bytes_ + line.size() > most_) return false;
+  try {
+    queue_.push_back({std::string(line)});
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+  bytes_ += line.size();
+  return true;
+}
+
+void LogWriter::count_dropped() noexcept {
+  ++(queue_.empty() ? failed_ : queue_.back().dropped);
 }
 
 bool LogWriter::flush(std::chrono::milliseconds limit) {
@@ -163,17 +175,18 @@ void LogWriter::run() {
 
 /// @param failed lines that are missing before it
 void LogWriter::take_out(const Entry& entry, std::uint64_t failed) {
-  std::uint64_t lost = 0;
+  bool written = false;
   try {
     auto text = failed == 0 ? std::string() : gap_(failed);
-    text += entry.text.empty() ? gap_(entry.lines) : entry.text;
-    if (!put_all(text)) lost = failed + entry.lines;
+    text += entry.text;
+    if (entry.dropped != 0) text += gap_(entry.dropped);
+    written = put_all(text);
   } catch (const std::exception&) {
-    lost = failed + entry.lines;  // there is no memory for the line
+    written = false;  // there is no memory for it
   }
-  if (lost == 0) return;
+  if (written) return;
   const std::lock_guard lock(mutex_);
-  failed_ += lost;
+  failed_ += failed + 1 + entry.dropped;
 }
 
 bool write_within(int fd, std::string_view text, std::chrono::milliseconds limit) {

@@ -19,8 +19,8 @@
 namespace dojo::host {
 
 /// Lines that cannot be written at once wait in a queue, which a thread of this object empties.
-/// When the queue is full, lines are dropped; where they are missing, a line says how many. Any
-/// thread.
+/// When the queue is full, or there is no memory for a line, it is dropped; where lines are
+/// missing, one says how many. Any thread.
 class LogWriter {
  public:
   /// The line that stands where `lost` lines are missing.
@@ -36,15 +36,17 @@ class LogWriter {
   LogWriter& operator=(const LogWriter&) = delete;
 
   /// @param line with its line end
-  void write(std::string_view line);
+  void write(std::string_view line) noexcept;
+  /// Counts a line of which there is nothing to write.
+  void drop() noexcept;
   /// @return whether all that was in the queue has been written, or given up
   bool flush(std::chrono::milliseconds limit);
 
  private:
-  /// A line that waits, or, where there is no text, the number of those that are missing there.
+  /// A line that waits.
   struct Entry {
     std::string text;
-    std::uint64_t lines = 1;
+    std::uint64_t dropped = 0;  ///< lines that are missing behind it
   };
   enum class Way : std::uint8_t {
     nonblocking,  ///< an open description of our own
@@ -58,6 +60,8 @@ class LogWriter {
   [[nodiscard]] bool put_all(std::string_view text) const;
   void run();
   void take_out(const Entry& entry, std::uint64_t failed);
+  bool queue(std::string_view line) noexcept;
+  void count_dropped() noexcept;
 
   const int fd_;
   const net::Descriptor own_;
@@ -70,7 +74,7 @@ class LogWriter {
   std::condition_variable idle_;
   std::deque<Entry> queue_;
   std::size_t bytes_ = 0;     // in queue_
-  std::uint64_t failed_ = 0;  // lines that the descriptor did not take, and of which none tells yet
+  std::uint64_t failed_ = 0;  // lines missing before queue_, and of which none tells yet
   bool busy_ = false;         // the thread writes
   bool leaving_ = false;
   std::thread thread_;

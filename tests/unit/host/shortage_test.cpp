@@ -1,6 +1,9 @@
 // What becomes of a host that gets no memory or no threads. Allocations of this program fail when
 // it is told so, which is why it is one of its own.
+#include <algorithm>
+#include <array>
 #include <atomic>
+#include <cstdint>
 #include <cstdlib>
 #include <memory>
 #include <new>
@@ -9,10 +12,16 @@
 #include <thread>
 #include <vector>
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <poll.h>
+#include <unistd.h>
 
 #include "host/support.hpp"
+#include "log.hpp"
+#include "log_writer.hpp"
+#include "net/descriptor.hpp"
 #include "pipeline/dispatch.hpp"
 #include "pipeline/roster.hpp"
 #include "threads/threads.hpp"
@@ -156,6 +165,86 @@ TEST_F(ShortageTest, OfMemoryCostsARequestAndNoMore) {
     }
     EXPECT_EQ(status_of(route), usual);
   }
+}
+
+/// Standard error is a pipe, for as long as it lives.
+class PipedErrors {
+ public:
+  PipedErrors() {
+    std::array<int, 2> ends{};
+    EXPECT_EQ(pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK), 0);
+    ours_ = net::Descriptor(ends[0]);
+    before_ = net::Descriptor(fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0));
+    EXPECT_EQ(dup2(ends[1], STDERR_FILENO), STDERR_FILENO);
+    close(ends[1]);
+  }
+  ~PipedErrors() { dup2(before_.get(), STDERR_FILENO); }
+  PipedErrors(const PipedErrors&) = delete;
+  PipedErrors& operator=(const PipedErrors&) = delete;
+
+  [[nodiscard]] std::string read_now() const {
+    std::array<char, 65'536> buffer{};
+    const auto got = read(ours_.get(), buffer.data(), buffer.size());
+    return {buffer.data(), static_cast<std::size_t>(std::max<ssize_t>(got, 0))};
+  }
+
+ private:
+  net::Descriptor ours_;
+  net::Descriptor before_;
+};
+
+class LogShortage : public testing::TestWithParam<host::LogFormat> {};
+
+TEST_P(LogShortage, OfMemoryCostsALineAndSaysSo) {
+  exempt = false;
+  const PipedErrors errors;
+  const auto log = host::Log::open("info", GetParam());
+  ASSERT_TRUE(log);
+  const std::string text(1'000, 'x');
+  bool failed = true;
+  for (int at = 1; failed; ++at) {
+    allocations_left = at;
+    EXPECT_NO_THROW(log->info("first", {{"text", text}, {"number", 7}}));
+    failed = allocations_left.exchange(0) <= 0;
+    log->info("second");
+    ASSERT_TRUE(log->flush(20s));
+    const auto written = errors.read_now();
+    const bool whole = written.find("first") != std::string::npos;
+    const bool told = written.find("log lines are missing here") != std::string::npos;
+    EXPECT_NE(whole, told) << "at " << at << ": " << written;
+    EXPECT_TRUE(failed || whole);
+    EXPECT_NE(written.find("second"), std::string::npos);
+    ASSERT_LT(at, 500);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Formats, LogShortage,
+                         testing::Values(host::LogFormat::text, host::LogFormat::json));
+
+TEST(Shortage, OfMemoryIsCountedOfLinesThatWait) {
+  exempt = false;
+  std::array<int, 2> ends{};
+  ASSERT_EQ(pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK), 0);
+  const net::Descriptor ours(ends[0]);
+  const net::Descriptor theirs(ends[1]);
+  std::atomic<std::uint64_t> missing = 0;
+  host::LogWriter writer(theirs.get(), [&](std::uint64_t lost) {
+    missing += lost;
+    return std::string("gap\n");
+  });
+  const std::string line = std::string(1'000, '.') + "\n";
+  for (int i = 0; i < 100; ++i) writer.write(line);  // more than a pipe holds
+  ASSERT_FALSE(writer.flush(0ms));
+  allocations_left = 1;
+  EXPECT_NO_THROW(writer.write(line));
+  allocations_left = 0;
+  std::array<char, 4096> buffer{};
+  while (!writer.flush(0ms)) {
+    pollfd watched{ours.get(), POLLIN, 0};
+    poll(&watched, 1, 10);
+    (void)!read(ours.get(), buffer.data(), buffer.size());
+  }
+  EXPECT_EQ(missing, 1u);
 }
 
 // ---- threads
