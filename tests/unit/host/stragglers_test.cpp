@@ -2,9 +2,12 @@
 
 #include <array>
 #include <atomic>
+#include <filesystem>
 #include <fstream>
 #include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include <gtest/gtest.h>
 #include <sys/prctl.h>
@@ -13,6 +16,7 @@
 #include <unistd.h>
 
 #include "host/support.hpp"
+#include "threads/threads.hpp"
 
 namespace dojo::plugins {
 namespace {
@@ -57,6 +61,50 @@ class Tracer {
   pid_t pid_ = -1;
   bool traces_ = false;
 };
+
+/// A thread that waits, in code of this program, for as long as this lives.
+class Waiting {
+ public:
+  /// @param own whether it is one of the host's
+  Waiting(std::string name, bool own) : name_(std::move(name)) {
+    const auto wait = [this] {
+      prctl(PR_SET_NAME, name_.c_str(), 0, 0, 0);
+      id_ = gettid();
+      ends_.wait(false);
+    };
+    thread_ = own ? threads::start(wait).value() : std::thread(wait);
+    EXPECT_TRUE(test::eventually([&] { return id_ != 0 && state_of(id_) == 'S'; }));
+  }
+  ~Waiting() {
+    ends_ = true;
+    ends_.notify_all();
+    thread_.join();
+  }
+  Waiting(const Waiting&) = delete;
+  Waiting& operator=(const Waiting&) = delete;
+  [[nodiscard]] pid_t id() const { return id_; }
+
+ private:
+  const std::string name_;
+  std::atomic<pid_t> id_ = 0;
+  std::atomic<bool> ends_ = false;
+  std::thread thread_;
+};
+
+const auto kThisProgram = std::filesystem::read_symlink("/proc/self/exe");
+
+TEST(Stragglers, AreKnownByTheirCodeWhateverTheyCallThemselves) {
+  for (const auto* name : {"dojo-log", "dojo-worker", "dojo-g8", "anything"}) {
+    const Waiting thread(name, false);
+    EXPECT_EQ(stragglers(kGeneration, kThisProgram), std::vector<pid_t>{thread.id()}) << name;
+    EXPECT_EQ(stragglers(kGeneration, "/no/such/plugin.so"), std::vector<pid_t>{}) << name;
+  }
+}
+
+TEST(Stragglers, AreNoThreadsOfTheHostsWhateverTheyAreCalled) {
+  const Waiting thread(thread_name(kGeneration), true);
+  EXPECT_EQ(stragglers(kGeneration, kThisProgram), std::vector<pid_t>{});
+}
 
 // Who has joined a thread may still find it listed for a moment; here the moment lasts.
 TEST(Stragglers, AreNotThreadsThatHaveEnded) {
