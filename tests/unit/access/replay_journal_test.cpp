@@ -2,13 +2,29 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
+#include <cstdint>
 #include <cstring>
+#include <fstream>
 #include <vector>
 
+#include <dlfcn.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "host/scratch_folder.hpp"
+
+namespace {
+std::atomic<long> page_bytes{0};  // of the system, as it tells; 0: as it is
+}
+
+/// In the place of the C library's, for LMDB too, which takes its pages' size from here.
+extern "C" long sysconf(int name) noexcept {
+  if (name == _SC_PAGESIZE && page_bytes != 0) return page_bytes;
+  static const auto kReal = reinterpret_cast<long (*)(int)>(dlsym(RTLD_NEXT, "sysconf"));
+  return kReal(name);
+}
 
 namespace dojo::access {
 namespace {
@@ -129,6 +145,52 @@ TEST_F(ReplayJournalTest, StaysWithinItsFileForAsLongAsItIsUsed) {
   journal.reset();
   EXPECT_EQ(numbers_in(file), from_to(next - 1'000, next));
 }
+
+/// What a system with pages of another size tells, for as long as it lives.
+class Pages {
+ public:
+  explicit Pages(long bytes) { page_bytes = bytes; }
+  ~Pages() { page_bytes = 0; }
+  Pages(const Pages&) = delete;
+  Pages& operator=(const Pages&) = delete;
+};
+
+class ReplayJournalPages : public ReplayJournalTest, public testing::WithParamInterface<long> {};
+
+TEST_P(ReplayJournalPages, OfAnySizeStayWithinTheFile) {
+  const Pages pages(GetParam());
+  auto journal = begin(5'000);
+  std::uint64_t next = 0;
+  for (int round = 0; round < 5; ++round) {
+    append(*journal, next, next + 6'000);
+    next += 6'000;
+    while (*journal->prune_to(1'000, 128)) {
+    }
+  }
+  journal.reset();
+  EXPECT_EQ(numbers_in(file), from_to(next - 1'000, next));
+}
+
+TEST_P(ReplayJournalPages, OfAnotherSystemAreReadHere) {
+  {
+    const Pages pages(GetParam());
+    append(*begin(10'000), 0, 5'000);
+  }
+  constexpr std::streamoff kPageSizeAt = 40;  // in LMDB's first page: mm_dbs[FREE_DBI].md_pad
+  std::uint32_t written = 0;
+  std::ifstream bytes(file, std::ios::binary);
+  bytes.seekg(kPageSizeAt).read(reinterpret_cast<char*>(&written), sizeof written);
+  EXPECT_EQ(written, std::min(GetParam(), 32'768L)) << "else this tests nothing";
+  EXPECT_EQ(numbers_in(file), from_to(0, 5'000));
+}
+
+TEST_P(ReplayJournalPages, OfThisSystemAreReadThere) {
+  append(*begin(10'000), 0, 5'000);
+  const Pages pages(GetParam());
+  EXPECT_EQ(numbers_in(file), from_to(0, 5'000));
+}
+
+INSTANTIATE_TEST_SUITE_P(Sizes, ReplayJournalPages, testing::Values(4'096, 16'384, 65'536));
 
 TEST_F(ReplayJournalTest, TakesNoMoreOfTheDiskThanItNeeds) {
   const auto journal = begin(1'000'000);
