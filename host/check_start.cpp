@@ -115,11 +115,13 @@ class Check {
     const auto status = listens();
     if (status) return;
     const auto& why = status.error().message;
-    if (why.ends_with(std::generic_category().message(EADDRINUSE)) &&
-        host_runs(config_.state_dir)) {
-      return warn("listen: {}, by the host that runs now", why);
+    if (!why.ends_with(std::generic_category().message(EADDRINUSE))) {
+      return fault("listen: {}", why);
     }
-    fault("listen: {}", why);
+    if (host_runs(config_.state_dir)) {
+      return warn("listen: {}, by the host that runs now with this state_dir", why);
+    }
+    fault("listen: {}, by another program: end that one, or set another port", why);
   }
 
   void check_plugins() {

@@ -7,9 +7,13 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #include "host/host_test.hpp"
 #include "host/scratch_folder.hpp"
+#include "net/descriptor.hpp"
+#include "plugins/state_folder.hpp"
 #include "where.hpp"
 
 namespace dojo::host {
@@ -53,7 +57,20 @@ TEST_F(CheckStart, BindsTheAddress) {
 TEST_F(CheckStart, TellsTheHostThatRunsFromAnother) {
   start();
   config.http.port = server->port();
-  EXPECT_THAT(faults(), ElementsAre(HasSubstr("Address already in use")));
+  EXPECT_THAT(faults(), ElementsAre(HasSubstr("Address already in use, by another program: ")));
+  EXPECT_THAT(warnings(), ElementsAre(HasSubstr("wallet: none")));
+
+  const auto opened = plugins::open_private_folder(config.state_dir);
+  ASSERT_TRUE(opened) << opened.error().message;
+  const net::Descriptor control(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_un address{AF_UNIX, {}};
+  (config.state_dir / "control").native().copy(&address.sun_path[0], sizeof address.sun_path - 1);
+  ASSERT_EQ(bind(control.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  EXPECT_THAT(faults(), ElementsAre(HasSubstr("by another program"))) << "it does not answer";
+  ASSERT_EQ(listen(control.get(), 8), 0);
+  EXPECT_THAT(faults(), IsEmpty());
+  EXPECT_THAT(warnings(), ElementsAre(HasSubstr("wallet: none"),
+                                      HasSubstr("Address already in use, by the host that runs")));
 }
 
 TEST_F(CheckStart, ReadsTheWallet) {
