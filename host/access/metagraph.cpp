@@ -89,7 +89,7 @@ Result<Metagraph> assemble(const MetagraphJson& json) {
     }
     neuron.hotkey = json.hotkeys[i].key;
     neuron.coldkey = json.coldkeys[i].key;
-    neuron.validator_permit = json.permits[i] != 0;
+    neuron.validator_permit = json.permits[i];
     neuron.stake = json.stakes[i];
   }
   Metagraph metagraph(json.netuid, json.block, std::move(neurons), broken);

@@ -28,21 +28,12 @@ struct AddressJson {
 template <class T>
 struct NeuronList : std::vector<T> {};
 
-/// A flag, apart from std::vector<bool>.
-struct FlagJson {
-  FlagJson() = default;
-  FlagJson(bool given)
-      : value(given) {}  // NOLINT(google-explicit-constructor) a bool by another name
-  operator bool() const { return value; }  // NOLINT(google-explicit-constructor) likewise
-  bool value = false;
-};
-
 struct MetagraphJson {
   std::uint16_t netuid = 0;
   std::uint64_t block = 0;
   NeuronList<AddressJson> hotkeys{};
   NeuronList<AddressJson> coldkeys{};
-  NeuronList<FlagJson> permits{};
+  NeuronList<bool> permits{};
   NeuronList<double> stakes{};
 };
 DOJO_MODEL(MetagraphJson, netuid, block, hotkeys, coldkeys, DOJO_NAMED(permits, "validatorPermit"),
@@ -75,39 +66,10 @@ struct Json<access::AddressJson> {
   }
 };
 
-template <>
-struct Json<access::FlagJson> {
-  static bool read(JsonReader& in, access::FlagJson& out, Fault& fault) {
-    return Json<bool>::read(in, out.value, fault);
-  }
-  static bool write(JsonWriter& out, access::FlagJson value, Fault& fault) {
-    return Json<bool>::write(out, value.value, fault);
-  }
-};
-
 template <class T>
 struct Json<access::NeuronList<T>> {
   static bool read(JsonReader& in, access::NeuronList<T>& out, Fault& fault) {
-    if (in.enter_array() != JsonReader::Read::yes) {
-      return refused(in, "array", JsonKind::array, fault);
-    }
-    out.clear();
-    for (;;) {
-      const auto next = in.next_element();
-      if (next == JsonReader::Next::end) return true;
-      if (next == JsonReader::Next::broken) {
-        fault.what = in.why();
-        return false;
-      }
-      if (out.size() == access::kMostNeurons) {
-        fault.what = "has more than " + std::to_string(access::kMostNeurons) + " members";
-        return false;
-      }
-      if (!Json<T>::read(in, out.emplace_back(), fault)) {
-        fault.inside(out.size() - 1);
-        return false;
-      }
-    }
+    return read_array(in, out, fault, access::kMostNeurons);
   }
   static bool write(JsonWriter& out, const access::NeuronList<T>& value, Fault& fault) {
     return Json<std::vector<T>>::write(out, value, fault);

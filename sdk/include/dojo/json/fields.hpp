@@ -284,27 +284,38 @@ struct Json<std::optional<T>> {
   }
 };
 
+/// @param most elements; one more is refused before it is read
+template <class T>
+bool read_array(JsonReader& in, std::vector<T>& out, Fault& fault,
+                std::size_t most = std::numeric_limits<std::size_t>::max()) {
+  if (in.enter_array() != JsonReader::Read::yes) {
+    return refused(in, "array", JsonKind::array, fault);
+  }
+  out.clear();
+  for (;;) {
+    const auto next = in.next_element();
+    if (next == JsonReader::Next::end) return true;
+    if (next == JsonReader::Next::broken) {
+      fault.what = in.why();
+      return false;
+    }
+    if (out.size() == most) {
+      fault.what = "has more than " + std::to_string(most) + " members";
+      return false;
+    }
+    T element{};
+    if (!Json<T>::read(in, element, fault)) {
+      fault.inside(out.size());
+      return false;
+    }
+    out.push_back(std::move(element));
+  }
+}
+
 template <class T>
 struct Json<std::vector<T>> {
   static bool read(JsonReader& in, std::vector<T>& out, Fault& fault) {
-    if (in.enter_array() != JsonReader::Read::yes) {
-      return refused(in, "array", JsonKind::array, fault);
-    }
-    out.clear();
-    for (;;) {
-      const auto next = in.next_element();
-      if (next == JsonReader::Next::end) return true;
-      if (next == JsonReader::Next::broken) {
-        fault.what = in.why();
-        return false;
-      }
-      T element{};
-      if (!Json<T>::read(in, element, fault)) {
-        fault.inside(out.size());
-        return false;
-      }
-      out.push_back(std::move(element));
-    }
+    return read_array(in, out, fault);
   }
   static bool write(JsonWriter& out, const std::vector<T>& value, Fault& fault) {
     out.begin_array();
