@@ -727,21 +727,18 @@ Status Reloader::rollback(std::string_view name) {
   const std::lock_guard work(work_);
   const Turn turn(*this, std::string(name));
   if (stopping_) return fail(kStopping);
-  auto* const plugin = find(name);
-  if (plugin == nullptr || !plugin->active.generation) {
-    return fail(fmt::format("there is no plugin \"{}\" that serves", name));
-  }
-  return go_back(*plugin, "rolled back by the operator");
+  const auto plugin = find_serving(name);
+  if (!plugin) return Unexpected(plugin.error());
+  return go_back(**plugin, "rolled back by the operator");
 }
 
 Status Reloader::unload(std::string_view name) {
   const std::lock_guard work(work_);
   const Turn turn(*this, std::string(name));
   if (stopping_) return fail(kStopping);
-  auto* const plugin = find(name);
-  if (plugin == nullptr || !plugin->active.generation) {
-    return fail(fmt::format("there is no plugin \"{}\" that serves", name));
-  }
+  const auto found = find_serving(name);
+  if (!found) return Unexpected(found.error());
+  auto* const plugin = *found;
   const auto& generation = *plugin->active.generation;
   quarantine({{}, plugin->source, false, generation.name(), generation.blueprint().sha256},
              "unloaded by the operator");
@@ -870,6 +867,12 @@ std::vector<PluginRow> Reloader::list() const {
 Reloader::Plugin* Reloader::find(std::string_view name) {
   const auto found = plugins_.find(name);
   return found == plugins_.end() ? nullptr : &found->second;
+}
+
+Result<Reloader::Plugin*> Reloader::find_serving(std::string_view name) {
+  auto* const plugin = find(name);
+  if (plugin != nullptr && plugin->active.generation) return plugin;
+  return fail(fmt::format("there is no plugin \"{}\" that serves", name));
 }
 
 std::vector<std::string> Reloader::names() const {

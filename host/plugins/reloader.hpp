@@ -206,6 +206,7 @@ class Reloader {
   void roll_back(const std::string& name, Plugin& plugin, const std::string& reason);
   void ask_health();
   Plugin* find(std::string_view name);
+  Result<Plugin*> find_serving(std::string_view name);
   [[nodiscard]] std::vector<std::string> names() const;
   [[nodiscard]] std::optional<std::filesystem::path> source_of(std::string_view name);
   [[nodiscard]] bool serves(const std::filesystem::path& source, const std::string& sha256) const;
