@@ -12,8 +12,7 @@
 #include <dojo/wire/compression.hpp>
 #include <dojo/wire/envelope.hpp>
 
-#include "host/support.hpp"
-#include "pipeline/roster.hpp"
+#include "host/dispatch_host.hpp"
 
 namespace dojo::pipeline {
 namespace {
@@ -25,31 +24,11 @@ using test::Inbox;
 using testing::HasSubstr;
 using testing::Not;
 
-class DispatcherTest : public testing::Test {
+class DispatcherTest : public test::DispatchHost {
  protected:
-  Dispatcher& start(const std::string& config = "{}") {
-    dispatcher = std::make_unique<Dispatcher>(options, lines.log(), metrics, refusals);
-    roster = std::make_unique<Roster>(routes, *dispatcher);
-    served =
-        std::make_unique<test::Served>(*roster, *dispatcher, "test_behaviours", config, workers);
-    return *dispatcher;
-  }
   void stop() { served.reset(); }
   Crew& crew() { return *dispatcher->crew_of(**served); }
   std::size_t queued() { return crew().executor().waiting(); }
-
-  std::unique_ptr<Call> call(const std::string& route, Inbox& inbox, std::string body = "{}") {
-    auto made = std::make_unique<Call>();
-    made->terms.request_id = "trace-1";
-    made->caller.hotkey = "5Hotkey";
-    made->caller.dialect = wire::Dialect::dojo1;
-    made->route = routes.find("/" + route).value();
-    made->peer = "127.0.0.1";
-    made->body = std::move(body);
-    made->times.received = made->times.admitted = std::chrono::steady_clock::now();
-    made->waiting = inbox.end();
-    return made;
-  }
   void submit(const std::string& route, Inbox& inbox, std::string body = "{}") {
     dispatcher->submit(call(route, inbox, std::move(body)));
   }
@@ -66,21 +45,6 @@ class DispatcherTest : public testing::Test {
     EXPECT_TRUE(envelope) << answer.body;
     return envelope && envelope->error ? *envelope->error : "";
   }
-
-  DispatchOptions options = [] {
-    DispatchOptions made;
-    made.deadline = 60s;
-    return made;
-  }();
-  unsigned workers = 4;
-  test::Lines lines;
-  admin::Metrics metrics;
-  access::RefusalBook book;
-  Refusals refusals{lines.log(), book, [] { return access::WallTime(); }};
-  RouteTable routes;
-  std::unique_ptr<Dispatcher> dispatcher;
-  std::unique_ptr<Roster> roster;
-  std::unique_ptr<test::Served> served;
 };
 
 // ---- answers

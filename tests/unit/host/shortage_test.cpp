@@ -18,12 +18,10 @@
 #include <poll.h>
 #include <unistd.h>
 
-#include "host/support.hpp"
+#include "host/dispatch_host.hpp"
 #include "log.hpp"
 #include "log_writer.hpp"
 #include "net/descriptor.hpp"
-#include "pipeline/dispatch.hpp"
-#include "pipeline/roster.hpp"
 #include "threads/threads.hpp"
 
 namespace {
@@ -99,28 +97,15 @@ TEST(Shortage, OfMemoryLeavesAQueueAsItWas) {
   }
 }
 
-class ShortageTest : public testing::Test {
+class ShortageTest : public test::DispatchHost {
  protected:
   ShortageTest() {
     exempt = true;
-    options.deadline = 20s;
-    dispatcher = std::make_unique<Dispatcher>(options, lines.log(), metrics, refusals);
-    roster = std::make_unique<Roster>(routes, *dispatcher);
-    served = std::make_unique<test::Served>(*roster, *dispatcher, "test_behaviours", "{}", 2);
+    trace = "a request of which the number is not short";
+    workers = 2;
+    start();
   }
 
-  std::unique_ptr<Call> call(const std::string& route, Inbox& inbox) {
-    auto made = std::make_unique<Call>();
-    made->terms.request_id = "a request of which the number is not short";
-    made->caller.hotkey = "5Grwva...";
-    made->caller.dialect = wire::Dialect::dojo1;
-    made->route = routes.find("/" + route).value();
-    made->peer = "127.0.0.1";
-    made->body = "{}";
-    made->times.received = made->times.admitted = std::chrono::steady_clock::now();
-    made->waiting = inbox.end();
-    return made;
-  }
   /// As a reactor's thread does.
   void submit(std::unique_ptr<Call> call) {
     std::thread([&] {
@@ -136,16 +121,6 @@ class ShortageTest : public testing::Test {
     submit(call(route, inbox));
     return inbox.answer().status;
   }
-
-  DispatchOptions options;
-  test::Lines lines;
-  admin::Metrics metrics;
-  access::RefusalBook book;
-  Refusals refusals{lines.log(), book, [] { return access::WallTime(); }};
-  RouteTable routes;
-  std::unique_ptr<Dispatcher> dispatcher;
-  std::unique_ptr<Roster> roster;
-  std::unique_ptr<test::Served> served;
 };
 
 TEST_F(ShortageTest, OfMemoryCostsARequestAndNoMore) {
