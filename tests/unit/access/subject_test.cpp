@@ -64,6 +64,16 @@ TEST(Subject, ThatIsNoneIsToldWhatThereIs) {
   EXPECT_EQ(parse_subject("x").error().code, Code::malformed);
 }
 
+TEST(Rule, IsDescribedByWhatItHas) {
+  EXPECT_EQ(describe(Rule{}), "everybody");
+  const auto address = wire::encode_ss58(key_of(1));
+  EXPECT_EQ(describe(Rule{.name = "", .hotkeys = {key_of(1)}}), "hotkey " + address);
+  EXPECT_EQ(describe(Rule{.name = "", .coldkeys = {key_of(1), key_of(2), key_of(3)}}),
+            "coldkey " + address + " and 2 more");
+  EXPECT_EQ(describe(Rule{.name = "", .uids = {7}, .networks = {*net::Network::parse("::1")}}),
+            "uid 7 ip ::1");
+}
+
 TEST(Duration, IsANumberAndAUnit) {
   EXPECT_EQ(*parse_duration("1s"), seconds(1));
   EXPECT_EQ(*parse_duration("90s"), seconds(90));
