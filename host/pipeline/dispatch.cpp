@@ -354,11 +354,11 @@ void Dispatcher::log(const plugins::Generation& generation, std::int32_t level, 
                      std::string_view text) noexcept {
   unless_it_throws([&] {
     const auto trace = id == 0 ? std::string() : in_flight_.trace(id);
-    const auto write = level >= DOJO_LOG_ERROR     ? &host::Log::error
-                       : level == DOJO_LOG_WARNING ? &host::Log::warning
-                       : level == DOJO_LOG_INFO    ? &host::Log::info
-                                                   : &host::Log::debug;
-    (log_.*write)(text, {{"plugin", generation.name()}, {"request", trace}});
+    const host::LogFields fields = {{"plugin", generation.name()}, {"request", trace}};
+    if (level >= DOJO_LOG_ERROR) return log_.error(text, fields);
+    if (level == DOJO_LOG_WARNING) return log_.warning(text, fields);
+    if (level == DOJO_LOG_INFO) return log_.info(text, fields);
+    log_.debug(text, fields);
   });
 }
 

@@ -384,8 +384,8 @@ bool Isolated::pause(milliseconds length) {
 
 std::optional<Isolated::Clock::time_point> Isolated::ending() {
   std::uint64_t woken = 0;
-  (void)!::read(wake_.get(), &woken,
-                sizeof woken);  // NOLINT(*-BlockInCriticalSection): it never blocks
+  // NOLINTNEXTLINE(*-BlockInCriticalSection): it never blocks
+  (void)!::read(wake_.get(), &woken, sizeof woken);
   const std::lock_guard lock(mutex_);
   return end_by_;
 }
