@@ -25,28 +25,6 @@ pipeline::WallTime wall_clock() {
   return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
 }
 
-net::Response to_response(pipeline::Answer answer) {
-  net::Response response;
-  response.status = answer.status;
-  response.headers = std::move(answer.headers);
-  response.body = std::move(answer.body);
-  response.close = answer.close;
-  return response;
-}
-
-/// The waiting end of a request, as the pipeline sees it.
-class OnTheWire final : public pipeline::Waiting {
- public:
-  explicit OnTheWire(net::Responder responder) : responder_(std::move(responder)) {}
-  void answer(pipeline::Answer answer) noexcept override {
-    responder_.send(to_response(std::move(answer)));
-  }
-  [[nodiscard]] bool abandoned() const noexcept override { return responder_.abandoned(); }
-
- private:
-  net::Responder responder_;
-};
-
 plugins::Reloader::SettingsOf settings_from(const Config& config) {
   return [config](std::string_view plugin) { return settings_of(config, plugin); };
 }
@@ -60,22 +38,15 @@ class Server::Handler final : public net::Handler {
 
   bool welcomes(const net::IpAddress& caller) override { return !quotas_.shut_out(caller); }
 
-  std::optional<net::Response> on_head(net::Request& request) override {
-    const std::string_view target = request.target;
-    const pipeline::Head head{request.method, target.substr(0, target.find('?')), &request.headers};
-    auto admission = pipeline_.admit(head, request.address, request.peer);
-    if (!admission) return to_response(std::move(admission.error()));
-    request.context = std::move(*admission);
-    return std::nullopt;
+  net::ExchangePtr make() override { return pipeline_.make(); }
+  std::optional<net::Response> on_head(net::Exchange& exchange) override {
+    return pipeline_.admit(ours(exchange));
   }
-
-  void on_request(net::Request request, net::Responder responder) override {
-    pipeline_.take(std::any_cast<std::shared_ptr<pipeline::Admission>>(request.context),
-                   std::move(request.body), std::make_unique<OnTheWire>(std::move(responder)));
-  }
-
+  void on_request(net::ExchangePtr exchange) override { pipeline_.take(&ours(*exchange)); }
+  void on_deadline(net::Exchange& exchange) override { pipeline_.on_deadline(ours(exchange)); }
+  void on_gone(net::Exchange& exchange) override { pipeline_.on_gone(ours(exchange)); }
   net::Response on_refusal(int status, std::string_view why) override {
-    return to_response(pipeline_.refuse_malformed(status, why));
+    return pipeline_.refuse_malformed(status, why);
   }
 
   void on_shortage(std::string_view why) override {
@@ -86,6 +57,11 @@ class Server::Handler final : public net::Handler {
   }
 
  private:
+  /// make() has made all that there are.
+  static pipeline::Exchange& ours(net::Exchange& exchange) {
+    return static_cast<pipeline::Exchange&>(exchange);
+  }
+
   pipeline::Pipeline& pipeline_;
   access::Quotas& quotas_;
   const Log& log_;

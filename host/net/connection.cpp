@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <exception>
+#include <new>
 #include <utility>
 
 #include <linux/sockios.h>
@@ -35,7 +36,8 @@ bool would_block(int error) {
 Connection::Connection(int fd, std::size_t peer, const IpAddress& address, bool proxied,
                        Workbench& bench)
     : bench_(bench),
-      ticket_{fd, peer, 0},
+      fd_(fd),
+      peer_(peer),
       address_(address),
       framer_(bench.shared.limits),
       request_bytes_(bench.shared.counters.request_bytes) {
@@ -54,7 +56,7 @@ void Connection::begin() {
 }
 
 Connection::~Connection() {
-  if (exchange_) exchange_->abandoned.store(true, std::memory_order_relaxed);
+  end_exchange();
   if (counted_) bench_.shared.callers.remove(address_.owner());
 }
 
@@ -112,7 +114,7 @@ void Connection::on_event() {
 void Connection::read_some() {
   auto& input = bench_.input;
   for (int i = 0; i < kReadsPerTurn; ++i) {
-    const ssize_t count = ::recv(ticket_.fd, input.data(), input.size(), 0);
+    const ssize_t count = ::recv(fd_, input.data(), input.size(), 0);
     if (count < 0 && errno == EINTR) continue;
     if (count < 0 && would_block(errno)) return;
     if (count <= 0) {
@@ -198,11 +200,12 @@ void Connection::on_head(bool body_is_here) {
   auto& shared = bench_.shared;
   framing_ = framer_.framing();
   keep_ = framing_.keep_alive;
-  auto& request = framer_.request();
-  head_only_ = request.method == "HEAD";
-  request.address = address_;
-  request.peer = address_text_;
-  if (auto response = shared.handler.on_head(request)) {
+  exchange_ = shared.handler.make();
+  exchange_->head = framer_.take_head();
+  exchange_->address = address_;
+  exchange_->peer = address_text_;
+  if (auto response = shared.handler.on_head(*exchange_)) {
+    exchange_.reset();
     if (framing_.expects_continue || framing_.chunked || framing_.content_length > kDiscard) {
       keep_ = false;
       answer(std::move(*response), Charge{});
@@ -222,33 +225,57 @@ void Connection::on_head(bool body_is_here) {
 
 void Connection::on_request() {
   under_way_ = body_under_way_ = false;
-  if (!early_) {
-    dispatch();
-    return;
+  auto body = framer_.take_body();
+  if (early_) {
+    answer(std::move(*std::exchange(early_, std::nullopt)), Charge{});
+  } else {
+    dispatch(std::move(body));
   }
-  static_cast<void>(framer_.take_request());
-  answer(std::move(*std::exchange(early_, std::nullopt)), Charge{});
 }
 
-void Connection::dispatch() {
+void Connection::dispatch(std::string body) {
   auto& shared = bench_.shared;
-  Request request = framer_.take_request();
-  request_bytes_.resize(request.body.empty() ? 0 : request.body.capacity(),
-                        0);  // what came was within the limit
+  request_bytes_.resize(body.empty() ? 0 : body.capacity(), 0);  // what came was within the limit
+  exchange_->body = std::move(body);
+  exchange_->charge = std::exchange(request_bytes_, Charge(shared.counters.request_bytes));
+  exchange_->open(bench_.mailbox);
+  exchange_->connection_ = this;
   ++shared.counters.requests;
-  ++ticket_.sequence;
   state_ = State::waiting;
-  deadline_ = kNever;
-  half_closed_ = probed_ = disturbed_ = false;
-  exchange_ = std::make_shared<Responder::Exchange>(
-      bench_.mailbox, ticket_,
-      std::exchange(request_bytes_, Charge(shared.counters.request_bytes)));
+  half_closed_ = disturbed_ = false;
+  probe_ = kNever;
   try {
-    shared.handler.on_request(std::move(request), Responder(exchange_));
-  } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch)
-    // Against the contract; its Responder has answered 500 on the way out.
+    shared.handler.on_request(exchange_);
+  } catch (const std::exception&) {  // against the contract
+    const auto answers = exchange_->take_responder();
   }
-  if (auto given = bench_.mailbox->take_inline(ticket_)) on_answer(std::move(*given));
+  due_ = exchange_->deadline;
+  wait_for_answer();
+}
+
+/// Unless it has been given at once.
+void Connection::wait_for_answer() {
+  if (bench_.mailbox->take_inline(*exchange_)) {
+    const auto answered = exchange_;
+    on_answer(answered);
+    return;
+  }
+  deadline_ = std::min(probe_, due_);
+}
+
+/// Nobody is there any more for the answer.
+void Connection::end_exchange() {
+  if (!exchange_) return;
+  const auto exchange = std::exchange(exchange_, nullptr);
+  if (std::exchange(exchange->connection_, nullptr) == nullptr) return;  // it was not handed on
+  exchange->hang_up();
+  if (exchange->answered()) return;
+  bench_.shared.handler.on_gone(*exchange);
+  if (due_ == kNever || exchange->answered()) return;
+  try {
+    bench_.orphans.emplace_back(due_, exchange);
+  } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch) nobody waits for it anyway
+  }
 }
 
 // ---- answering
@@ -256,6 +283,7 @@ void Connection::dispatch() {
 void Connection::refuse(int status, std::string_view why) {
   keep_ = false;
   request_bytes_.release();
+  exchange_.reset();
   answer(refusal(status, why), Charge{});
 }
 
@@ -267,20 +295,21 @@ void Connection::turn_away(std::string_view why) {
 
 Response Connection::refusal(int status, std::string_view why) {
   Response response = bench_.shared.handler.on_refusal(status, why);
-  if (status == 503) response.headers.emplace_back("Retry-After", "1");
+  if (status == 503) response.headers.add("Retry-After", "1");
   return response;
 }
 
-void Connection::on_answer(Answer given) {
-  if (state_ != State::waiting || given.ticket != ticket_) {
+void Connection::on_answer(const ExchangePtr& exchange) {
+  if (state_ != State::waiting || exchange != exchange_) {
     ++bench_.shared.counters.answers_dropped;
     return;
   }
+  exchange_->connection_ = nullptr;
   exchange_.reset();
-  if (given.over_budget) {
+  if (exchange->over_budget_) {
     refuse(503, "too many answers under way");
   } else {
-    answer(std::move(given.response), std::move(given.charge));
+    answer(std::move(exchange->response_), std::move(exchange->response_charge_));
   }
   if (state_ == State::reading && framer_.has_input()) more_ = true;
 }
@@ -294,7 +323,7 @@ void Connection::answer(Response response, Charge charge) {
   keep_ = keep_ && !response.close && bench_.shared.phase() == Shared::Phase::serving;
   bench_.head.clear();
   append_head(response, {framing_.http11, keep_, bench_.date}, bench_.head);
-  if (head_only_ || !may_have_body(response.status)) response.body.clear();
+  if (framing_.head_only || !may_have_body(response.status)) response.body.clear();
   began_ = Clock::now();
   sent_ = 0;
   if (write_out(bench_.head, response.body)) {
@@ -330,7 +359,7 @@ bool Connection::write_out(std::string_view head, std::string_view body) {
     message.msg_iov = parts.data() + (rest_of_head.empty() ? 1 : 0);
     message.msg_iovlen = static_cast<std::size_t>(!rest_of_head.empty()) +
                          static_cast<std::size_t>(!rest_of_body.empty());
-    const ssize_t count = ::sendmsg(ticket_.fd, &message, MSG_NOSIGNAL);
+    const ssize_t count = ::sendmsg(fd_, &message, MSG_NOSIGNAL);
     if (count >= 0) {
       sent_ += static_cast<std::size_t>(count);
     } else if (errno != EINTR) {
@@ -357,7 +386,7 @@ void Connection::on_sent() {
 
 /// 100 Continue. @return false if the peer is gone
 bool Connection::send_interim() {
-  return ::send(ticket_.fd, kContinue.data(), kContinue.size(), MSG_NOSIGNAL) ==
+  return ::send(fd_, kContinue.data(), kContinue.size(), MSG_NOSIGNAL) ==
          static_cast<ssize_t>(kContinue.size());
 }
 
@@ -366,7 +395,7 @@ bool Connection::send_interim() {
 void Connection::become_idle() {
   state_ = State::reading;
   deadline_ = Clock::now() + bench_.shared.limits.idle_timeout;
-  under_way_ = head_only_ = false;
+  under_way_ = false;
   framing_ = Framing{};
 }
 
@@ -375,18 +404,19 @@ void Connection::become_idle() {
 /// closed comes back as a reset.
 void Connection::look_for_hangup() {
   disturbed_ = true;
-  pollfd poll_fd{ticket_.fd, POLLRDHUP, 0};
+  pollfd poll_fd{fd_, POLLRDHUP, 0};
   if (::poll(&poll_fd, 1, 0) <= 0) return;
   if ((poll_fd.revents & (POLLERR | POLLHUP)) != 0) {
     state_ = State::gone;
   } else if ((poll_fd.revents & POLLRDHUP) != 0 && !std::exchange(half_closed_, true) &&
              framing_.http11) {
-    deadline_ = Clock::now() + kProbeDelay;
+    probe_ = Clock::now() + kProbeDelay;
+    deadline_ = std::min(deadline_, probe_);
   }
 }
 
 void Connection::linger() {
-  ::shutdown(ticket_.fd, SHUT_WR);
+  ::shutdown(fd_, SHUT_WR);
   state_ = State::lingering;
   began_ = Clock::now();
   deadline_ = began_ + bench_.shared.limits.linger;
@@ -397,7 +427,7 @@ void Connection::linger() {
 void Connection::discard_input() {
   auto& input = bench_.input;
   for (int i = 0; i < kReadsPerTurn; ++i) {
-    const ssize_t count = ::recv(ticket_.fd, input.data(), input.size(), 0);
+    const ssize_t count = ::recv(fd_, input.data(), input.size(), 0);
     if (count < 0 && (errno == EINTR || would_block(errno))) return;
     if (count <= 0) {
       state_ = State::gone;
@@ -427,8 +457,7 @@ void Connection::on_deadline() {
       }
       break;
     case State::waiting:
-      deadline_ = kNever;
-      if (half_closed_ && !std::exchange(probed_, true) && !send_interim()) state_ = State::gone;
+      on_deadline_of_answer();
       break;
     case State::lingering:
       deadline_ = Clock::now() + bench_.shared.limits.linger;
@@ -445,19 +474,35 @@ void Connection::on_deadline() {
   }
 }
 
+void Connection::on_deadline_of_answer() {
+  const auto now = Clock::now();
+  if (probe_ <= now) {
+    probe_ = kNever;
+    if (!send_interim()) {
+      state_ = State::gone;
+      return;
+    }
+  }
+  if (due_ <= now) {
+    due_ = kNever;
+    if (!exchange_->answered()) bench_.shared.handler.on_deadline(*exchange_);
+  }
+  wait_for_answer();
+}
+
 /// Bytes that the peer never takes would otherwise stay in the kernel's memory for minutes after
 /// the close.
 void Connection::give_up() {
   if (state_ == State::writing || has_unsent_bytes()) {
     const struct linger reset{1, 0};
-    ::setsockopt(ticket_.fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
   }
   state_ = State::gone;
 }
 
 bool Connection::has_unsent_bytes() const {
   int unsent = 0;
-  return ::ioctl(ticket_.fd, SIOCOUTQ, &unsent) == 0 && unsent > 0;
+  return ::ioctl(fd_, SIOCOUTQ, &unsent) == 0 && unsent > 0;
 }
 
 /// When a peer that has done so many bytes since `begin` falls behind the lowest rate.

@@ -10,8 +10,11 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "net/address.hpp"
+#include "net/exchange.hpp"
 #include "net/framing.hpp"
 #include "net/mailbox.hpp"
 #include "net/proxy_protocol.hpp"
@@ -20,7 +23,7 @@
 
 namespace dojo::net {
 
-using Clock = std::chrono::steady_clock;
+using Clock = Exchange::Clock;
 
 /// What the connections of one reactor share. The reactor's thread alone uses it.
 struct Workbench {
@@ -32,6 +35,8 @@ struct Workbench {
   std::array<char, 64 << 10> input{};  ///< what recv() has just given; empty between calls
   std::string head;                    ///< the head of the answer that is being sent
   std::string date;                    ///< for the Date header, refreshed every sweep
+  /// Whose connections have gone and who may still be worked for, with their deadlines.
+  std::vector<std::pair<Exchange::Clock::time_point, ExchangePtr>> orphans{};
 };
 
 /// All calls come on the reactor's thread. The reactor closes the descriptor, once gone().
@@ -56,7 +61,8 @@ class Connection {
   void begin();
   /// The descriptor is ready for something, or may be.
   void on_event();
-  void on_answer(Answer answer);
+  /// @param exchange that has been answered
+  void on_answer(const ExchangePtr& exchange);
   void on_deadline();
   /// Goes on with requests that were left for a later turn.
   void resume();
@@ -69,7 +75,8 @@ class Connection {
   [[nodiscard]] Interest interest() const;
   [[nodiscard]] Clock::time_point deadline() const { return deadline_; }
   [[nodiscard]] bool wants_turn() const { return state_ == State::reading && more_; }
-  [[nodiscard]] std::size_t peer() const { return ticket_.peer; }
+  [[nodiscard]] int fd() const { return fd_; }
+  [[nodiscard]] std::size_t peer() const { return peer_; }
 
  private:
   enum class State {
@@ -89,7 +96,10 @@ class Connection {
   void on_need_more();
   void on_head(bool body_is_here);
   void on_request();
-  void dispatch();
+  void dispatch(std::string body);
+  void wait_for_answer();
+  void on_deadline_of_answer();
+  void end_exchange();
   void refuse(int status, std::string_view why);
 
   void answer(Response response, Charge charge);
@@ -110,7 +120,8 @@ class Connection {
                                           std::uint64_t done) const;
 
   Workbench& bench_;
-  Ticket ticket_;
+  const int fd_;
+  const std::size_t peer_;
   State state_ = State::reading;
   Clock::time_point deadline_ = kNever;
   std::optional<ProxyHeader> proxy_;
@@ -126,13 +137,13 @@ class Connection {
   bool more_ = false;              // kept input awaits a later turn
   std::optional<Response> early_;  // on_head()'s answer, while a small body is read and thrown away
 
-  std::shared_ptr<Responder::Exchange> exchange_;  // of the request that waits
-  Framing framing_;                                // of the last request
-  bool head_only_ = false;                         // it is a HEAD
-  bool keep_ = true;                               // the connection outlives its answer
-  bool half_closed_ = false;                       // the peer's FIN was seen while it waits
-  bool probed_ = false;
-  bool disturbed_ = false;  // something came from the peer while it waits
+  ExchangePtr exchange_;              // of the request that comes or waits
+  Framing framing_;                   // of the last request
+  bool keep_ = true;                  // the connection outlives its answer
+  bool half_closed_ = false;          // the peer's FIN was seen while it waits
+  Clock::time_point due_ = kNever;    // when the answer is
+  Clock::time_point probe_ = kNever;  // when to ask whether it still reads
+  bool disturbed_ = false;            // something came from the peer while it waits
 
   std::string out_head_;  // what flush() still has to send, from sent_ on
   std::string out_body_;

@@ -5,9 +5,8 @@
 #include <limits>
 #include <utility>
 
-#include <boost/beast/http/empty_body.hpp>
+#include <boost/beast/http/basic_parser.hpp>
 #include <boost/beast/http/error.hpp>
-#include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/rfc7230.hpp>
 
 #include "net/grammar.hpp"
@@ -16,7 +15,6 @@ namespace dojo::net {
 namespace {
 
 namespace http = boost::beast::http;
-using Fields = http::fields;
 
 constexpr std::size_t kMaxBlank = 16;  // bytes of empty lines before a request line (RFC 9112, 2.2)
 constexpr std::size_t kKeptCapacity = 4 << 10;  // an idle connection keeps no larger buffer
@@ -63,63 +61,96 @@ Refusal explain(boost::beast::error_code error) {
   }
 }
 
-/// The only field of that name, if there is one; `count` tells how many there are.
-std::string_view single(const Fields& fields, http::field name, std::size_t& count) {
-  const auto [first, last] = fields.equal_range(name);
-  count = static_cast<std::size_t>(std::distance(first, last));
-  return count == 0 ? std::string_view{} : view(first->value());
-}
+/// Beast's parser, which tells a Head where its parts are.
+class HeadParser final : public http::basic_parser<true> {
+ public:
+  explicit HeadParser(Head& head) : head_(head) {}
+  [[nodiscard]] int version() const { return version_; }  ///< 11 or 10
+
+ private:
+  using Error = boost::beast::error_code;
+  using Text = boost::beast::string_view;
+
+  void on_request_impl(http::verb /*verb*/, Text method, Text target, int version,
+                       Error& /*error*/) override {
+    head_.set_method(view(method));
+    head_.set_target(view(target));
+    version_ = version;
+  }
+  void on_field_impl(http::field /*field*/, Text name, Text value, Error& /*error*/) override {
+    head_.add(view(name), view(value));
+  }
+  void on_header_impl(Error& /*error*/) override {}
+  // It stops after the head.
+  void on_response_impl(int /*code*/, Text /*reason*/, int /*version*/, Error& /*error*/) override {
+  }
+  void on_body_init_impl(const boost::optional<std::uint64_t>& /*length*/,
+                         Error& /*error*/) override {}
+  std::size_t on_body_impl(Text body, Error& /*error*/) override { return body.size(); }
+  void on_chunk_header_impl(std::uint64_t /*size*/, Text /*extensions*/,
+                            Error& /*error*/) override {}
+  std::size_t on_chunk_body_impl(std::uint64_t /*remain*/, Text body, Error& /*error*/) override {
+    return body.size();
+  }
+  void on_finish_impl(Error& /*error*/) override {}
+
+  Head& head_;
+  int version_ = 0;
+};
 
 /// `http://host/path` becomes `/path`, and its host the request's (RFC 9112, 3.2.2).
-Check reduce_absolute_form(std::string& target, Fields& fields) {
+Check reduce_absolute_form(Head& head) {
+  const auto target = head.target();
   const std::size_t colon = target.find("://");
   if (colon == std::string::npos) return Refusal{400, "bad request target"};
-  const std::string_view scheme = std::string_view(target).substr(0, colon);
+  const auto scheme = target.substr(0, colon);
   if (!same_word(scheme, "http") && !same_word(scheme, "https"))
     return Refusal{400, "bad request target"};
   const std::size_t begin = colon + 3;
   const std::size_t end = std::min(target.find_first_of("/?", begin), target.size());
-  const std::string_view authority = std::string_view(target).substr(begin, end - begin);
+  const auto authority = target.substr(begin, end - begin);
   if (authority.empty() || authority.front() == ':' || !is_host(authority)) {
     return Refusal{400, "bad host in the request target"};
   }
-  fields.set(http::field::host, boost::beast::string_view(authority.data(), authority.size()));
-  target.erase(0, end);
-  if (target.empty() || target.front() != '/') target.insert(0, 1, '/');
+  const auto rest = target.substr(end);
+  head.set_host(authority);
+  if (rest.starts_with('/')) {
+    head.set_target(rest);
+  } else {
+    head.append_target('/' + std::string(rest));
+  }
   return std::nullopt;
 }
 
-Check check_target(std::string& target, std::string_view method, Fields& fields,
-                   const Limits& limits) {
+Check check_target(Head& head, const Limits& limits) {
+  const auto target = head.target();
   if (target.size() > limits.max_target) return Refusal{414, "request target too long"};
   const auto odd = [](char c) { return c <= ' ' || c >= 0x7f || c == '#'; };
   if (std::any_of(target.begin(), target.end(), odd)) return Refusal{400, "bad request target"};
-  if (target.front() == '/' || (target == "*" && method == "OPTIONS")) return std::nullopt;
-  return reduce_absolute_form(target, fields);
+  if (target.front() == '/' || (target == "*" && head.method() == "OPTIONS")) return std::nullopt;
+  return reduce_absolute_form(head);
 }
 
-Check check_host(const Fields& fields, bool http11) {
-  std::size_t count = 0;
-  const std::string_view host = single(fields, http::field::host, count);
+Check check_host(const Head& head, bool http11) {
+  const auto count = head.count("host");
   if (count > 1) return Refusal{400, "more than one Host"};
   if (count == 0 && http11) return Refusal{400, "no Host"};
-  if (!is_host(host)) return Refusal{400, "bad Host"};
+  if (!is_host(head.value("host"))) return Refusal{400, "bad Host"};
   return std::nullopt;
 }
 
-Check check_length(const Fields& fields, const Limits& limits, Framing& framing) {
-  std::size_t lengths = 0;
-  std::size_t encodings = 0;
-  const std::string_view length = single(fields, http::field::content_length, lengths);
-  const std::string_view encoding = single(fields, http::field::transfer_encoding, encodings);
+Check check_length(const Head& head, const Limits& limits, Framing& framing) {
+  const auto lengths = head.count("content-length");
+  const auto encodings = head.count("transfer-encoding");
   if (encodings > 0) {
     if (lengths > 0) return Refusal{400, "both Content-Length and Transfer-Encoding"};
     if (!framing.http11 || encodings > 1) return Refusal{400, "bad Transfer-Encoding"};
-    if (!same_word(encoding, "chunked"))
+    if (!same_word(head.value("transfer-encoding"), "chunked"))
       return Refusal{501, "only the chunked Transfer-Encoding is known"};
     framing.chunked = true;
   }
   if (lengths == 0) return std::nullopt;
+  const auto length = head.value("content-length");
   const auto [stop, error] =
       std::from_chars(length.data(), length.data() + length.size(), framing.content_length);
   const bool whole = stop == length.data() + length.size();
@@ -128,22 +159,23 @@ Check check_length(const Fields& fields, const Limits& limits, Framing& framing)
   return std::nullopt;
 }
 
-Check check_expect(const Fields& fields, Framing& framing) {
+Check check_expect(const Head& head, Framing& framing) {
   if (!framing.http11) return std::nullopt;  // to be ignored (RFC 9110, 10.1.1)
-  std::size_t count = 0;
-  const std::string_view expect = single(fields, http::field::expect, count);
+  const auto count = head.count("expect");
   if (count == 0) return std::nullopt;
-  if (count > 1 || !same_word(expect, "100-continue")) return Refusal{417, "unknown expectation"};
+  if (count > 1 || !same_word(head.value("expect"), "100-continue"))
+    return Refusal{417, "unknown expectation"};
   framing.expects_continue = framing.has_body();
   return std::nullopt;
 }
 
-bool wants_keep_alive(const Fields& fields, bool http11) {
+bool wants_keep_alive(const Head& head, bool http11) {
   bool close = false;
   bool keep = http11;
-  const auto [first, last] = fields.equal_range(http::field::connection);
-  for (auto field = first; field != last; ++field) {
-    for (const auto word : http::token_list(field->value())) {
+  for (std::size_t i = 0; i < head.size(); ++i) {
+    const auto field = head[i];
+    if (!same_word(field.name, "connection")) continue;
+    for (const auto word : http::token_list({field.value.data(), field.value.size()})) {
       if (same_word(view(word), "close")) close = true;
       if (same_word(view(word), "keep-alive")) keep = true;
     }
@@ -181,7 +213,7 @@ Framer::Event Framer::refuse(int status, std::string_view why) {
   status_ = status;
   why_ = why;
   std::string().swap(pending_);
-  std::string().swap(request_.body);
+  std::string().swap(body_);
   offset_ = 0;
   return Event::refused;
 }
@@ -253,30 +285,28 @@ std::optional<Framer::Event> Framer::scan_line(std::string_view line) {
 }
 
 Framer::Event Framer::parse(std::string_view head) {
-  http::request_parser<http::empty_body> parser;
+  head_.assign(head);
+  const auto bytes = head_.bytes();
+  HeadParser parser(head_);
   parser.eager(false);  // stops after the head
   // Ours is checked below; boost::none would refuse every Content-Length.
   parser.body_limit(std::numeric_limits<std::uint64_t>::max());
-  parser.header_limit(static_cast<std::uint32_t>(head.size() + 1));
+  parser.header_limit(static_cast<std::uint32_t>(bytes.size() + 1));
   boost::beast::error_code error;
-  const std::size_t used = parser.put(boost::asio::const_buffer(head.data(), head.size()), error);
-  if (error || used != head.size() || !parser.is_header_done()) {
+  const std::size_t used = parser.put(boost::asio::const_buffer(bytes.data(), bytes.size()), error);
+  if (error || used != bytes.size() || !parser.is_header_done()) {
     const Refusal refusal = error ? explain(error) : Refusal{400, "malformed request"};
     return refuse(refusal.status, refusal.why);
   }
-  auto& message = parser.get();
-  request_.method.assign(view(message.method_string()));
-  request_.target.assign(view(message.target()));
   framing_ = Framing{};
-  framing_.http11 = message.version() == 11;
-  Fields& fields = message;
-  Check refusal = check_host(fields, framing_.http11);
-  if (!refusal) refusal = check_target(request_.target, request_.method, fields, *limits_);
-  if (!refusal) refusal = check_length(fields, *limits_, framing_);
-  if (!refusal) refusal = check_expect(fields, framing_);
+  framing_.http11 = parser.version() == 11;
+  Check refusal = check_host(head_, framing_.http11);
+  if (!refusal) refusal = check_target(head_, *limits_);
+  if (!refusal) refusal = check_length(head_, *limits_, framing_);
+  if (!refusal) refusal = check_expect(head_, framing_);
   if (refusal) return refuse(refusal->status, refusal->why);
-  framing_.keep_alive = wants_keep_alive(fields, framing_.http11);
-  request_.headers = std::move(fields);
+  framing_.keep_alive = wants_keep_alive(head_, framing_.http11);
+  framing_.head_only = head_.is_head();
   stage_ = Stage::body;
   return Event::head;
 }
@@ -327,20 +357,20 @@ Framer::Event Framer::read_chunks(std::string_view& bytes) {
 void Framer::append(std::string_view payload, std::uint64_t expected) {
   body_received_ += payload.size();
   if (discard_ || payload.empty()) return;
-  std::string& body = request_.body;
-  const std::size_t needed = body.size() + payload.size();
-  if (needed > body.capacity() && expected > 0) {
+  const std::size_t needed = body_.size() + payload.size();
+  if (needed > body_.capacity()) {
+    const auto doubled = std::max<std::uint64_t>(needed, 2 * body_.size());
+    const auto room = expected > 0 ? std::min(expected, doubled) : doubled;
     std::string larger;  // reserve() on a string that is in use would double what it has
-    larger.reserve(static_cast<std::size_t>(
-        std::min<std::uint64_t>(expected, std::max(needed, 2 * body.size()))));
-    larger.append(body);
-    body.swap(larger);
+    larger.reserve(static_cast<std::size_t>(room) + kBodySlack);
+    larger.append(body_);
+    body_.swap(larger);
   }
-  body.append(payload);
+  body_.append(payload);
 }
 
-Request Framer::take_request() {
-  Request taken = std::exchange(request_, Request{});
+std::string Framer::take_body() {
+  auto taken = std::exchange(body_, {});
   stage_ = Stage::head;
   blank_ = line_start_ = scanned_ = lines_ = head_size_ = 0;
   chunks_ = ChunkReader{};

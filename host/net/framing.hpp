@@ -9,8 +9,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "net/chunks.hpp"
+#include "net/head.hpp"
 #include "net/server.hpp"
 
 namespace dojo::net {
@@ -21,10 +23,14 @@ struct Framing {
   bool keep_alive = true;         ///< what the peer asks for, or its version's default
   bool expects_continue = false;  ///< waits for 100 Continue before it sends the body
   bool chunked = false;
+  bool head_only = false;            ///< it is a HEAD
   std::uint64_t content_length = 0;  ///< 0 if chunked
 
   [[nodiscard]] bool has_body() const { return chunked || content_length > 0; }
 };
+
+/// So many bytes fit behind a body without its being moved: room for who reads it in wide steps.
+inline constexpr std::size_t kBodySlack = 64;
 
 /// One connection's requests, one after the other. The outcome depends on the bytes alone, never on
 /// how they were cut into pieces, and costs time linear in their number. Memory follows the bytes
@@ -33,8 +39,8 @@ class Framer {
  public:
   enum class Event {
     need_more,  ///< all of the input is taken in, and no request is whole
-    head,       ///< request() has its head; nothing of its body is kept yet. Told once a request
-    request,    ///< a request is whole: take_request()
+    head,       ///< take_head(); nothing of the body is kept yet. Told once a request
+    request,    ///< a request is whole: take_body()
     refused,    ///< status() and why() say what to answer; there is no way on from here
   };
 
@@ -47,11 +53,12 @@ class Framer {
   /// Keeps bytes that belong to a later request, for a next() to come.
   void keep(std::string_view bytes) { pending_.append(bytes); }
 
-  /// The request under way, from Event::head on.
-  [[nodiscard]] Request& request() { return request_; }
+  /// At Event::head: the head, once.
+  [[nodiscard]] Head take_head() { return std::move(head_); }
+  /// Of the request under way, from Event::head on.
   [[nodiscard]] const Framing& framing() const { return framing_; }
-  /// The whole request; the framer is ready for the one after it.
-  [[nodiscard]] Request take_request();
+  /// At Event::request: the body. The framer is ready for the request after it.
+  [[nodiscard]] std::string take_body();
   /// From Event::head on: reads the body without keeping it.
   void discard_body() { discard_ = true; }
 
@@ -62,8 +69,7 @@ class Framer {
   [[nodiscard]] bool has_input() const { return offset_ < pending_.size(); }
   /// Bytes of memory held for the peer.
   [[nodiscard]] std::size_t held() const {
-    return (pending_.empty() ? 0 : pending_.capacity()) +
-           (request_.body.empty() ? 0 : request_.body.capacity());
+    return (pending_.empty() ? 0 : pending_.capacity()) + (body_.empty() ? 0 : body_.capacity());
   }
   /// Bytes of payload that have come, kept or not: what the body's deadline goes by.
   [[nodiscard]] std::uint64_t body_received() const { return body_received_; }
@@ -100,7 +106,8 @@ class Framer {
   std::size_t lines_ = 0;
   std::size_t head_size_ = 0;  // 0 until its end is seen
 
-  Request request_;
+  Head head_;
+  std::string body_;
   Framing framing_;
   ChunkReader chunks_;
   bool discard_ = false;

@@ -1,6 +1,5 @@
 #include "net/mailbox.hpp"
 
-#include <algorithm>
 #include <cerrno>
 #include <system_error>
 #include <utility>
@@ -25,16 +24,22 @@ Mailbox::Mailbox(std::shared_ptr<Shared> shared)
   if (!event_) throw std::system_error(errno, std::generic_category(), "eventfd");
 }
 
-void Mailbox::post(std::list<Answer> one) noexcept {
-  auto& answer = one.front();
-  answer.charge = Charge(shared_->counters.response_bytes);
-  if (!answer.charge.resize(answer.response.body.size(), shared_->limits.max_response_bytes)) {
-    answer.over_budget = true;
-    answer.charge.release();
-    answer.response = Response{};
+Mailbox::~Mailbox() {
+  close();
+}
+
+void Mailbox::post(ExchangePtr exchange) noexcept {
+  auto& response = exchange->response_;
+  exchange->response_charge_ = Charge(shared_->counters.response_bytes);
+  if (!exchange->response_charge_.resize(response.body.size(),
+                                         shared_->limits.max_response_bytes)) {
+    exchange->over_budget_ = true;
+    exchange->response_charge_.release();
+    response = Response{};
   }
   if (mailbox_of_this_thread == this) {
-    inline_.splice(inline_.end(), one);
+    exchange->inline_ = true;
+    inline_.push_back(*exchange.detach());
     return;
   }
   bool first = false;
@@ -45,7 +50,7 @@ void Mailbox::post(std::list<Answer> one) noexcept {
       return;
     }
     first = posted_.empty();
-    posted_.splice(posted_.end(), one);
+    posted_.push_back(*exchange.detach());
   }
   if (first) wake();
 }
@@ -56,61 +61,51 @@ void Mailbox::wake() const {
   [[maybe_unused]] const auto written = ::write(event_.get(), &one, sizeof one);
 }
 
-void Mailbox::take(std::list<Answer>& batch) {
-  // In this order: an answer posted after the swap finds the queue empty and rings again.
+void Mailbox::collect() {
+  // In this order: an answer posted after the splice finds the queue empty and rings again.
   std::uint64_t rings = 0;
   [[maybe_unused]] const auto read = ::read(event_.get(), &rings, sizeof rings);
   const std::lock_guard lock(mutex_);
-  batch.swap(posted_);
+  collected_.splice(collected_.end(), posted_);
 }
 
-std::optional<Answer> Mailbox::take_inline(const Ticket& ticket) {
-  const auto found = std::find_if(inline_.begin(), inline_.end(),
-                                  [&](const Answer& answer) { return answer.ticket == ticket; });
-  if (found == inline_.end()) return std::nullopt;
-  std::optional<Answer> answer = std::move(*found);
-  inline_.erase(found);
-  return answer;
+ExchangePtr Mailbox::take() {
+  return pop(collected_);
+}
+
+ExchangePtr Mailbox::take_inline() {
+  return pop(inline_);
+}
+
+bool Mailbox::take_inline(Exchange& exchange) {
+  if (!std::exchange(exchange.inline_, false)) return false;
+  inline_.erase(List::s_iterator_to(exchange));
+  const ExchangePtr listed(&exchange, false);
+  return true;
+}
+
+ExchangePtr Mailbox::pop(List& list) {
+  if (list.empty()) return nullptr;
+  ExchangePtr first(&list.front(), false);
+  first->inline_ = false;
+  list.pop_front();
+  return first;
+}
+
+void Mailbox::drop(List& list) {
+  while (pop(list)) ++shared_->counters.answers_dropped;
 }
 
 void Mailbox::close() {
-  shared_->counters.answers_dropped += inline_.size();
-  inline_.clear();
-  std::list<Answer> left;
-  const std::lock_guard lock(mutex_);
-  closed_ = true;
-  left.swap(posted_);
-  shared_->counters.answers_dropped += left.size();
-}
-
-Responder::Responder(std::shared_ptr<Exchange> exchange) : exchange_(std::move(exchange)) {}
-
-Responder& Responder::operator=(Responder&& other) noexcept {
-  if (this != &other) {
-    const Responder unanswered(std::move(*this));
-    exchange_ = std::move(other.exchange_);
+  drop(inline_);
+  drop(collected_);
+  List left;
+  {
+    const std::lock_guard lock(mutex_);
+    closed_ = true;
+    left.swap(posted_);
   }
-  return *this;
-}
-
-Responder::~Responder() {
-  if (!exchange_ || exchange_->answered.load(std::memory_order_relaxed)) return;
-  Response response;
-  response.status = 500;
-  send(std::move(response));
-}
-
-void Responder::send(Response response) noexcept {
-  if (!exchange_ || exchange_->answered.exchange(true)) return;
-  exchange_->request_bytes.release();
-  auto& answer = exchange_->answer.front();
-  answer.ticket = exchange_->ticket;
-  answer.response = std::move(response);
-  exchange_->mailbox->post(std::move(exchange_->answer));
-}
-
-bool Responder::abandoned() const {
-  return exchange_ && exchange_->abandoned.load(std::memory_order_relaxed);
+  drop(left);
 }
 
 }  // namespace dojo::net

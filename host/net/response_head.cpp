@@ -1,12 +1,9 @@
 #include "net/response_head.hpp"
 
-#include <algorithm>
 #include <array>
 #include <charconv>
 
 #include <pistache/http_defs.h>
-
-#include "net/grammar.hpp"
 
 namespace dojo::net {
 namespace {
@@ -15,13 +12,6 @@ void append_number(std::size_t number, std::string& out) {
   std::array<char, 20> digits{};
   const auto [end, error] = std::to_chars(digits.data(), digits.data() + digits.size(), number);
   out.append(digits.data(), end);
-}
-
-bool is_ours(std::string_view name) {
-  constexpr std::array<std::string_view, 4> kOurs{"connection", "content-length", "date",
-                                                  "transfer-encoding"};
-  return std::any_of(kOurs.begin(), kOurs.end(),
-                     [&](std::string_view ours) { return same_word(name, ours); });
 }
 
 void append_field(std::string_view name, std::string_view value, std::string& out) {
@@ -35,10 +25,7 @@ bool may_have_body(int status) {
 }
 
 bool is_sendable(const Response& response) {
-  return response.status >= 200 && response.status <= 599 &&
-         std::all_of(response.headers.begin(), response.headers.end(), [](const auto& header) {
-           return is_token(header.first) && is_text(header.second);
-         });
+  return response.status >= 200 && response.status <= 599 && response.headers.sound();
 }
 
 void append_head(const Response& response, const HeadFacts& facts, std::string& out) {
@@ -58,10 +45,7 @@ void append_head(const Response& response, const HeadFacts& facts, std::string& 
   } else if (!facts.http11) {
     append_field("Connection", "keep-alive", out);
   }
-  for (const auto& [name, value] : response.headers) {
-    if (!is_ours(name)) append_field(name, value, out);
-  }
-  out += "\r\n";
+  out.append(response.headers.text()).append("\r\n");
 }
 
 }  // namespace dojo::net

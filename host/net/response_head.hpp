@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "net/server.hpp"
+#include "net/exchange.hpp"
 
 namespace dojo::net {
 
@@ -15,14 +15,11 @@ struct HeadFacts {
   std::string_view date;  ///< as in RFC 9110, 5.6.7
 };
 
-/// False if the answer cannot be sent as it is: its status is not a final one, or a header's name
-/// is no token or its value has a control character, with which the value could end the head and
-/// begin an answer of its own.
+/// False if the answer cannot be sent as it is: its status is not a final one, or a header is not
+/// sound.
 [[nodiscard]] bool is_sendable(const Response& response);
 
-/// Appends the head of a sendable answer to `out`. Headers that decide where a message ends are the
-/// server's alone: Connection, Content-Length, Date and Transfer-Encoding of the Response are left
-/// out.
+/// Appends the head of a sendable answer to `out`.
 void append_head(const Response& response, const HeadFacts& facts, std::string& out);
 
 /// False for 204 and 304, which end after their head whatever it says.

@@ -2,7 +2,6 @@
 // dojo. Why Pistache's own HTTP path is not used, and what is: docs/decisions/pistache.md.
 #pragma once
 
-#include <any>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
@@ -14,17 +13,16 @@
 #include <utility>
 #include <vector>
 
-#include <boost/beast/http/fields.hpp>
-
 #include <dojo/result.hpp>
 
 #include "net/address.hpp"
+#include "net/exchange.hpp"
 
 namespace dojo::net {
 
-/// What a peer may use. Every limit is on by default; deadlines are kept to 0.1 s. A peer that must
-/// keep to `min_rate` is given up as soon as it has fallen behind it by the grace: what counts is
-/// what has come or gone so far, not what was announced.
+/// What a peer may use. Every limit is on by default; deadlines are kept to 0.05 s. A peer that
+/// must keep to `min_rate` is given up as soon as it has fallen behind it by the grace: what counts
+/// is what has come or gone so far, not what was announced.
 struct Limits {
   std::size_t max_connections = 20'000;
   /// Per IPv4 address or IPv6 /64, as seen or as a trusted proxy says.
@@ -57,54 +55,6 @@ struct Options {
   Limits limits;
 };
 
-/// One request. The target is in origin form with its query, if any (absolute form has been reduced
-/// to it, and its host made the Host), or `*` for OPTIONS. Trailers are not kept.
-struct Request {
-  std::string method;
-  std::string target;
-  boost::beast::http::fields headers;  ///< names compared without case
-  std::string body;                    ///< as sent, chunks joined; empty while on_head() runs
-  IpAddress address;                   ///< the caller's, as seen or as a trusted proxy says
-  std::string peer;  ///< the same as text, without port; an IPv4 one never as ::ffff:…
-  std::any context;  ///< what on_head() wants on_request() to have
-};
-
-/// A status that is not 200 to 599, or a header with a control character in it, becomes a 500.
-struct Response {
-  int status = 200;
-  /// Without Content-Length, Transfer-Encoding, Connection and Date: the server writes its own.
-  std::vector<std::pair<std::string, std::string>> headers;
-  std::string body;    ///< not sent for HEAD, but counted in Content-Length
-  bool close = false;  ///< end the connection after it
-};
-
-/// The way back to one waiting request. Move-only. Safe to use from any thread, also after the peer
-/// has gone or the server has stopped: the answer is then dropped, and never reaches another peer.
-class Responder {
- public:
-  struct Exchange;  // private to the server
-  explicit Responder(std::shared_ptr<Exchange> exchange);
-  Responder(Responder&&) noexcept = default;
-  Responder& operator=(Responder&&) noexcept;
-  Responder(const Responder&) = delete;
-  Responder& operator=(const Responder&) = delete;
-  /// A Responder that goes without an answer answers 500, so that no peer waits for ever.
-  ~Responder();
-
-  /// Answers. The first answer counts, a later one is dropped. Needs no memory.
-  void send(Response response) noexcept;
-  /// True once it is certain that nobody will read the answer: the connection was reset, or has
-  /// ended with the server. A FIN alone is no proof, since a peer may end its sending and wait (`nc
-  /// -N`), and is owed its answer. So half a second after it an HTTP/1.1 peer is sent `100
-  /// Continue`, which clients must pass over (RFC 9110, 15.2): a socket that was closed resets, one
-  /// that was half closed does not. Of HTTP/1.0 peers, which know no such answers, only a reset
-  /// tells.
-  [[nodiscard]] bool abandoned() const;
-
- private:
-  std::shared_ptr<Exchange> exchange_;
-};
-
 /// What the server calls, on reactor threads, several at once. The calls must neither block nor
 /// throw, nor drain, stop or destroy the server.
 class Handler {
@@ -113,12 +63,19 @@ class Handler {
   /// Asked of each connection once its caller is known. @return false to close it without a word,
   /// and without having read anything from it
   virtual bool welcomes(const IpAddress& /*caller*/) { return true; }
+  /// An exchange for a request whose head is whole.
+  virtual ExchangePtr make() { return ExchangePtr(new Exchange); }
   /// The head is whole; nothing of the body has been kept yet. An answer here refuses the request
   /// before its body costs memory. A body of up to 64 KiB is read and thrown away then; if it is
   /// longer, chunked or waits for 100 Continue, the connection closes after the answer.
-  virtual std::optional<Response> on_head(Request& request) = 0;
-  /// The request is whole. Answer through `responder`, now or later, from any thread.
-  virtual void on_request(Request request, Responder responder) = 0;
+  virtual std::optional<Response> on_head(Exchange& exchange) = 0;
+  /// The request is whole. Somebody has to take its responder and answer, now or later, from any
+  /// thread.
+  virtual void on_request(ExchangePtr exchange) = 0;
+  /// Its deadline has passed, and nobody has answered. Answer here, or never.
+  virtual void on_deadline(Exchange& /*exchange*/) {}
+  /// Whoever sent it is gone(); told once, to who has not answered.
+  virtual void on_gone(Exchange& /*exchange*/) {}
   /// The answer for what never becomes a request. To a 503 the server adds Retry-After.
   /// @param status 400, 408, 413, 414, 417, 431, 501, 503 or 505
   /// @param why a short fixed text

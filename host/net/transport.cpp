@@ -20,7 +20,7 @@ namespace Polling = Pistache::Polling;
 namespace Aio = Pistache::Aio;
 
 constexpr int kAcceptsPerTurn = 64;
-constexpr long kSweepNanoseconds = 100'000'000;
+constexpr long kSweepNanoseconds = 50'000'000;
 constexpr std::uint64_t kTurnedAwayAtOnce =
     1'024;  // connections over the limit that still get an answer
 
@@ -254,31 +254,22 @@ void Transport::stop_listening() {
 // ---- answers, turns, time
 
 void Transport::on_mailbox() {
-  batch_.clear();
-  bench_.mailbox->take(batch_);
-  for (auto& answer : batch_) deliver(std::move(answer));
-  batch_.clear();
+  bench_.mailbox->collect();
+  while (const auto answered = bench_.mailbox->take()) deliver(answered);
 }
 
-void Transport::deliver(Answer answer) {
-  const int fd = answer.ticket.fd;
-  const auto at = static_cast<std::size_t>(fd);
-  if (at >= slots_.size() || !slots_[at].connection ||
-      slots_[at].connection->peer() != answer.ticket.peer) {
+void Transport::deliver(const ExchangePtr& exchange) {
+  if (exchange->connection_ == nullptr) {
     ++shared_->counters.answers_dropped;
     return;
   }
-  with(fd, [&](Connection& connection) { connection.on_answer(std::move(answer)); });
+  with(exchange->connection_->fd(),
+       [&](Connection& connection) { connection.on_answer(exchange); });
 }
 
 /// Answers given on this thread to requests other than the one being handed on.
 void Transport::deliver_inline() {
-  auto& given = bench_.mailbox->given_inline();
-  while (!given.empty()) {
-    std::list<Answer> answers;
-    answers.swap(given);
-    for (auto& answer : answers) deliver(std::move(answer));
-  }
+  while (const auto answered = bench_.mailbox->take_inline()) deliver(answered);
 }
 
 /// One turn for each that wants one now; who wants another after it waits for the next round.
@@ -302,6 +293,12 @@ void Transport::sweep() {
     if (deadlines_[fd] <= now)
       with(static_cast<int>(fd), [](Connection& connection) { connection.on_deadline(); });
   }
+  std::erase_if(bench_.orphans, [&](const auto& orphan) {
+    const auto& [due, exchange] = orphan;
+    if (due > now && !exchange->answered()) return false;
+    if (!exchange->answered()) shared_->handler.on_deadline(*exchange);
+    return true;
+  });
   if (!paused_ || !listener_) return;
   reactor()->registerFd(key(), listener_.get(), Polling::NotifyOn::Read, Polling::Mode::Level);
   paused_ = false;

@@ -1,7 +1,6 @@
 // One reactor's connections: accepts them, waits for them, keeps their time.
 #pragma once
 
-#include <list>
 #include <memory>
 #include <string_view>
 #include <utility>
@@ -58,7 +57,7 @@ class Transport : public Pistache::Tcp::Transport {
 
   void on_ready(int fd);
   void on_mailbox();
-  void deliver(Answer answer);
+  void deliver(const ExchangePtr& exchange);
   void deliver_inline();
   void take_turns();
   void sweep();
@@ -76,7 +75,6 @@ class Transport : public Pistache::Tcp::Transport {
       deadlines_;  // by descriptor; dense, because each sweep reads all of them
   std::vector<std::pair<int, std::size_t>>
       turns_;  // connections, by descriptor and peer, that want to go on
-  std::list<Answer> batch_;
 };
 
 }  // namespace dojo::net

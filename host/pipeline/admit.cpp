@@ -34,13 +34,13 @@ Refusal blacklisted(const access::Verdict& verdict) {
   return refusal;
 }
 
-bool signs_body(const Guest& guest) {
-  return dialect(guest.claim.caller.dialect).signs_body();
+bool signs_body(const Exchange& exchange) {
+  return dialect(exchange.caller().dialect).signs_body();
 }
 
 /// Bytes of the body, where the head says how many: net has seen to it that it says so soundly.
-std::optional<std::size_t> declared_bytes(const Head& head) {
-  const auto text = header(*head.headers, "content-length");
+std::optional<std::size_t> declared_bytes(const net::Head& head) {
+  const auto text = head.value("content-length");
   std::size_t bytes = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), bytes);
   if (text.empty() || error != std::errc() || end != text.data() + text.size()) return std::nullopt;
@@ -49,51 +49,55 @@ std::optional<std::size_t> declared_bytes(const Head& head) {
 
 }  // namespace
 
-Expected<Guest, Refusal> Admitter::check(const Head& head, const net::IpAddress& ip,
-                                         Subject& subject) {
+std::optional<Refusal> Admitter::check(Exchange& exchange) {
   auto& quotas = access_.quotas();
-  if (const auto over = quotas.shut_out(ip)) return Unexpected(shut_out(*over));
-  if (auto over = over_quota(quotas.charge_ip(ip))) return Unexpected(std::move(*over));
+  const auto& ip = exchange.address;
+  if (const auto over = quotas.shut_out(ip)) return shut_out(*over);
+  if (auto over = over_quota(quotas.charge_ip(ip))) return over;
 
-  auto claim = authenticator_.read(head);
-  if (!claim) return Unexpected(std::move(claim.error()));
-  Guest guest{std::move(*claim), ip};
-  const auto& hotkey = guest.claim.caller.key;
-  subject.hotkey = hotkey;
+  auto claim = authenticator_.read(exchange.head);
+  if (!claim) return std::move(claim.error());
+  exchange.claim = std::move(*claim);
+  const auto& hotkey = exchange.caller().key;
 
-  auto standing = access_.judge({hotkey, ip, route_of(head.path)});
-  subject.known = guest.registered = standing.registered;
-  if (!standing.verdict.allowed) return Unexpected(blacklisted(standing.verdict));
-  guest.would_refuse = std::move(standing.verdict.would_refuse);
-  guest.weight = standing.weight;
+  auto standing = access_.judge({hotkey, ip, route_of(exchange.head.path())});
+  exchange.known = exchange.registered = standing.registered;
+  if (!standing.verdict.allowed) return blacklisted(standing.verdict);
+  exchange.weight = standing.weight;
 
-  if (auto refusal = authenticator_.look_at(guest.claim, head)) {
-    return Unexpected(std::move(*refusal));
+  if (auto refusal = authenticator_.look_at(exchange.claim, exchange.head)) return refusal;
+  if (auto over = over_quota(quotas.look_at(hotkey, exchange.weight))) return over;
+  if (!signs_body(exchange)) {  // else who it is shows when the body is there
+    if (auto refusal = count_failure(authenticator_.prove(exchange.claim), ip)) return refusal;
+    exchange.known = true;
+    if (auto refusal = charge(exchange)) return refusal;
+    if (const auto bytes = declared_bytes(exchange.head)) {
+      if (auto refusal = charge_bytes(exchange, *bytes)) return refusal;
+    }
   }
-  if (auto over = over_quota(quotas.look_at(hotkey, guest.weight))) {
-    return Unexpected(std::move(*over));
-  }
-  if (signs_body(guest)) return guest;  // who it is shows when the body is there
-
-  if (auto refusal = count_failure(authenticator_.prove(guest.claim), ip)) {
-    return Unexpected(std::move(*refusal));
-  }
-  subject.known = true;
-  if (auto refusal = charge(guest)) return Unexpected(std::move(*refusal));
-  if (const auto bytes = declared_bytes(head)) {
-    if (auto refusal = charge_bytes(guest, *bytes)) return Unexpected(std::move(*refusal));
-  }
-  return guest;
+  tell_of_dry_rules(exchange, standing.verdict.would_refuse);
+  return std::nullopt;
 }
 
-std::optional<Refusal> Admitter::check_body(Guest& guest, std::string_view body) {
-  if (auto refusal = count_failure(authenticator_.prove_body(guest.claim, body), guest.ip)) {
+std::optional<Refusal> Admitter::check_body(Exchange& exchange) {
+  if (auto refusal = count_failure(authenticator_.prove_body(exchange.claim, exchange.body),
+                                   exchange.address)) {
+    exchange.known = exchange.registered;
     return refusal;
   }
-  if (signs_body(guest)) {
-    if (auto refusal = charge(guest)) return refusal;
+  exchange.known = true;
+  if (signs_body(exchange)) {
+    if (auto refusal = charge(exchange)) return refusal;
   }
-  return guest.charged ? std::nullopt : charge_bytes(guest, body.size());
+  return exchange.charged ? std::nullopt : charge_bytes(exchange, exchange.body.size());
+}
+
+/// Rules that are only tried, and would not have let it in.
+void Admitter::tell_of_dry_rules(const Exchange& exchange, const std::vector<std::string>& rules) {
+  for (const auto& rule : rules) {
+    if (!dry_rules_.take()) return;
+    log_.info("would be refused", {{"hotkey", exchange.caller().hotkey}, {"rule", rule}});
+  }
 }
 
 /// A wrong signature has cost a curve operation: whoever sends many pays for them.
@@ -103,15 +107,15 @@ std::optional<Refusal> Admitter::count_failure(std::optional<Refusal> refusal,
   return refusal;
 }
 
-std::optional<Refusal> Admitter::charge(Guest& guest) {
+std::optional<Refusal> Admitter::charge(Exchange& exchange) {
   return over_quota(
-      access_.quotas().charge_hotkey(guest.claim.caller.key, guest.weight, guest.place));
+      access_.quotas().charge_hotkey(exchange.caller().key, exchange.weight, exchange.place));
 }
 
-std::optional<Refusal> Admitter::charge_bytes(Guest& guest, std::size_t bytes) {
-  guest.charged = true;
-  return over_quota(
-      access_.quotas().charge_bytes(guest.claim.caller.key, guest.weight, guest.ip, bytes));
+std::optional<Refusal> Admitter::charge_bytes(Exchange& exchange, std::size_t bytes) {
+  exchange.charged = true;
+  return over_quota(access_.quotas().charge_bytes(exchange.caller().key, exchange.weight,
+                                                  exchange.address, bytes));
 }
 
 Admitter::Rehearsal Admitter::rehearse(const access::Visit& visit) {

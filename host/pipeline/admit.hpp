@@ -4,41 +4,30 @@
 
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "access/access.hpp"
+#include "log.hpp"
 #include "pipeline/authenticate.hpp"
+#include "pipeline/exchange.hpp"
+#include "pipeline/log_budget.hpp"
 #include "pipeline/refusal.hpp"
-#include "pipeline/refusals.hpp"
 
 namespace dojo::pipeline {
-
-/// Someone who has been let in as far as the head goes.
-struct Guest {
-  Claim claim;
-  net::IpAddress ip;
-  bool registered = false;
-  double weight = 1;              ///< its share when callers compete
-  access::Quotas::Place place{};  ///< among its hotkey's requests
-  bool charged = false;           ///< for the body's bytes
-  std::vector<std::string>
-      would_refuse{};  ///< rules that are only tried, and would not have let it in
-};
 
 /// Any thread.
 class Admitter {
  public:
-  /// Both must outlive it.
-  Admitter(Authenticator& authenticator, access::Access& access)
-      : authenticator_(authenticator), access_(access) {}
+  /// All must outlive it.
+  Admitter(Authenticator& authenticator, access::Access& access, const host::Log& log)
+      : authenticator_(authenticator), access_(access), log_(log) {}
 
-  /// @param subject is filled in as far as the checks come
-  /// @return the guest, or why not: unsigned, malformed, blacklisted, wrong-receiver, stale,
+  /// Looks at an exchange's head, and writes into the exchange what it finds.
+  /// @return why it is not let in, if so: unsigned, malformed, blacklisted, wrong-receiver, stale,
   /// replayed, bad-signature, quota
-  Expected<Guest, Refusal> check(const Head& head, const net::IpAddress& ip, Subject& subject);
-  /// The checks that have to wait for the body. @param body as it was sent
-  std::optional<Refusal> check_body(Guest& guest, std::string_view body);
+  std::optional<Refusal> check(Exchange& exchange);
+  /// The checks that have to wait for the body, as it was sent.
+  std::optional<Refusal> check_body(Exchange& exchange);
 
   /// What check() would say of a hotkey that proves itself, without charging anybody.
   struct Rehearsal {
@@ -49,11 +38,14 @@ class Admitter {
 
  private:
   std::optional<Refusal> count_failure(std::optional<Refusal> refusal, const net::IpAddress& ip);
-  std::optional<Refusal> charge(Guest& guest);
-  std::optional<Refusal> charge_bytes(Guest& guest, std::size_t bytes);
+  std::optional<Refusal> charge(Exchange& exchange);
+  std::optional<Refusal> charge_bytes(Exchange& exchange, std::size_t bytes);
+  void tell_of_dry_rules(const Exchange& exchange, const std::vector<std::string>& rules);
 
   Authenticator& authenticator_;
   access::Access& access_;
+  const host::Log& log_;
+  LogBudget dry_rules_{log_};
 };
 
 }  // namespace dojo::pipeline

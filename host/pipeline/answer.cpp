@@ -51,32 +51,30 @@ bool accepts_zstd(std::string_view accept_encoding) {
   return false;
 }
 
-Answer make_answer(const Terms& terms, int status, Code code, std::string_view body,
-                   std::optional<std::string_view> error, std::string_view metadata) {
-  Answer answer;
+net::Response make_answer(const Terms& terms, int status, Code code, std::string_view body,
+                          std::optional<std::string_view> error, std::string_view metadata) {
+  net::Response answer;
   answer.status = status;
-  answer.code = code;
-  answer.headers.reserve(6);
-  answer.headers.emplace_back("content-type", "application/json");
-  answer.headers.emplace_back(wire::kCodeHeader, to_string(code));
-  answer.headers.emplace_back(wire::kRequestIdHeader, terms.request_id);
+  answer.headers.add("content-type", "application/json");
+  answer.headers.add(wire::kCodeHeader, to_string(code));
+  answer.headers.add(wire::kRequestIdHeader, terms.request_id);
   if (terms.head_only) return answer;
   answer.body = wire::format_envelope(body, error, metadata);
   if (!terms.accepts_zstd) return answer;
   if (auto compressed = wire::compress(answer.body, terms.compression_level)) {
     answer.body = std::move(*compressed);
-    answer.headers.emplace_back("content-encoding", "zstd");
+    answer.headers.add("content-encoding", "zstd");
   }
   return answer;
 }
 
-Answer make_answer(const Terms& terms, const Refusal& refusal) {
+net::Response make_answer(const Terms& terms, const Refusal& refusal) {
   auto answer = make_answer(terms, refusal.status.value_or(http_status(refusal.code)), refusal.code,
                             {}, refusal.told, {});
   if (refusal.retry_after) {
-    answer.headers.emplace_back("retry-after", std::to_string(refusal.retry_after->count()));
+    answer.headers.add("retry-after", std::to_string(refusal.retry_after->count()));
   }
-  if (!refusal.allow.empty()) answer.headers.emplace_back("allow", refusal.allow);
+  if (!refusal.allow.empty()) answer.headers.add("allow", refusal.allow);
   answer.close = refusal.close;
   return answer;
 }

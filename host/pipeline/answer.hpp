@@ -5,11 +5,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
-#include <vector>
 
 #include <dojo/code.hpp>
 
+#include "net/exchange.hpp"
 #include "pipeline/refusal.hpp"
 
 namespace dojo::pipeline {
@@ -22,25 +21,16 @@ struct Terms {
   int compression_level = 3;
 };
 
-/// An answer, ready to be sent.
-struct Answer {
-  int status = 200;
-  Code code = Code::ok;
-  std::vector<std::pair<std::string, std::string>> headers;
-  std::string body;    ///< the envelope, compressed if the caller accepts that; empty for HEAD
-  bool close = false;  ///< end the connection after it
-};
-
 /// Whether an Accept-Encoding header allows zstd: the token without regard to case, its weight not
 /// 0 (RFC 9110 §12.5.3).
 bool accepts_zstd(std::string_view accept_encoding);
 
-/// An answer around JSON that is already written. @param body and @param metadata as for
-/// wire::format_envelope().
-Answer make_answer(const Terms& terms, int status, Code code, std::string_view body,
-                   std::optional<std::string_view> error, std::string_view metadata);
+/// An answer around JSON that is already written: the envelope, compressed if the caller accepts
+/// that; empty for HEAD. @param body and @param metadata as for wire::format_envelope().
+net::Response make_answer(const Terms& terms, int status, Code code, std::string_view body,
+                          std::optional<std::string_view> error, std::string_view metadata);
 
 /// The answer that a refusal gets.
-Answer make_answer(const Terms& terms, const Refusal& refusal);
+net::Response make_answer(const Terms& terms, const Refusal& refusal);
 
 }  // namespace dojo::pipeline

@@ -63,13 +63,13 @@ DialectSet Authenticator::accepted(std::string_view path) const {
   return options()->accepted(path);
 }
 
-Expected<Claim, Refusal> Authenticator::read(const Head& head) const {
-  const auto spoken = dialect_of(*head.headers);
+Expected<Claim, Refusal> Authenticator::read(const net::Head& head) const {
+  const auto spoken = dialect_of(head);
   if (!spoken) return Unexpected(spoken.error());
   auto claim = (*spoken)->read(head);
   if (!claim) return claim;
   const auto options = this->options();
-  const auto& accepted = options->accepted(head.path);
+  const auto& accepted = options->accepted(head.path());
   const auto name = (*spoken)->name();
   if (accepted.contains(name)) return claim;
   return Unexpected(Refusal{
@@ -79,7 +79,7 @@ Expected<Claim, Refusal> Authenticator::read(const Head& head) const {
                   accepted.text())});
 }
 
-std::optional<Refusal> Authenticator::look_at(Claim& claim, const Head& head) const {
+std::optional<Refusal> Authenticator::look_at(Claim& claim, const net::Head& head) const {
   const auto& spoken = dialect(claim.caller.dialect);
   const auto options = this->options();
   if (auto refusal = spoken.check_receiver(claim, head, self_, *options)) return refusal;

@@ -30,10 +30,10 @@ class Authenticator {
 
   /// What the headers say. Nothing is believed, and nothing stored.
   /// @return or why not: unsigned, malformed, or in a dialect that is not accepted on this route
-  [[nodiscard]] Expected<Claim, Refusal> read(const Head& head) const;
+  [[nodiscard]] Expected<Claim, Refusal> read(const net::Head& head) const;
   /// Whether it may be proven at all: wrong-receiver, stale, replayed.
   /// @param head the one that was read
-  [[nodiscard]] std::optional<Refusal> look_at(Claim& claim, const Head& head) const;
+  [[nodiscard]] std::optional<Refusal> look_at(Claim& claim, const net::Head& head) const;
   /// Whether the signature is right: bad-signature, replayed. Nothing to do where it covers the
   /// body.
   [[nodiscard]] std::optional<Refusal> prove(const Claim& claim);

@@ -1,6 +1,5 @@
 #include "pipeline/dialect.hpp"
 
-#include <iterator>
 #include <utility>
 
 #include <fmt/format.h>
@@ -9,8 +8,6 @@
 namespace dojo::pipeline {
 namespace {
 
-namespace http = boost::beast::http;
-
 Unexpected<Refusal> malformed(std::string_view header, const std::string& why) {
   return Unexpected(Refusal{Code::malformed, fmt::format("{}: {}", header, why)});
 }
@@ -18,10 +15,6 @@ Unexpected<Refusal> malformed(std::string_view header, const std::string& why) {
 template <class Bytes>
 std::string_view text_of(const Bytes& bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
-std::size_t count(const http::fields& headers, std::string_view name) {
-  return headers.count(boost::beast::string_view(name.data(), name.size()));
 }
 
 /// Who claims to have sent it, and the signature.
@@ -42,10 +35,10 @@ Expected<Claim, Refusal> read_signer(wire::Dialect dialect, std::string_view hot
 }
 
 /// The headers that legacy and dojo/1 share.
-Expected<Claim, Refusal> read_message(wire::Dialect dialect, const Head& head) {
-  const auto hotkey = header(*head.headers, wire::kHotkeyHeader);
-  const auto message = header(*head.headers, wire::kMessageHeader);
-  const auto signature = header(*head.headers, wire::kSignatureHeader);
+Expected<Claim, Refusal> read_message(wire::Dialect dialect, const net::Head& head) {
+  const auto hotkey = head.value(wire::kHotkeyHeader);
+  const auto message = head.value(wire::kMessageHeader);
+  const auto signature = head.value(wire::kSignatureHeader);
   if (hotkey.empty() || message.empty() || signature.empty()) {
     return Unexpected(Refusal{
         Code::no_signature,
@@ -65,7 +58,7 @@ Refusal for_another(bool named, const Receiver& self) {
 class Legacy final : public Dialect {
  public:
   [[nodiscard]] wire::Dialect name() const override { return wire::Dialect::legacy; }
-  [[nodiscard]] Expected<Claim, Refusal> read(const Head& head) const override {
+  [[nodiscard]] Expected<Claim, Refusal> read(const net::Head& head) const override {
     auto claim = read_message(name(), head);
     if (claim && !wire::may_be_legacy(claim->message)) {
       return malformed(wire::kMessageHeader, "it is the text of another dialect");
@@ -73,7 +66,7 @@ class Legacy final : public Dialect {
     return claim;
   }
   [[nodiscard]] std::optional<Refusal> check_receiver(
-      const Claim& /*claim*/, const Head& /*head*/, const Receiver& /*self*/,
+      const Claim& /*claim*/, const net::Head& /*head*/, const Receiver& /*self*/,
       const AuthOptions& /*options*/) const override {
     return std::nullopt;
   }
@@ -98,7 +91,7 @@ class Legacy final : public Dialect {
 class Dojo1 final : public Dialect {
  public:
   [[nodiscard]] wire::Dialect name() const override { return wire::Dialect::dojo1; }
-  [[nodiscard]] Expected<Claim, Refusal> read(const Head& head) const override {
+  [[nodiscard]] Expected<Claim, Refusal> read(const net::Head& head) const override {
     auto claim = read_message(name(), head);
     if (!claim) return claim;
     auto message = wire::parse_dojo_message(claim->message);
@@ -106,11 +99,11 @@ class Dojo1 final : public Dialect {
     claim->dojo = std::move(*message);
     return claim;
   }
-  [[nodiscard]] std::optional<Refusal> check_receiver(const Claim& claim, const Head& head,
+  [[nodiscard]] std::optional<Refusal> check_receiver(const Claim& claim, const net::Head& head,
                                                       const Receiver& self,
                                                       const AuthOptions& options) const override {
     const auto& message = *claim.dojo;
-    if (message.method != head.method || message.path != head.path) {
+    if (message.method != head.method() || message.path != head.path()) {
       return Refusal{Code::wrong_receiver, "Forbidden: signed for another method or path"};
     }
     if (message.to ? *message.to == self.key : options.any_receiver) return std::nullopt;
@@ -139,33 +132,32 @@ class Dojo1 final : public Dialect {
 class Epistula2 final : public Dialect {
  public:
   [[nodiscard]] wire::Dialect name() const override { return wire::Dialect::epistula2; }
-  [[nodiscard]] Expected<Claim, Refusal> read(const Head& head) const override {
-    const auto& headers = *head.headers;
-    const auto timestamp = header(headers, wire::kEpistulaTimestampHeader);
-    const auto uuid = header(headers, wire::kEpistulaUuidHeader);
-    const auto signer = header(headers, wire::kEpistulaSignedByHeader);
-    const auto signature = header(headers, wire::kEpistulaSignatureHeader);
+  [[nodiscard]] Expected<Claim, Refusal> read(const net::Head& head) const override {
+    const auto timestamp = head.value(wire::kEpistulaTimestampHeader);
+    const auto uuid = head.value(wire::kEpistulaUuidHeader);
+    const auto signer = head.value(wire::kEpistulaSignedByHeader);
+    const auto signature = head.value(wire::kEpistulaSignatureHeader);
     if (timestamp.empty() || uuid.empty() || signer.empty() || signature.empty()) {
       return Unexpected(
           Refusal{Code::no_signature,
                   "Bad Request, missing headers, expected each once: Epistula-Timestamp, "
                   "Epistula-Uuid, Epistula-Signed-By, Epistula-Request-Signature"});
     }
-    if (count(headers, wire::kEpistulaSignedForHeader) > 1) {
+    if (head.count(wire::kEpistulaSignedForHeader) > 1) {
       return malformed("Epistula-Signed-For", "it is there more than once");
     }
     auto claim =
         read_signer(name(), "Epistula-Signed-By", signer, "Epistula-Request-Signature", signature);
     if (!claim) return claim;
     auto statement =
-        wire::parse_epistula(uuid, timestamp, header(headers, wire::kEpistulaSignedForHeader));
+        wire::parse_epistula(uuid, timestamp, head.value(wire::kEpistulaSignedForHeader));
     if (!statement) {
       return Unexpected(Refusal{Code::malformed, std::move(statement.error().message)});
     }
     claim->epistula = std::move(*statement);
     return claim;
   }
-  [[nodiscard]] std::optional<Refusal> check_receiver(const Claim& claim, const Head& /*head*/,
+  [[nodiscard]] std::optional<Refusal> check_receiver(const Claim& claim, const net::Head& /*head*/,
                                                       const Receiver& self,
                                                       const AuthOptions& options) const override {
     const auto& to = claim.epistula->to;
@@ -210,13 +202,6 @@ const DialectSet& AuthOptions::accepted(std::string_view path) const {
   return found == routes.end() ? dialects : found->second;
 }
 
-std::string_view header(const http::fields& headers, std::string_view name) {
-  const auto range = headers.equal_range(boost::beast::string_view(name.data(), name.size()));
-  if (range.first == range.second || std::next(range.first) != range.second) return {};
-  const auto value = range.first->value();
-  return {value.data(), value.size()};
-}
-
 const Dialect& dialect(wire::Dialect name) {
   static const Legacy kLegacy;
   static const Dojo1 kDojo1;
@@ -232,15 +217,15 @@ const Dialect& dialect(wire::Dialect name) {
   return kLegacy;
 }
 
-Expected<const Dialect*, Refusal> dialect_of(const http::fields& headers) {
-  if (count(headers, wire::kEpistulaVersionHeader) == 0) {
-    return &dialect(wire::dialect_of(header(headers, wire::kMessageHeader)));
+Expected<const Dialect*, Refusal> dialect_of(const net::Head& head) {
+  if (head.count(wire::kEpistulaVersionHeader) == 0) {
+    return &dialect(wire::dialect_of(head.value(wire::kMessageHeader)));
   }
-  if (header(headers, wire::kEpistulaVersionHeader) != "2") {
+  if (head.value(wire::kEpistulaVersionHeader) != "2") {
     return malformed("Epistula-Version", "this host reads version 2, named once");
   }
   // Of two proofs one would go unseen, and could be sent again by whoever saw the request.
-  if (count(headers, wire::kSignatureHeader) != 0) {
+  if (head.count(wire::kSignatureHeader) != 0) {
     return malformed("x-signature", "signed in two dialects at once; leave out one of them");
   }
   return &dialect(wire::Dialect::epistula2);

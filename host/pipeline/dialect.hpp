@@ -10,14 +10,13 @@
 #include <string>
 #include <string_view>
 
-#include <boost/beast/http/fields.hpp>
-
 #include <dojo/wire/dialect.hpp>
 #include <dojo/wire/signature.hpp>
 #include <dojo/wire/ss58.hpp>
 
 #include "access/replay_store.hpp"
 #include "access/visit.hpp"
+#include "net/head.hpp"
 #include "pipeline/refusal.hpp"
 #include "wire/known_keys.hpp"
 
@@ -59,16 +58,6 @@ struct AuthOptions {
   [[nodiscard]] const DialectSet& accepted(std::string_view path) const;
 };
 
-/// A request's head as this stage needs it.
-struct Head {
-  std::string_view method;
-  std::string_view path;  ///< without query
-  const boost::beast::http::fields* headers = nullptr;
-};
-
-/// The header's value, empty if it is missing or there are several.
-std::string_view header(const boost::beast::http::fields& headers, std::string_view name);
-
 /// Who sends a request; proven, once it has come through Authenticator.
 struct Caller {
   wire::PublicKey key{};
@@ -109,9 +98,10 @@ class Dialect {
 
   [[nodiscard]] virtual wire::Dialect name() const = 0;
   /// What the headers say, or why that cannot be read: unsigned, malformed. No cryptography.
-  [[nodiscard]] virtual Expected<Claim, Refusal> read(const Head& head) const = 0;
+  [[nodiscard]] virtual Expected<Claim, Refusal> read(const net::Head& head) const = 0;
   /// Whether it was meant for this host, and for this method and path where the dialect says so.
-  [[nodiscard]] virtual std::optional<Refusal> check_receiver(const Claim& claim, const Head& head,
+  [[nodiscard]] virtual std::optional<Refusal> check_receiver(const Claim& claim,
+                                                              const net::Head& head,
                                                               const Receiver& self,
                                                               const AuthOptions& options) const = 0;
   /// When it says it was signed, if the dialect has a time.
@@ -132,6 +122,6 @@ const Dialect& dialect(wire::Dialect name);
 
 /// The dialect that a request's headers are in, or malformed: two at once, or a version of Epistula
 /// that is not spoken here.
-Expected<const Dialect*, Refusal> dialect_of(const boost::beast::http::fields& headers);
+Expected<const Dialect*, Refusal> dialect_of(const net::Head& head);
 
 }  // namespace dojo::pipeline

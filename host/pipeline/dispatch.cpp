@@ -22,9 +22,6 @@ using plugins::span;
 using plugins::view;
 using std::chrono::steady_clock;
 
-// How late a deadline may be noticed.
-constexpr std::chrono::milliseconds kDeadlineStep{20};
-
 std::int64_t microseconds(steady_clock::duration duration) {
   return std::chrono::duration_cast<std::chrono::microseconds>(duration).count();
 }
@@ -77,20 +74,7 @@ Dispatcher::Dispatcher(const DispatchOptions& options, const host::Log& log,
       log_(log),
       metrics_(metrics),
       refusals_(refusals),
-      in_flight_(options.in_flight) {
-  auto thread = threads::start([this] { watch(); });
-  if (!thread) throw std::runtime_error(thread.error().message);
-  watch_ = std::move(*thread);
-}
-
-Dispatcher::~Dispatcher() {
-  {
-    const std::lock_guard lock(mutex_);
-    stopping_ = true;
-  }
-  wake_.notify_all();
-  watch_.join();
-}
+      in_flight_(options.in_flight) {}
 
 // ---- crews
 
@@ -103,11 +87,16 @@ Status Dispatcher::engage(std::shared_ptr<plugins::Generation> generation) {
   options.run = [this](Executor& executor, Task&& task, unsigned worker) {
     run(executor, std::move(task), worker);
   };
-  options.is_over = [this](dojo_request_id id) { return in_flight_.cancelled(id); };
+  options.is_over = [this](dojo_request_id id) {
+    const auto exchange = in_flight_.find(id);
+    return !exchange || exchange->idle();
+  };
   options.displaced = [this](Task&& task, std::chrono::nanoseconds wait) {
+    const auto exchange = in_flight_.find(task.id);
+    if (!exchange) return;
     unless_it_throws([&] {
-      if (auto call = in_flight_.close(task.id, nullptr))
-        refuse(std::move(call),
+      if (auto responder = end(*exchange, Stage::queued))
+        refuse(*exchange, std::move(*responder),
                overloaded(wait, "callers who had less than their share came first"));
     });
   };
@@ -133,6 +122,8 @@ bool Dispatcher::retire(Crew& crew, std::chrono::milliseconds drain,
     if (!crew.cancelled()) {
       // Its handlers come to know it before their callers do: they may still have an answer.
       crew.cancel();
+      in_flight_.for_each_of(
+          crew, [&](const Exchange& exchange) { crew.generation().cancel(exchange.id); });
       (void)crew.wait_until_idle(grace);
     }
     answer_for(crew);
@@ -143,217 +134,291 @@ bool Dispatcher::retire(Crew& crew, std::chrono::milliseconds drain,
 }
 
 void Dispatcher::answer_for(const Crew& crew) {
-  // As often as there is no memory for all of them at once.
-  for (auto open = in_flight_.take_waiting(crew); !open.empty();
-       open = in_flight_.take_waiting(crew)) {
-    for (const auto& one : open) unless_it_throws([&] { refuse(one, draining()); });
-  }
+  in_flight_.for_each_of(crew, [&](Exchange& exchange) {
+    unless_it_throws([&] {
+      auto ended = end(exchange, Stage::queued);
+      refuse(exchange, ended ? std::move(*ended) : take_responder(exchange), draining());
+    });
+  });
 }
 
 void Dispatcher::dismiss(const plugins::Generation& generation) {
   const auto crew = crew_of(generation);
   if (!crew) return;
-  (void)in_flight_.clear(*crew);
+  in_flight_.for_each_of(*crew, [&](Exchange& exchange) {
+    if (!exchange.end()) return;
+    in_flight_.close(exchange);
+    exchange.route.place = {};
+  });
   const std::lock_guard lock(mutex_);
   crews_.erase(&generation);
 }
 
-// ---- the way of a call
+// ---- the way of a request
 
-void Dispatcher::submit(std::unique_ptr<Call> call) {
-  if (draining_) return refuse(std::move(call), draining());
-  const auto& info = call->route.info();
+void Dispatcher::submit(const ExchangePtr& exchange) {
+  auto& route = exchange->route;
+  if (draining_) return turn_away(*exchange, draining());
+  const auto& info = route.info();
   const auto now = steady_clock::now();
   // From now, since how long a body may take to arrive is limited apart.
-  call->times.submitted = call->times.pushed = now;
-  call->deadline = now + (info.deadline.count() != 0 ? info.deadline : options_.deadline);
+  exchange->times.submitted = exchange->times.pushed = now;
+  exchange->deadline = now + (info.deadline.count() != 0 ? info.deadline : options_.deadline);
   Task task;
-  task.gate = call->route.gate;
+  task.gate = route.gate;
   task.hooked = info.hooked;
-  task.caller = call->caller.key;
-  task.weight = call->weight;
+  task.caller = exchange->caller().key;
+  task.weight = exchange->weight;
   task.arrived = now;
-  task.deadline = call->deadline;
-  const auto crew = call->route.crew;
-  const auto id = in_flight_.open(call);
-  if (!id) return refuse(std::move(call), overloaded());
-  task.id = *id;
+  task.deadline = exchange->deadline;
+  if (!in_flight_.open(*exchange)) return turn_away(*exchange, overloaded());
+  task.id = exchange->id;
+  const auto crew = route.crew;
   const auto pushed = crew->executor().push(std::move(task));
   if (pushed) return;
-  if (auto turned_away = in_flight_.close(*id, nullptr))
-    refuse(std::move(turned_away), overloaded(pushed));
+  if (auto responder = end(*exchange, Stage::queued))
+    refuse(*exchange, std::move(*responder), overloaded(pushed));
+}
+
+/// One that has got no slot.
+void Dispatcher::turn_away(Exchange& exchange, const Refusal& refusal) {
+  exchange.route.place = {};
+  refuse(exchange, take_responder(exchange), refusal);
 }
 
 void Dispatcher::run(Executor& executor, Task task, unsigned worker) {
-  const auto id = task.id;
+  const auto exchange = in_flight_.find(task.id);
   const auto gate = task.hooked ? nullptr : task.gate;  // that it has passed
+  if (!exchange || !exchange->move(Stage::queued, Stage::taken)) return executor.release(gate);
   try {
-    attend_to(executor, std::move(task), worker);
+    attend_to(executor, exchange, std::move(task), worker);
   } catch (const std::exception& error) {
-    // Whoever has closed it has opened its gate, and its caller is answered as it goes.
-    auto call = in_flight_.close(id, nullptr);
-    if (!call) return;
-    executor.release(gate);
-    unless_it_throws([&] { refuse(std::move(call), overloaded({}, error.what())); });
+    // Whoever has ended it has opened its gate, and its caller is answered as it goes.
+    unless_it_throws([&] {
+      auto responder = end(*exchange, Stage::taken);
+      if (!responder) return;
+      executor.release(gate);
+      refuse(*exchange, std::move(*responder), overloaded({}, error.what()));
+    });
   }
 }
 
-void Dispatcher::attend_to(Executor& executor, Task task, unsigned worker) {
-  auto* call = in_flight_.start(task.id);
-  if (call == nullptr ||
-      in_flight_.cancelled(task.id)) {  // answered for, the caller has gone, or its crew is ending
-    auto ended = close_early(executor, task);
-    if (ended && ended->waiting && !ended->waiting->abandoned()) {
-      refuse(std::move(ended), draining());
-    }
+void Dispatcher::attend_to(Executor& executor, const ExchangePtr& exchange, Task task,
+                           unsigned worker) {
+  if (exchange->idle()) {  // its caller has gone, or its crew is ending
+    auto responder = end_early(executor, task, *exchange);
+    if (responder && !exchange->gone()) refuse(*exchange, std::move(*responder), draining());
     return;
   }
-  call->times.started = steady_clock::now();
-  call->times.queued += call->times.started - call->times.pushed;
-  if (const auto refusal = prepare_body(*call)) {
-    if (auto ended = close_early(executor, task)) refuse(std::move(ended), *refusal);
+  auto& times = exchange->times;
+  times.started = steady_clock::now();
+  times.queued += times.started - times.pushed;
+  if (const auto refusal = prepare_body(*exchange)) {
+    if (auto responder = end_early(executor, task, *exchange))
+      refuse(*exchange, std::move(*responder), *refusal);
     return;
   }
 
+  const auto& route = exchange->route;
   dojo_request request{};
   request.struct_size = sizeof request;
-  request.route = call->route.index;
-  request.body = span(call->body);
-  request.hotkey = span(call->caller.hotkey);
-  request.dialect = span(to_string(call->caller.dialect));
-  request.peer = span(call->peer);
-  request.trace = span(call->terms.request_id);
-  request.deadline_ns = static_cast<std::uint64_t>(call->deadline.time_since_epoch().count());
-  // The call may be over, and gone, before handle() returns; the crew must not be.
-  const auto crew = call->route.crew;
+  request.route = route.index;
+  request.body = span(exchange->body);
+  request.hotkey = span(exchange->caller().hotkey);
+  request.dialect = span(to_string(exchange->caller().dialect));
+  request.peer = span(exchange->peer);
+  request.trace = span(exchange->terms.request_id);
+  request.deadline_ns = static_cast<std::uint64_t>(task.deadline.time_since_epoch().count());
+  // Its place may be given back before handle() returns; the crew must not go with it.
+  const auto crew = route.crew;
   if (task.hooked) {
-    if (!ask_hooks(task, request, *call, *crew, worker)) return;
-    const auto id = task.id;
+    if (!ask_hooks(task, request, *exchange, worker)) return;
     const auto pushed = executor.push_again(std::move(task));
     if (pushed) return;
-    if (auto turned_away = in_flight_.close(id, nullptr))
-      refuse(std::move(turned_away), overloaded(pushed));
+    if (auto responder = end(*exchange, Stage::queued))
+      refuse(*exchange, std::move(*responder), overloaded(pushed));
     return;
   }
-  request.id = task.id;
-  in_flight_.hand_over(task.id);
-  const auto taken = crew->generation().handle(request, worker);
+  request.id = exchange->id;
+  exchange->move(Stage::taken, Stage::running);
+  const bool idle = exchange->idle();  // then it is for no plugin; and none knows of it yet
+  const auto taken = idle ? DOJO_FAILED : crew->generation().handle(request, worker);
   if (taken == DOJO_OK) return;
-  if (auto left = close(task.id, &crew->generation())) {
-    fail(std::move(left), fmt::format("handle returned {}", taken));
+  auto responder = end(*exchange, Stage::running);
+  if (!responder) return;
+  executor.release(route.gate);
+  exchange->route.place = {};
+  if (idle) {
+    if (!exchange->gone()) refuse(*exchange, std::move(*responder), draining());
+    return;
   }
+  fail(*exchange, std::move(*responder), fmt::format("handle returned {}", taken));
 }
 
-bool Dispatcher::ask_hooks(Task& task, const dojo_request& request, Call& asked, const Crew& crew,
+bool Dispatcher::ask_hooks(Task& task, const dojo_request& request, Exchange& exchange,
                            unsigned worker) {
-  auto verdict = crew.generation().judge(request, worker);
+  const auto& generation = exchange.route.generation();
+  auto verdict = generation.judge(request, worker);
   if (verdict.code == Code::ok) {
     task.priority = verdict.priority;
-    asked.times.pushed = steady_clock::now();
-    return in_flight_.put_back(task.id);
+    exchange.times.pushed = steady_clock::now();
+    return put_back(exchange);
   }
-  auto call = in_flight_.close(task.id, nullptr);
-  if (!call) return false;
+  auto responder = end(exchange, Stage::taken);
+  if (!responder) return false;
   if (verdict.code == Code::internal) {
-    fail(std::move(call), verdict.reason);
+    fail(exchange, std::move(*responder), verdict.reason);
   } else {
     const auto* word = verdict.code == Code::blacklisted ? "Blacklisted" : "Forbidden";
     Refusal refusal{verdict.code, fmt::format("{}: {}", word, verdict.reason)};
-    refusal.rule = "plugin " + crew.generation().name();
-    refuse(std::move(call), refusal);
+    refusal.rule = "plugin " + generation.name();
+    refuse(exchange, std::move(*responder), refusal);
   }
   return false;
 }
 
-std::optional<Refusal> Dispatcher::prepare_body(Call& call) {
-  if (call.compressed) {
-    auto plain = wire::decompress(call.body, options_.decompression);
+std::optional<Refusal> Dispatcher::prepare_body(Exchange& exchange) {
+  auto& body = exchange.body;
+  if (exchange.compressed) {
+    auto plain = wire::decompress(body, options_.decompression);
     if (!plain) {
       return Refusal{plain.error().code,
                      "Failed to decompress zstd data: " + plain.error().message};
     }
-    call.body = std::move(*plain);
-    call.compressed = false;
-    call.decompressed = Share(decompressed_, call.body.size());
-    if (decompressed_ > options_.decompressed) return overloaded();
+    body = std::move(*plain);
+    exchange.compressed = false;
+    exchange.charge.release();
+    exchange.decompressed = net::Charge(decompressed_);
+    if (!exchange.decompressed.resize(body.size(), options_.decompressed)) return overloaded();
   }
-  call.body.reserve(call.body.size() + DOJO_BODY_PADDING);
+  body.reserve(body.size() + DOJO_BODY_PADDING);
   return std::nullopt;
 }
 
-std::unique_ptr<Call> Dispatcher::close_early(Executor& executor, const Task& task) {
-  auto call = in_flight_.close(task.id, nullptr);
-  if (!task.hooked) executor.release(task.gate);  // else it has not passed its gate yet
-  return call;
+void Dispatcher::on_deadline(Exchange& exchange) noexcept {
+  auto ended = end(exchange, Stage::queued);
+  const bool waited = ended.has_value();
+  auto responder = waited ? std::move(*ended) : take_responder(exchange);
+  if (!waited) exchange.route.crew->generation().cancel(exchange.id);
+  if (!responder) return;
+  if (!waited) exchange.route.crew->count(exchange.caller().key, true);
+  unless_it_throws([&] {
+    if (failures_.take()) {
+      log_.warning("deadline passed", {{"request", exchange.terms.request_id},
+                                       {"route", exchange.route.info().name},
+                                       {"hotkey", exchange.caller().hotkey},
+                                       {"stage", waited ? "queue" : "handler"}});
+    }
+    refuse(exchange, std::move(responder),
+           {Code::deadline, "Gateway Timeout: no answer in time",
+            waited ? "it waited too long for a worker" : "the handler took too long"});
+  });
 }
 
-std::unique_ptr<Call> Dispatcher::close(dojo_request_id id, const plugins::Generation* generation) {
-  auto call = in_flight_.close(id, generation);
-  if (call) call->route.crew->executor().release(call->route.gate);
-  return call;
+void Dispatcher::on_gone(Exchange& exchange) noexcept {
+  if (const auto responder = end(exchange, Stage::queued)) {
+    exchange.place = {};  // and the answer goes to nobody
+  } else if (exchange.route.crew) {
+    exchange.route.crew->generation().cancel(exchange.id);
+  }
+}
+
+std::optional<net::Responder> Dispatcher::end(Exchange& exchange, Stage stage) {
+  if (!exchange.move(stage, Stage::over)) return std::nullopt;
+  in_flight_.close(exchange);
+  if (stage != Stage::running) exchange.route.place = {};  // else once its spans have been read
+  return take_responder(exchange);
+}
+
+std::optional<net::Responder> Dispatcher::end_early(Executor& executor, const Task& task,
+                                                    Exchange& exchange) {
+  auto responder = end(exchange, Stage::taken);
+  if (responder && !task.hooked) executor.release(task.gate);  // else it has not passed its gate
+  return responder;
+}
+
+bool Dispatcher::put_back(Exchange& exchange) {
+  exchange.move(Stage::taken, Stage::queued);
+  if (!exchange.answered() && !exchange.gone()) return true;
+  // Whoever was told of that has found it taken.
+  if (const auto responder = end(exchange, Stage::queued)) exchange.place = {};
+  return false;
 }
 
 // ---- what plugins ask
 
 std::int32_t Dispatcher::complete(const plugins::Generation& generation, dojo_request_id id,
                                   const dojo_response& response) noexcept {
-  std::int32_t result = DOJO_FAILED;
-  try {
-    result = complete_now(generation, id, response);
-  } catch (const std::exception& error) {  // out of memory; the request's end has answered 500
-    unless_it_throws([&] {
-      log_.error("an answer was lost", {{"plugin", generation.name()}, {"reason", error.what()}});
-    });
+  std::int32_t result = DOJO_STALE;
+  const auto exchange = in_flight_.find(id);
+  auto responder = exchange && &exchange->route.generation() == &generation
+                       ? end(*exchange, Stage::running)
+                       : std::nullopt;
+  if (responder) {
+    exchange->route.crew->executor().release(exchange->route.gate);
+    try {
+      result = complete_now(generation, *exchange, std::move(*responder), response);
+    } catch (const std::exception& error) {  // out of memory; the responder's end has answered 500
+      result = DOJO_FAILED;
+      unless_it_throws([&] {
+        log_.error("an answer was lost", {{"plugin", generation.name()}, {"reason", error.what()}});
+      });
+    }
+    exchange->route.place = {};  // not before the spans have been read
   }
   // Spans have been copied, whatever came of it, so the plugin has them back on every way out.
   if (response.release != nullptr) response.release(response.release_context);
   return result;
 }
 
-std::int32_t Dispatcher::complete_now(const plugins::Generation& generation, dojo_request_id id,
-                                      const dojo_response& response) {
-  auto call = close(id, &generation);
-  if (!call || !call->waiting) return DOJO_STALE;
+std::int32_t Dispatcher::complete_now(const plugins::Generation& generation, Exchange& exchange,
+                                      net::Responder responder, const dojo_response& response) {
+  if (!responder) return DOJO_STALE;
   if (const auto fault = fault_of(response, generation.isolated())) {
-    fail(std::move(call), *fault);
+    fail(exchange, std::move(responder), *fault);
     return DOJO_INVALID;
   }
   const auto error = view(response.error);
   const auto metadata = view(response.metadata);
   if (response.status == plugins::kWorkerDied) {
-    call->route.crew->count(call->caller.key, true);
+    exchange.route.crew->count(exchange.caller().key, true);
     if (failures_.take()) {
       log_.error("a request was lost with its plugin's process",
-                 {{"request", call->terms.request_id},
+                 {{"request", exchange.terms.request_id},
                   {"plugin", generation.name()},
-                  {"route", call->route.info().name},
-                  {"hotkey", call->caller.hotkey}});
+                  {"route", exchange.route.info().name},
+                  {"hotkey", exchange.caller().hotkey}});
     }
-    refuse(std::move(call), {Code::internal,
-                             "Service Unavailable: the plugin's process has ended",
-                             {},
-                             503,
-                             std::chrono::seconds(1)});
+    refuse(exchange, std::move(responder),
+           {Code::internal,
+            "Service Unavailable: the plugin's process has ended",
+            {},
+            503,
+            std::chrono::seconds(1)});
   } else if (response.status == DOJO_STATUS_FAILED) {
-    fail(std::move(call), error);
+    fail(exchange, std::move(responder), error);
   } else if (response.status == DOJO_STATUS_INVALID_BODY) {
-    refuse(std::move(call), {Code::invalid_body, std::string(error)});
+    refuse(exchange, std::move(responder), {Code::invalid_body, std::string(error)});
   } else if (response.status != 200) {
-    answer(std::move(call), static_cast<int>(response.status), Code::handler, {}, error, metadata);
+    answer(exchange, std::move(responder), static_cast<int>(response.status), Code::handler, {},
+           error, metadata);
   } else {
-    answer(std::move(call), 200, Code::ok, view(response.body), std::nullopt, metadata);
+    answer(exchange, std::move(responder), 200, Code::ok, view(response.body), std::nullopt,
+           metadata);
   }
   return DOJO_OK;
 }
 
 bool Dispatcher::cancelled(const plugins::Generation&, dojo_request_id id) noexcept {
-  return in_flight_.cancelled(id);
+  const auto exchange = in_flight_.find(id);
+  return !exchange || exchange->idle();
 }
 
 void Dispatcher::log(const plugins::Generation& generation, std::int32_t level, dojo_request_id id,
                      std::string_view text) noexcept {
   unless_it_throws([&] {
-    const auto trace = id == 0 ? std::string() : in_flight_.trace(id);
+    const auto exchange = id == 0 ? nullptr : in_flight_.find(id);
+    const auto trace = exchange ? std::string_view(exchange->terms.request_id) : "";
     const host::LogFields fields = {{"plugin", generation.name()}, {"request", trace}};
     if (level >= DOJO_LOG_ERROR) return log_.error(text, fields);
     if (level == DOJO_LOG_WARNING) return log_.warning(text, fields);
@@ -383,22 +448,28 @@ bool Dispatcher::post(const plugins::Generation& generation, plugins::Job job) n
 
 // ---- answers
 
-void Dispatcher::answer(std::unique_ptr<Call> call, int status, Code code, std::string_view body,
-                        std::optional<std::string_view> error, std::string_view metadata) {
-  if (!call->waiting) return;
-  call->route.crew->count(call->caller.key, code == Code::internal);
+net::Responder Dispatcher::take_responder(Exchange& exchange) {
+  auto responder = exchange.take_responder();
+  if (responder && exchange.id != 0) in_flight_.answered();
+  return responder;
+}
+
+void Dispatcher::answer(Exchange& exchange, net::Responder responder, int status, Code code,
+                        std::string_view body, std::optional<std::string_view> error,
+                        std::string_view metadata) {
+  const auto& route = exchange.route;
+  route.crew->count(exchange.caller().key, code == Code::internal);
   const auto handled = steady_clock::now();
-  auto whole = make_answer(call->terms, status, code, body, error, metadata);
-  whole.headers.emplace_back("x-dojo-generation",
-                             std::to_string(call->route.generation().number()));
+  auto whole = make_answer(exchange.terms, status, code, body, error, metadata);
+  whole.headers.add("x-dojo-generation", std::to_string(route.generation().number()));
   refusals_.count(code);
-  call->place = {};  // before its caller can know that it has one again
-  call->waiting->answer(std::move(whole));
+  exchange.place = {};  // before its caller can know that it has one again
+  responder.send(std::move(whole));
   if (!log_.debugs()) return;
-  const auto& times = call->times;
-  log_.debug("answered", {{"request", call->terms.request_id},
-                          {"route", call->route.info().name},
-                          {"hotkey", call->caller.hotkey},
+  const auto& times = exchange.times;
+  log_.debug("answered", {{"request", exchange.terms.request_id},
+                          {"route", route.info().name},
+                          {"hotkey", exchange.caller().hotkey},
                           {"code", to_string(code)},
                           {"status", status},
                           {"admission_us", microseconds(times.admitted - times.received)},
@@ -408,72 +479,23 @@ void Dispatcher::answer(std::unique_ptr<Call> call, int status, Code code, std::
                           {"answer_us", microseconds(steady_clock::now() - handled)}});
 }
 
-void Dispatcher::refuse(std::unique_ptr<Call> call, const Refusal& refusal) {
-  if (!call->waiting) return;
-  refusals_.note({.hotkey = call->caller.key,
-                  .known = true,
-                  .ip = call->ip,
-                  .hotkey_text = call->caller.hotkey,
-                  .peer = call->peer,
-                  .route = call->route.info().name,
-                  .request_id = call->terms.request_id},
-                 refusal);
-  call->place = {};
-  call->waiting->answer(make_answer(call->terms, refusal));
+void Dispatcher::refuse(Exchange& exchange, net::Responder responder, const Refusal& refusal) {
+  if (!responder) return;
+  exchange.place = {};
+  refusals_.note(exchange, refusal);
+  responder.send(make_answer(exchange.terms, refusal));
 }
 
-void Dispatcher::refuse(const InFlight::Overdue& overdue, const Refusal& refusal) {
-  refusals_.note({.hotkey = overdue.caller.key,
-                  .known = true,
-                  .ip = overdue.ip,
-                  .hotkey_text = overdue.caller.hotkey,
-                  .peer = overdue.peer,
-                  .route = overdue.route,
-                  .request_id = overdue.terms.request_id},
-                 refusal);
-  overdue.waiting->answer(make_answer(overdue.terms, refusal));
-}
-
-void Dispatcher::fail(std::unique_ptr<Call> call, std::string_view reason) {
-  if (!call->waiting) return;
+void Dispatcher::fail(Exchange& exchange, net::Responder responder, std::string_view reason) {
+  if (!responder) return;
   if (failures_.take()) {
-    log_.error("handler failed", {{"request", call->terms.request_id},
-                                  {"plugin", call->route.generation().name()},
-                                  {"route", call->route.info().name},
+    log_.error("handler failed", {{"request", exchange.terms.request_id},
+                                  {"plugin", exchange.route.generation().name()},
+                                  {"route", exchange.route.info().name},
                                   {"reason", reason}});
   }
-  const auto told = fmt::format("Internal server error (request {})", call->terms.request_id);
-  answer(std::move(call), http_status(Code::internal), Code::internal, {}, told, {});
-}
-
-void Dispatcher::watch() {
-  std::unique_lock lock(mutex_);
-  while (!wake_.wait_for(lock, kDeadlineStep, [this] { return stopping_; })) {
-    if (in_flight_.size() == 0) continue;
-    lock.unlock();
-    in_flight_.drop_abandoned();
-    answer_overdue();
-    for (const auto& idle : in_flight_.take_idle()) idle.crew->generation().cancel(idle.id);
-    lock.lock();
-  }
-}
-
-void Dispatcher::answer_overdue() {
-  for (const auto& late : in_flight_.take_overdue(steady_clock::now())) {
-    if (late.running) late.crew->count(late.caller.key, true);
-    unless_it_throws([&] { answer_late(late); });
-  }
-}
-
-void Dispatcher::answer_late(const InFlight::Overdue& late) {
-  if (failures_.take()) {
-    log_.warning("deadline passed", {{"request", late.terms.request_id},
-                                     {"route", late.route},
-                                     {"hotkey", late.caller.hotkey},
-                                     {"stage", late.running ? "handler" : "queue"}});
-  }
-  refuse(late, {Code::deadline, "Gateway Timeout: no answer in time",
-                late.running ? "the handler took too long" : "it waited too long for a worker"});
+  const auto told = fmt::format("Internal server error (request {})", exchange.terms.request_id);
+  answer(exchange, std::move(responder), http_status(Code::internal), Code::internal, {}, told, {});
 }
 
 bool Dispatcher::drain(std::chrono::milliseconds limit) {

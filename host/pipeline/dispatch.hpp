@@ -4,21 +4,20 @@
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string_view>
-#include <thread>
 
 #include <dojo/wire/compression.hpp>
 
 #include "admin/metrics.hpp"
 #include "log.hpp"
-#include "pipeline/call.hpp"
 #include "pipeline/crew.hpp"
+#include "pipeline/exchange.hpp"
 #include "pipeline/in_flight.hpp"
 #include "pipeline/log_budget.hpp"
 #include "pipeline/refusals.hpp"
@@ -41,7 +40,7 @@ class Dispatcher final : public plugins::Services {
   /// All must outlive it, and every generation must have been dismissed before it goes.
   Dispatcher(const DispatchOptions& options, const host::Log& log, admin::Metrics& metrics,
              Refusals& refusals);
-  ~Dispatcher() override;
+  ~Dispatcher() override = default;
   Dispatcher(const Dispatcher&) = delete;
   Dispatcher& operator=(const Dispatcher&) = delete;
 
@@ -54,14 +53,19 @@ class Dispatcher final : public plugins::Services {
   /// Lets go of a generation that has ended, and of the bodies that it might still have read.
   void dismiss(const plugins::Generation& generation);
 
-  /// Takes a call, whose `waiting` is answered in any case: by the plugin, or with overloaded,
-  /// draining or deadline. Any thread; never blocks for long.
-  void submit(std::unique_ptr<Call> call);
+  /// Takes an exchange that has its route, and sets its deadline. It is answered in any case: by
+  /// the plugin, or with overloaded, draining or deadline. Any thread; never blocks for long.
+  void submit(const ExchangePtr& exchange);
+  /// To be told once its deadline has passed, by who waits for the answer. Any thread.
+  void on_deadline(Exchange& exchange) noexcept;
+  /// To be told once its caller has gone(). Any thread.
+  void on_gone(Exchange& exchange) noexcept;
 
-  /// From now on new calls are refused as draining.
+  /// From now on new requests are refused as draining.
   void refuse_new() { draining_ = true; }
   [[nodiscard]] bool refuses_new() const { return draining_; }
-  /// Waits until every call is answered, or until `limit` has passed. @return whether every one is.
+  /// Waits until every request is answered, or until `limit` has passed. @return whether every one
+  /// is.
   bool drain(std::chrono::milliseconds limit);
   [[nodiscard]] std::size_t in_flight() const { return in_flight_.size(); }
 
@@ -77,43 +81,44 @@ class Dispatcher final : public plugins::Services {
   bool post(const plugins::Generation& generation, plugins::Job job) noexcept override;
 
  private:
+  void turn_away(Exchange& exchange, const Refusal& refusal);
   void run(Executor& executor, Task task, unsigned worker);
-  void attend_to(Executor& executor, Task task, unsigned worker);
-  /// Asks the plugin's hooks of a call. @return whether it may go on
-  bool ask_hooks(Task& task, const dojo_request& request, Call& asked, const Crew& crew,
-                 unsigned worker);
-  /// Body as the plugin gets it. @return why the call is refused, if so
-  std::optional<Refusal> prepare_body(Call& call);
-  /// Ends a call that no plugin has been given.
-  std::unique_ptr<Call> close_early(Executor& executor, const Task& task);
-  void watch();
-  void answer_overdue();
-  void answer_late(const InFlight::Overdue& late);
+  void attend_to(Executor& executor, const ExchangePtr& exchange, Task task, unsigned worker);
+  /// Asks the plugin's hooks. @return whether it may go on
+  bool ask_hooks(Task& task, const dojo_request& request, Exchange& exchange, unsigned worker);
+  /// Body as the plugin gets it. @return why the request is refused, if so
+  std::optional<Refusal> prepare_body(Exchange& exchange);
   void answer_for(const Crew& crew);
-  std::int32_t complete_now(const plugins::Generation& generation, dojo_request_id id,
-                            const dojo_response& response);
-  std::unique_ptr<Call> close(dojo_request_id id, const plugins::Generation* generation);
-  void answer(std::unique_ptr<Call> call, int status, Code code, std::string_view body,
-              std::optional<std::string_view> error, std::string_view metadata);
-  void refuse(std::unique_ptr<Call> call, const Refusal& refusal);
-  /// The same for one that is still in its slot.
-  void refuse(const InFlight::Overdue& overdue, const Refusal& refusal);
+  std::int32_t complete_now(const plugins::Generation& generation, Exchange& exchange,
+                            net::Responder responder, const dojo_response& response);
+
+  /// Ends it if it is still at `stage`: then nobody else will, and its slot is free. A running
+  /// one's place with its crew is left for who has ended it. @return if it was, the right to answer
+  /// it, which holds nothing if that has been done
+  std::optional<net::Responder> end(Exchange& exchange, Stage stage);
+  /// The same of one that a worker has, and that no plugin is to get.
+  std::optional<net::Responder> end_early(Executor& executor, const Task& task, Exchange& exchange);
+  /// A worker has only looked at it, and another one is to take it up. @return false if it is over
+  bool put_back(Exchange& exchange);
+  net::Responder take_responder(Exchange& exchange);
+  void answer(Exchange& exchange, net::Responder responder, int status, Code code,
+              std::string_view body, std::optional<std::string_view> error,
+              std::string_view metadata);
+  /// Nothing to do if the responder holds nothing.
+  void refuse(Exchange& exchange, net::Responder responder, const Refusal& refusal);
   /// Answers that the handler failed; the reason goes to the log alone.
-  void fail(std::unique_ptr<Call> call, std::string_view reason);
+  void fail(Exchange& exchange, net::Responder responder, std::string_view reason);
 
   const DispatchOptions options_;
   const host::Log& log_;
   admin::Metrics& metrics_;
   Refusals& refusals_;
   LogBudget failures_{log_};
-  std::atomic<std::uint64_t> decompressed_{0};  // bytes, outlives the calls that share in it
+  std::atomic<std::uint64_t> decompressed_{0};  // bytes; outlives the exchanges that share in it
   InFlight in_flight_;
   std::atomic<bool> draining_{false};
   mutable std::mutex mutex_;
-  std::condition_variable wake_;
-  bool stopping_ = false;
-  std::map<const plugins::Generation*, std::shared_ptr<Crew>> crews_;
-  std::thread watch_;
+  std::map<const plugins::Generation*, std::shared_ptr<Crew>> crews_;  // guarded by mutex_
 };
 
 }  // namespace dojo::pipeline

@@ -5,10 +5,9 @@
 #include <cctype>
 #include <utility>
 
-#include <boost/beast/core/string.hpp>
-#include <boost/beast/http/field.hpp>
-#include <fmt/format.h>
 #include <sodium.h>
+
+#include "net/grammar.hpp"
 
 namespace dojo::pipeline {
 namespace {
@@ -44,21 +43,14 @@ std::string make_request_id() {
 }
 
 /// Whether the body is zstd, told by the headers; an error for any other coding.
-Expected<bool, Refusal> is_compressed(const boost::beast::http::fields& headers) {
-  const auto count = headers.count(boost::beast::http::field::content_encoding);
-  const auto coding = header(headers, "content-encoding");
-  if (count == 0 || boost::beast::iequals({coding.data(), coding.size()}, "identity")) return false;
-  if (boost::beast::iequals({coding.data(), coding.size()}, "zstd")) return true;
+Expected<bool, Refusal> is_compressed(const net::Head& head) {
+  const auto coding = head.value("content-encoding");
+  if (head.count("content-encoding") == 0 || net::same_word(coding, "identity")) return false;
+  if (net::same_word(coding, "zstd")) return true;
   return Unexpected(Refusal{Code::invalid_body,
                             "Unsupported Media Type: content-encoding is none or zstd, once",
                             {},
                             415});
-}
-
-/// The hotkey that a request names, whatever it may be.
-std::string_view hotkey_of(const boost::beast::http::fields& headers) {
-  const auto hotkey = header(headers, wire::kHotkeyHeader);
-  return hotkey.empty() ? header(headers, wire::kEpistulaSignedByHeader) : hotkey;
 }
 
 }  // namespace
@@ -69,126 +61,94 @@ Pipeline::Pipeline(Authenticator& authenticator, access::Access& access,
     : log_(log),
       compression_level_(compression_level),
       refusals_(log, access.refusals(), [&access] { return access.now(); }),
-      admitter_(authenticator, access),
+      admitter_(authenticator, access, log),
       dispatcher_(dispatch, log, metrics, refusals_) {}
 
-Expected<std::shared_ptr<Admission>, Answer> Pipeline::admit(const Head& head,
-                                                             const net::IpAddress& ip,
-                                                             std::string_view peer) {
-  const auto received = steady_clock::now();
-  auto wanted = terms(head);
-  Subject subject;
-  subject.ip = ip;
-  subject.peer = peer;
-  subject.route = route_of(head.path);
-  auto admission = check(head, ip, subject);
-  if (!admission) {
-    subject.hotkey_text = hotkey_of(*head.headers);
-    return Unexpected(refuse(wanted, admission.error(), subject));
-  }
-  (*admission)->terms = std::move(wanted);
-  (*admission)->peer = peer;
-  (*admission)->times.received = received;
-  (*admission)->times.admitted = steady_clock::now();
-  return std::move(*admission);
+ExchangePtr Pipeline::make() const {
+  return ExchangePtr(new Exchange);
 }
 
-Expected<std::shared_ptr<Admission>, Refusal> Pipeline::check(const Head& head,
-                                                              const net::IpAddress& ip,
-                                                              Subject& subject) {
-  auto guest = admitter_.check(head, ip, subject);
-  if (!guest) return Unexpected(std::move(guest.error()));
-  tell_of_dry_rules(*guest);
-  if (auto refusal = check_route(head)) return Unexpected(std::move(*refusal));
-  const auto compressed = is_compressed(*head.headers);
-  if (!compressed) return Unexpected(compressed.error());
-
-  auto admission = std::make_shared<Admission>();
-  admission->guest = std::move(*guest);
-  admission->path = head.path;
-  admission->compressed = *compressed;
-  return admission;
+std::optional<net::Response> Pipeline::admit(Exchange& exchange) {
+  exchange.times.received = steady_clock::now();
+  exchange.terms = terms(exchange.head);
+  if (const auto refusal = check(exchange)) return refuse(exchange, *refusal);
+  exchange.times.admitted = steady_clock::now();
+  return std::nullopt;
 }
 
-std::optional<Refusal> Pipeline::check_route(const Head& head) const {
-  if (!routes_.has(head.path)) return kNoRoute;
-  if (head.method != "POST" && head.method != "HEAD") {
+std::optional<Refusal> Pipeline::check(Exchange& exchange) {
+  if (auto refusal = admitter_.check(exchange)) return refusal;
+  if (auto refusal = check_route(exchange.head)) return refusal;
+  const auto compressed = is_compressed(exchange.head);
+  if (!compressed) return compressed.error();
+  exchange.compressed = *compressed;
+  return std::nullopt;
+}
+
+std::optional<Refusal> Pipeline::check_route(const net::Head& head) const {
+  if (!routes_.has(head.path())) return kNoRoute;
+  if (head.method() != "POST" && !head.is_head()) {
     return Refusal{Code::not_found, "Method Not Allowed: use POST", {}, 405, {}, "POST, HEAD"};
   }
   if (dispatcher_.refuses_new()) return draining();
   return std::nullopt;
 }
 
-void Pipeline::take(const std::shared_ptr<Admission>& admission, std::string body,
-                    std::unique_ptr<Waiting> waiting) {
-  const auto& terms = admission->terms;
-  auto& guest = admission->guest;
-  auto refusal = admitter_.check_body(guest, body);
-  const auto& caller = guest.claim.caller;
+void Pipeline::take(const ExchangePtr& exchange) {
+  auto refusal = admitter_.check_body(*exchange);
+  const auto& caller = exchange->caller();
   if (!refusal) {
     ++dialects_[static_cast<std::size_t>(caller.dialect)];
     if (caller.dialect == wire::Dialect::legacy) warn_about_legacy(caller);
-    if (terms.head_only) return preflight(*admission, *waiting);
+    if (exchange->terms.head_only) return preflight(*exchange);
+    // Now, not when the head came: an upload that takes its time keeps no generation from ending.
+    if (auto route = routes_.find(exchange->head.path())) {
+      exchange->route = std::move(*route);
+      return dispatcher_.submit(exchange);
+    }
+    refusal = kNoRoute;
   }
-  // Now, not when the head came: an upload that takes its time keeps no generation from ending.
-  auto route = refusal ? std::nullopt : routes_.find(admission->path);
-  if (!route) {
-    Subject subject{caller.key,      !refusal || guest.registered, guest.ip, caller.hotkey,
-                    admission->peer, route_of(admission->path)};
-    waiting->answer(refuse(terms, refusal ? *refusal : kNoRoute, subject));
-    return;
-  }
-  auto call = std::make_unique<Call>();
-  call->terms = std::move(admission->terms);
-  call->caller = std::move(guest.claim.caller);
-  call->weight = guest.weight;
-  call->ip = guest.ip;
-  call->place = std::move(guest.place);
-  call->route = std::move(*route);
-  call->peer = std::move(admission->peer);
-  call->body = std::move(body);
-  call->compressed = admission->compressed;
-  call->times = admission->times;
-  call->waiting = std::move(waiting);
-  dispatcher_.submit(std::move(call));
+  auto response = refuse(*exchange, *refusal);
+  exchange->place = {};  // before its caller can know that it has one again
+  exchange->take_responder().send(std::move(response));
 }
 
-void Pipeline::preflight(const Admission& admission, Waiting& waiting) {
+void Pipeline::preflight(Exchange& exchange) {
   refusals_.count(Code::ok);
-  log_.debug("preflight", {{"request", admission.terms.request_id},
-                           {"path", admission.path},
-                           {"hotkey", admission.guest.claim.caller.hotkey}});
-  waiting.answer(make_answer(admission.terms, 200, Code::ok, {}, {}, {}));
+  log_.debug("preflight", {{"request", exchange.terms.request_id},
+                           {"path", exchange.head.path()},
+                           {"hotkey", exchange.caller().hotkey}});
+  exchange.place = {};
+  exchange.take_responder().send(make_answer(exchange.terms, 200, Code::ok, {}, {}, {}));
 }
 
-Answer Pipeline::refuse_malformed(int status, std::string_view why) {
+net::Response Pipeline::refuse_malformed(int status, std::string_view why) {
   const Code code = status == 413   ? Code::too_large
                     : status == 503 ? Code::overloaded
                                     : Code::malformed;
   Terms nobody;
   nobody.request_id = make_request_id();
-  Subject unknown;
-  return refuse(nobody, Refusal{code, std::string(why), {}, status}, unknown);
+  const Refusal refusal{code, std::string(why), {}, status};
+  refusals_.note(nobody.request_id, refusal);
+  return make_answer(nobody, refusal);
 }
 
-Terms Pipeline::terms(const Head& head) const {
+Terms Pipeline::terms(const net::Head& head) const {
   Terms terms;
-  const auto id = header(*head.headers, wire::kRequestIdHeader);
+  const auto id = head.value(wire::kRequestIdHeader);
   terms.request_id = is_request_id(id) ? std::string(id) : make_request_id();
-  const auto codings = head.headers->equal_range(boost::beast::http::field::accept_encoding);
-  for (auto line = codings.first; line != codings.second; ++line) {
-    terms.accepts_zstd =
-        terms.accepts_zstd || accepts_zstd({line->value().data(), line->value().size()});
+  for (std::size_t i = 0; i < head.size() && !terms.accepts_zstd; ++i) {
+    const auto field = head[i];
+    terms.accepts_zstd = net::same_word(field.name, "accept-encoding") && accepts_zstd(field.value);
   }
-  terms.head_only = head.method == "HEAD";
+  terms.head_only = head.is_head();
   terms.compression_level = compression_level_;
   return terms;
 }
 
-Answer Pipeline::refuse(const Terms& terms, const Refusal& refusal, Subject& subject) {
-  subject.request_id = terms.request_id;
-  refusals_.note(subject, refusal);
-  return make_answer(terms, refusal);
+net::Response Pipeline::refuse(const Exchange& exchange, const Refusal& refusal) {
+  refusals_.note(exchange, refusal);
+  return make_answer(exchange.terms, refusal);
 }
 
 Admitter::Rehearsal Pipeline::rehearse(const access::Visit& visit) {
@@ -198,13 +158,6 @@ Admitter::Rehearsal Pipeline::rehearse(const access::Visit& visit) {
   }
   if (!rehearsal.refusal && dispatcher_.refuses_new()) rehearsal.refusal = draining();
   return rehearsal;
-}
-
-void Pipeline::tell_of_dry_rules(const Guest& guest) {
-  for (const auto& rule : guest.would_refuse) {
-    if (!dry_rules_.take()) return;
-    log_.info("would be refused", {{"hotkey", guest.claim.caller.hotkey}, {"rule", rule}});
-  }
 }
 
 void Pipeline::warn_about_legacy(const Caller& caller) {

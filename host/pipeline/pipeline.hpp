@@ -3,10 +3,8 @@
 
 #include <array>
 #include <atomic>
-#include <chrono>
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -19,24 +17,13 @@
 #include "pipeline/admit.hpp"
 #include "pipeline/answer.hpp"
 #include "pipeline/authenticate.hpp"
-#include "pipeline/call.hpp"
 #include "pipeline/dispatch.hpp"
-#include "pipeline/log_budget.hpp"
+#include "pipeline/exchange.hpp"
 #include "pipeline/refusals.hpp"
 #include "pipeline/roster.hpp"
 #include "pipeline/route.hpp"
 
 namespace dojo::pipeline {
-
-/// A request whose head has been believed. Its body is still to come.
-struct Admission {
-  Terms terms;
-  Guest guest;
-  std::string path;
-  std::string peer;
-  bool compressed = false;
-  Times times;
-};
 
 class Pipeline {
  public:
@@ -58,37 +45,36 @@ class Pipeline {
     return dialects_;
   }
 
+  /// An exchange for a request that comes now.
+  [[nodiscard]] ExchangePtr make() const;
   /// Looks at a head. Nothing of the body is needed, so a stranger's body is never kept.
-  /// @param ip the caller's address @param peer the same as text
-  /// @return the admission, or the answer that refuses the request. Any thread.
-  Expected<std::shared_ptr<Admission>, Answer> admit(const Head& head, const net::IpAddress& ip,
-                                                     std::string_view peer);
-
-  /// Takes the body as it was sent. `waiting` is answered in any case, now or later. Any thread;
-  /// does not block.
-  void take(const std::shared_ptr<Admission>& admission, std::string body,
-            std::unique_ptr<Waiting> waiting);
+  /// @return the answer that refuses the request, if it is not let in. Any thread.
+  std::optional<net::Response> admit(Exchange& exchange);
+  /// Takes an admitted exchange whose body is there. It is answered in any case, now or later, if
+  /// its deadline is kept with on_deadline(). Any thread; does not block.
+  void take(const ExchangePtr& exchange);
+  /// Nobody has answered it by its deadline. Any thread.
+  void on_deadline(Exchange& exchange) { dispatcher_.on_deadline(exchange); }
+  /// Its caller has gone(). Any thread.
+  void on_gone(Exchange& exchange) { dispatcher_.on_gone(exchange); }
 
   /// The answer for bytes that never became a request. @param status as HTTP has it
-  Answer refuse_malformed(int status, std::string_view why);
+  net::Response refuse_malformed(int status, std::string_view why);
 
   /// What would happen to a request now. @return nothing if it would be let in
   [[nodiscard]] Admitter::Rehearsal rehearse(const access::Visit& visit);
 
  private:
-  Terms terms(const Head& head) const;
-  Expected<std::shared_ptr<Admission>, Refusal> check(const Head& head, const net::IpAddress& ip,
-                                                      Subject& subject);
-  std::optional<Refusal> check_route(const Head& head) const;
-  Answer refuse(const Terms& terms, const Refusal& refusal, Subject& subject);
-  void preflight(const Admission& admission, Waiting& waiting);
-  void tell_of_dry_rules(const Guest& guest);
+  [[nodiscard]] Terms terms(const net::Head& head) const;
+  std::optional<Refusal> check(Exchange& exchange);
+  [[nodiscard]] std::optional<Refusal> check_route(const net::Head& head) const;
+  net::Response refuse(const Exchange& exchange, const Refusal& refusal);
+  void preflight(Exchange& exchange);
   void warn_about_legacy(const Caller& caller);
 
   const host::Log& log_;
   const int compression_level_;
   Refusals refusals_;
-  LogBudget dry_rules_{log_};
   Admitter admitter_;
   RouteTable routes_;
   Dispatcher dispatcher_;

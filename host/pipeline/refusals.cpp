@@ -1,12 +1,48 @@
 #include "pipeline/refusals.hpp"
 
+#include "pipeline/route.hpp"
+
 namespace dojo::pipeline {
 namespace {
 
 // Rules come and go at run time; what is counted apart is bounded all the same.
 constexpr std::size_t kMostRules = 4'096;
 
+/// The hotkey that a head names, whatever it may be.
+std::string_view claimed_hotkey(const net::Head& head) {
+  const auto hotkey = head.value(wire::kHotkeyHeader);
+  return hotkey.empty() ? head.value(wire::kEpistulaSignedByHeader) : hotkey;
+}
+
 }  // namespace
+
+/// Whose request it was, as far as that is known.
+struct Refusals::Subject {
+  const wire::PublicKey* hotkey = nullptr;  // null: no address that can be read
+  const net::IpAddress* ip = nullptr;
+  bool known = false;
+  std::string_view hotkey_text{};
+  std::string_view peer{};
+  std::string_view route{};
+  std::string_view request_id{};
+};
+
+void Refusals::note(const Exchange& exchange, const Refusal& refusal) {
+  const auto& caller = exchange.caller();
+  const bool claimed = !caller.hotkey.empty();
+  note(Subject{.hotkey = claimed ? &caller.key : nullptr,
+               .ip = &exchange.address,
+               .known = exchange.known,
+               .hotkey_text = claimed ? caller.hotkey : claimed_hotkey(exchange.head),
+               .peer = exchange.peer,
+               .route = route_of(exchange.head.path()),
+               .request_id = exchange.terms.request_id},
+       refusal);
+}
+
+void Refusals::note(std::string_view request_id, const Refusal& refusal) {
+  note(Subject{.request_id = request_id}, refusal);
+}
 
 void Refusals::note(const Subject& subject, const Refusal& refusal) {
   count(refusal.code);
@@ -20,8 +56,8 @@ void Refusals::note(const Subject& subject, const Refusal& refusal) {
     }
   }
   const std::string_view reason = refusal.reason.empty() ? refusal.told : refusal.reason;
-  book_.note({.hotkey = subject.hotkey ? &*subject.hotkey : nullptr,
-              .ip = subject.ip ? &*subject.ip : nullptr,
+  book_.note({.hotkey = subject.hotkey,
+              .ip = subject.ip,
               .known = subject.known,
               .code = refusal.code,
               .rule = refusal.rule,

@@ -7,7 +7,6 @@
 #include <functional>
 #include <map>
 #include <mutex>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -17,6 +16,7 @@
 
 #include "access/refusal_book.hpp"
 #include "log.hpp"
+#include "pipeline/exchange.hpp"
 #include "pipeline/log_budget.hpp"
 #include "pipeline/refusal.hpp"
 
@@ -24,18 +24,6 @@ namespace dojo::pipeline {
 
 /// Answers given, by code. Read from any thread.
 using CodeCounts = std::array<std::atomic<std::uint64_t>, kCodeWords.size()>;
-
-/// Whose request it was, as far as that is known.
-struct Subject {
-  std::optional<wire::PublicKey>
-      hotkey{};        ///< what it claims; nothing: no address that can be read
-  bool known = false;  ///< the hotkey is proven, or registered
-  std::optional<net::IpAddress> ip{};
-  std::string_view hotkey_text{};
-  std::string_view peer{};
-  std::string_view route{};
-  std::string_view request_id{};
-};
 
 /// Any thread.
 class Refusals {
@@ -45,7 +33,9 @@ class Refusals {
       : log_(log), book_(book), now_(std::move(now)) {}
 
   /// Takes note of a refusal that is about to be answered.
-  void note(const Subject& subject, const Refusal& refusal);
+  void note(const Exchange& exchange, const Refusal& refusal);
+  /// The same of bytes that never became a request.
+  void note(std::string_view request_id, const Refusal& refusal);
   /// An answer that is no refusal.
   void count(Code code) { ++counts_[static_cast<std::size_t>(code)]; }
 
@@ -59,6 +49,9 @@ class Refusals {
   [[nodiscard]] std::vector<ByRule> by_rule() const;
 
  private:
+  struct Subject;
+  void note(const Subject& subject, const Refusal& refusal);
+
   const host::Log& log_;
   access::RefusalBook& book_;
   const std::function<access::WallTime()> now_;

@@ -5,9 +5,10 @@
 #include <cstdlib>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
-#include <boost/beast/http/fields.hpp>
-
+#include "../unit/host/made_head.hpp"
 #include "pipeline/authenticate.hpp"
 
 namespace {
@@ -23,8 +24,8 @@ constexpr std::array<std::string_view, 9> kNames{
     "epistula-version",   "epistula-timestamp",  "epistula-uuid",
     "epistula-signed-by", "epistula-signed-for", "epistula-request-signature"};
 
-boost::beast::http::fields headers_of(std::string_view text) {
-  boost::beast::http::fields headers;
+net::Head head_of(std::string_view text) {
+  std::vector<std::pair<std::string_view, std::string_view>> fields;
   for (std::size_t turn = 0; !text.empty() && turn < 32; ++turn) {
     const auto line = text.substr(0, text.find('\n'));
     text.remove_prefix(std::min(line.size() + 1, text.size()));
@@ -36,17 +37,16 @@ boost::beast::http::fields headers_of(std::string_view text) {
       value = line.substr(known.size() + 2);
     }
     if (line.empty() || value.size() > 8'192) continue;
-    headers.insert(boost::beast::string_view(name.data(), name.size()),
-                   boost::beast::string_view(value.data(), value.size()));
+    fields.emplace_back(name, value);
   }
-  return headers;
+  return test::make_head("POST", "/Echo", fields);
 }
 
 access::WallTime now() {
   return access::WallTime(std::chrono::milliseconds(1'795'370'290'730));
 }
 
-void check(const pipeline::Authenticator& authenticator, const pipeline::Head& head) {
+void check(const pipeline::Authenticator& authenticator, const net::Head& head) {
   auto claim = authenticator.read(head);
   if (!claim) {
     const auto code = claim.error().code;
@@ -79,7 +79,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         options, wire::decode_ss58("5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty")->key, seen,
         now);
   }();
-  const auto headers = headers_of({reinterpret_cast<const char*>(data), size});
-  check(kAuthenticator, {"POST", "/Echo", &headers});
+  check(kAuthenticator, head_of({reinterpret_cast<const char*>(data), size}));
   return 0;
 }

@@ -10,7 +10,9 @@
 namespace dojo::pipeline {
 namespace {
 
-using test::header_of;
+std::string header_of(const net::Response& response, std::string_view name) {
+  return test::header_of(test::answer_of(response), name);
+}
 
 TEST(AcceptsZstd, ReadsTheHeaderAsHttpDoes) {
   for (const char* text : {"zstd", "ZSTD", "gzip, zstd", "gzip;q=1.0,\tzstd ; q=0.5", "zstd;q=1",

@@ -2,12 +2,15 @@
 #pragma once
 
 #include <chrono>
+#include <deque>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
 
 #include <gtest/gtest.h>
 
+#include "host/made_head.hpp"
 #include "host/support.hpp"
 #include "pipeline/dispatch.hpp"
 #include "pipeline/roster.hpp"
@@ -15,26 +18,36 @@
 namespace dojo::test {
 
 class DispatchHost : public testing::Test {
- protected:
+ public:
   pipeline::Dispatcher& start(const std::string& config = "{}") {
     dispatcher = std::make_unique<pipeline::Dispatcher>(options, lines.log(), metrics, refusals);
     roster = std::make_unique<pipeline::Roster>(routes, *dispatcher);
     served = std::make_unique<Served>(*roster, *dispatcher, "test_behaviours", config, workers);
     return *dispatcher;
   }
-  std::unique_ptr<pipeline::Call> call(const std::string& route, Inbox& inbox,
-                                       std::string body = "{}") {
-    auto made = std::make_unique<pipeline::Call>();
+  /// A request that has been admitted, with its body.
+  pipeline::ExchangePtr call(const std::string& route, Inbox& inbox, std::string body = "{}") {
+    auto made = inbox.exchange();
+    made->head = make_head("POST", "/" + route, std::map<std::string, std::string>());
     made->terms.request_id = trace;
-    made->caller.hotkey = "5Hotkey";
-    made->caller.dialect = wire::Dialect::dojo1;
+    made->claim.caller.hotkey = "5Hotkey";
+    made->claim.caller.dialect = wire::Dialect::dojo1;
+    made->known = true;
     made->route = routes.find("/" + route).value();
     made->peer = "127.0.0.1";
     made->body = std::move(body);
     made->times.received = made->times.admitted = std::chrono::steady_clock::now();
-    made->waiting = inbox.end();
     return made;
   }
+  /// As many callers as are to wait at once.
+  std::deque<Inbox> inboxes_for(std::size_t count) {
+    std::deque<Inbox> made;
+    for (std::size_t i = 0; i < count; ++i) made.emplace_back(*this);
+    return made;
+  }
+  // For the inboxes: there may be no dispatcher yet, or another one.
+  void on_deadline(pipeline::Exchange& exchange) { dispatcher->on_deadline(exchange); }
+  void on_gone(pipeline::Exchange& exchange) { dispatcher->on_gone(exchange); }
 
   pipeline::DispatchOptions options = [] {
     pipeline::DispatchOptions made;

@@ -18,6 +18,7 @@ namespace dojo::pipeline {
 namespace {
 
 using namespace std::chrono_literals;
+using test::Answer;
 using test::eventually;
 using test::header_of;
 using test::Inbox;
@@ -33,7 +34,7 @@ class DispatcherTest : public test::DispatchHost {
     dispatcher->submit(call(route, inbox, std::move(body)));
   }
   Answer ask(const std::string& route, std::string body = "{}") {
-    Inbox inbox;
+    Inbox inbox(*this);
     submit(route, inbox, std::move(body));
     auto answer = inbox.answer();
     EXPECT_EQ(inbox.answers(), 1);
@@ -86,11 +87,11 @@ TEST_F(DispatcherTest, GivesABufferBackToItsPlugin) {
 
 TEST_F(DispatcherTest, CountsOnlyTheTimeInTheQueueAsThat) {
   start();
-  Inbox inbox;
+  Inbox inbox(*this);
   // As one whose body took an hour to arrive.
   auto slow = call("Answers", inbox);
   slow->times.received = slow->times.admitted = std::chrono::steady_clock::now() - 1h;
-  dispatcher->submit(std::move(slow));
+  dispatcher->submit(slow);
   inbox.answer();
   ASSERT_TRUE(eventually([&] { return lines.has("answered"); }));
   std::smatch found;
@@ -156,7 +157,7 @@ TEST_F(DispatcherTest, AnswersForAPluginThatBreaksTheRules) {
 
 TEST_F(DispatcherTest, TakesTheFirstOfTwoAnswers) {
   start();
-  Inbox inbox;
+  Inbox inbox(*this);
   submit("Twice", inbox);
   EXPECT_THAT(inbox.answer().body, HasSubstr(R"("n":1)"));
   ASSERT_TRUE(eventually([&] { return lines.has("again 2"); }));  // DOJO_STALE
@@ -166,7 +167,7 @@ TEST_F(DispatcherTest, TakesTheFirstOfTwoAnswers) {
 TEST_F(DispatcherTest, LetsAPluginAnswerOnlyWhatItWasGiven) {
   workers = 1;  // so that all others are still the host's
   start();
-  std::vector<Inbox> inboxes(64);
+  auto inboxes = inboxes_for(64);
   for (auto& inbox : inboxes) submit("Guesses", inbox);
   for (auto& inbox : inboxes) EXPECT_THAT(inbox.answer().body, HasSubstr(R"("guessed":false)"));
 }
@@ -175,10 +176,10 @@ TEST_F(DispatcherTest, LetsAPluginAnswerOnlyWhatItWasGiven) {
 
 TEST_F(DispatcherTest, DecompressesTheBody) {
   start();
-  Inbox inbox;
+  Inbox inbox(*this);
   auto made = call("Answers", inbox, *wire::compress(R"({"z":1})"));
   made->compressed = true;
-  dispatcher->submit(std::move(made));
+  dispatcher->submit(made);
   EXPECT_THAT(inbox.answer().body, HasSubstr(R"("body":{"z":1})"));
 }
 
@@ -188,10 +189,10 @@ TEST_F(DispatcherTest, RefusesABodyThatIsNoZstdOrTooLarge) {
   for (const auto& [body, code, status] :
        {std::tuple{std::string("no zstd"), Code::invalid_body, 400},
         {*wire::compress(std::string(1001, ' ')), Code::too_large, 413}}) {
-    Inbox inbox;
+    Inbox inbox(*this);
     auto made = call("Answers", inbox, body);
     made->compressed = true;
-    dispatcher->submit(std::move(made));
+    dispatcher->submit(made);
     const auto answer = inbox.answer();
     EXPECT_EQ(answer.code, code);
     EXPECT_EQ(answer.status, status);
@@ -203,20 +204,21 @@ TEST_F(DispatcherTest, BoundsWhatAllDecompressedBodiesTake) {
   workers = 1;  // several at once could all find that it is too much
   start();
   const auto frame = *wire::compress("{\"x\":\"" + std::string(1'000'000, ' ') + "\"}");
-  std::vector<Inbox> inboxes(8);
+  auto inboxes = inboxes_for(8);
   for (auto& inbox : inboxes) {
     auto made = call("KeepsLong", inbox, frame);
     made->compressed = true;
-    dispatcher->submit(std::move(made));
+    dispatcher->submit(made);
   }
   ASSERT_TRUE(eventually([&] { return counted(Code::overloaded) == 6; }));
   EXPECT_EQ(dispatcher->in_flight(), 2u);
   EXPECT_THAT(ask("Releases").body, HasSubstr("[0,0]"));
   ASSERT_TRUE(eventually([&] { return dispatcher->in_flight() == 0; }));
-  Inbox inbox;  // and it is given back
+  inboxes.clear();
+  Inbox inbox(*this);  // and it is given back
   auto made = call("Answers", inbox, frame);
   made->compressed = true;
-  dispatcher->submit(std::move(made));
+  dispatcher->submit(made);
   EXPECT_EQ(inbox.answer().code, Code::ok);
 }
 
@@ -234,7 +236,7 @@ TEST_F(DispatcherTest, AnswersForAPluginThatNeverDoes) {
 
 TEST_F(DispatcherTest, DropsAnAnswerThatComesTooLate) {
   start();
-  Inbox inbox;
+  Inbox inbox(*this);
   submit("Keeps", inbox);
   EXPECT_EQ(inbox.answer().code, Code::deadline);
   EXPECT_THAT(ask("Releases").body, HasSubstr(R"({"codes":[2]})"));  // DOJO_STALE
@@ -247,7 +249,7 @@ TEST_F(DispatcherTest, TellsAPluginWhenNobodyWaitsAnyMore) {
   start();
   EXPECT_EQ(ask("Waits").code, Code::deadline);
   EXPECT_TRUE(eventually([&] { return dispatcher->in_flight() == 0; }));
-  Inbox inbox;
+  Inbox inbox(*this);
   options.deadline = 1h;
   submit("Waits", inbox);
   inbox.abandon();
@@ -258,8 +260,8 @@ TEST_F(DispatcherTest, AnswersForWhatWaitsInTheQueueTooLong) {
   workers = 1;
   options.deadline = 100ms;
   start();
-  Inbox blocked;
-  Inbox queued;
+  Inbox blocked(*this);
+  Inbox queued(*this);
   submit("Blocks", blocked);
   submit("Answers", queued);
   const auto answer = queued.answer();
@@ -273,8 +275,8 @@ TEST_F(DispatcherTest, AnswersForWhatWaitsInTheQueueTooLong) {
 TEST_F(DispatcherTest, DoesNotTroubleAPluginForACallerWhoHasGone) {
   workers = 1;
   start();
-  Inbox blocked;
-  Inbox gone;
+  Inbox blocked(*this);
+  Inbox gone(*this);
   submit("Blocks", blocked);
   submit("Fails", gone);
   gone.abandon();
@@ -291,7 +293,7 @@ TEST_F(DispatcherTest, RefusesWhatItsQueueCannotHold) {
   workers = 1;
   options.queue = 2;
   start();
-  std::vector<Inbox> inboxes(8);
+  auto inboxes = inboxes_for(8);
   submit("Blocks", inboxes[0]);
   ASSERT_TRUE(eventually([&] { return queued() == 0; }));
   for (std::size_t i = 1; i < inboxes.size(); ++i) submit("Answers", inboxes[i]);
@@ -311,16 +313,16 @@ TEST_F(DispatcherTest, GivesCallersTheirPartOfAFullQueue) {
   start();
   const auto submit_of = [&](std::uint8_t caller, double weight, Inbox& inbox) {
     auto made = call("Answers", inbox);
-    made->caller.key[0] = caller;
+    made->claim.caller.key[0] = caller;
     made->weight = weight;
-    dispatcher->submit(std::move(made));
+    dispatcher->submit(made);
   };
-  Inbox blocked;
+  Inbox blocked(*this);
   submit("Blocks", blocked);
   ASSERT_TRUE(eventually([&] { return queued() == 0; }));
-  std::vector<Inbox> shouting(4);
+  auto shouting = inboxes_for(4);
   for (auto& inbox : shouting) submit_of(1, 1, inbox);
-  std::vector<Inbox> weighty(4);
+  auto weighty = inboxes_for(4);
   for (auto& inbox : weighty) submit_of(2, 3, inbox);
   for (std::size_t i = 1; i < 4; ++i) {
     const auto answer = shouting[i].answer();
@@ -342,7 +344,7 @@ TEST_F(DispatcherTest, GivesCallersTheirPartOfAFullQueue) {
 TEST_F(DispatcherTest, RefusesWhatItCannotKeepInFlight) {
   options.in_flight = 3;
   start();
-  std::vector<Inbox> inboxes(5);
+  auto inboxes = inboxes_for(5);
   for (auto& inbox : inboxes) submit("KeepsLong", inbox);
   EXPECT_EQ(inboxes[3].answer().code, Code::overloaded);
   EXPECT_EQ(inboxes[4].answer().code, Code::overloaded);
@@ -350,7 +352,7 @@ TEST_F(DispatcherTest, RefusesWhatItCannotKeepInFlight) {
 
 TEST_F(DispatcherTest, LimitsARouteToItsConcurrency) {
   start();
-  std::vector<Inbox> inboxes(3);
+  auto inboxes = inboxes_for(3);
   for (auto& inbox : inboxes) submit("KeepsOne", inbox);
   ASSERT_TRUE(eventually([&] { return queued() == 2; }));
   EXPECT_THAT(ask("Releases").body, HasSubstr("[0]"));
@@ -361,7 +363,7 @@ TEST_F(DispatcherTest, LimitsARouteToItsConcurrency) {
 TEST_F(DispatcherTest, KeepsServingOthersWhenOneRouteIsStuckForGood) {
   options.queue = 8;
   start();
-  std::vector<Inbox> stuck(40);
+  auto stuck = inboxes_for(40);
   for (auto& inbox : stuck)
     submit("KeepsOne", inbox);  // one is kept for ever, the others wait for it
   for (auto& inbox : stuck)
@@ -380,7 +382,7 @@ TEST_F(DispatcherTest, DoesNotLogEveryRefusalOfAFlood) {
 
 TEST_F(DispatcherTest, RefusesNewCallsWhileItDrains) {
   start();
-  Inbox kept;
+  Inbox kept(*this);
   submit("KeepsLong", kept);
   EXPECT_FALSE(dispatcher->drain(1ms));
   const auto answer = ask("Answers");
@@ -390,7 +392,7 @@ TEST_F(DispatcherTest, RefusesNewCallsWhileItDrains) {
 
 TEST_F(DispatcherTest, DrainsWhatIsUnderWay) {
   start();
-  std::vector<Inbox> inboxes(20);
+  auto inboxes = inboxes_for(20);
   for (auto& inbox : inboxes) submit("Thread", inbox);
   EXPECT_TRUE(dispatcher->drain(20s));
   for (auto& inbox : inboxes) EXPECT_EQ(inbox.answer().code, Code::ok);
@@ -399,7 +401,7 @@ TEST_F(DispatcherTest, DrainsWhatIsUnderWay) {
 TEST_F(DispatcherTest, AnswersWhatIsLeftWhenItStops) {
   workers = 2;
   start();
-  std::vector<Inbox> inboxes(10);
+  auto inboxes = inboxes_for(10);
   submit("KeepsLong", inboxes[0]);
   for (std::size_t i = 1; i < inboxes.size(); ++i) submit("KeepsOne", inboxes[i]);
   ASSERT_TRUE(eventually([&] { return queued() == 8; }));
@@ -413,7 +415,7 @@ TEST_F(DispatcherTest, StopsInTheMiddleOfEverything) {
   // dispatcher gone.
   for (int round = 0; round < 20; ++round) {
     start();
-    std::vector<Inbox> inboxes(60);
+    auto inboxes = inboxes_for(60);
     for (std::size_t i = 0; i < inboxes.size(); ++i) {
       constexpr const char* kRoutes[] = {"LargeThread", "Thread", "Keeps", "Answers", "KeepsOne"};
       submit(kRoutes[i % 5], inboxes[i]);
@@ -431,7 +433,7 @@ TEST_F(DispatcherTest, AnswersEachOnceUnderLoadFromManyThreads) {
   start();
   constexpr const char* kRoutes[] = {"Answers", "Thread", "Keeps",   "KeepsOne",
                                      "Fails",   "Twice",  "BadJson", "Releases"};
-  std::vector<Inbox> inboxes(1'600);
+  auto inboxes = inboxes_for(1'600);
   std::vector<std::thread> threads;
   threads.reserve(4);
   for (std::size_t t = 0; t < 4; ++t) {

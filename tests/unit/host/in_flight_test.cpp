@@ -13,27 +13,18 @@ namespace {
 
 using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
-using test::Inbox;
 
 class InFlightTest : public testing::Test {
  protected:
-  std::unique_ptr<Call> call(Inbox& inbox, Clock::time_point deadline = Clock::now() + 1h) {
-    auto made = std::make_unique<Call>();
+  ExchangePtr exchange() {
+    ExchangePtr made(new Exchange);
     made->route = {crew, 0, nullptr, Crew::Place(*crew)};
-    made->terms.request_id = "trace";
-    made->caller.hotkey = "5Hotkey";
-    made->deadline = deadline;
-    made->waiting = inbox.end();
     return made;
   }
-  dojo_request_id open(Inbox& inbox, Clock::time_point deadline = Clock::now() + 1h) {
-    auto made = call(inbox, deadline);
-    return calls.open(made).value();
-  }
-  /// As far as the plugin's hands.
-  void hand_over(dojo_request_id id) {
-    ASSERT_NE(calls.start(id), nullptr);
-    calls.hand_over(id);
+  ExchangePtr open() {
+    auto made = exchange();
+    EXPECT_TRUE(calls.open(*made));
+    return made;
   }
 
   test::NoServices services;
@@ -42,204 +33,128 @@ class InFlightTest : public testing::Test {
   InFlight calls{4};
 };
 
-TEST_F(InFlightTest, EndsACallOnce) {
-  Inbox inbox;
-  const auto id = open(inbox);
-  hand_over(id);
-  const auto ended = calls.close(id, generation.get());
-  ASSERT_TRUE(ended);
-  EXPECT_TRUE(ended->waiting);
-  EXPECT_EQ(calls.close(id, generation.get()), nullptr);
-  EXPECT_EQ(calls.close(id, nullptr), nullptr);
+TEST_F(InFlightTest, FindsAnExchangeUntilItsSlotIsFree) {
+  const auto made = open();
+  EXPECT_NE(made->id, 0u);
+  EXPECT_EQ(calls.find(made->id), made);
+  EXPECT_EQ(calls.size(), 1u);
+  calls.close(*made);
+  EXPECT_EQ(calls.find(made->id), nullptr);
   EXPECT_EQ(calls.size(), 0u);
+}
+
+TEST_F(InFlightTest, KeepsWhatItHolds) {
+  auto made = open();
+  const auto id = made->id;
+  made.reset();
+  EXPECT_EQ(crew->open(), 1u);
+  const auto found = calls.find(id);
+  ASSERT_TRUE(found);
+  calls.close(*found);
 }
 
 TEST_F(InFlightTest, HoldsNoMoreThanItsSlots) {
-  Inbox inbox;
-  std::vector<dojo_request_id> ids;
-  ids.reserve(4);
-  for (int i = 0; i < 4; ++i) ids.push_back(open(inbox));
-  auto more = call(inbox);
-  EXPECT_EQ(calls.open(more), std::nullopt);
-  ASSERT_TRUE(more) << "the call must be left with who brought it";
-  calls.close(ids[2], nullptr);
-  EXPECT_TRUE(calls.open(more));
+  std::vector<ExchangePtr> open_ones;
+  open_ones.reserve(4);
+  for (int i = 0; i < 4; ++i) open_ones.push_back(open());
+  const auto more = exchange();
+  EXPECT_FALSE(calls.open(*more));
+  EXPECT_EQ(more->id, 0u);
+  calls.close(*open_ones[2]);
+  EXPECT_TRUE(calls.open(*more));
 }
 
 TEST_F(InFlightTest, NeverConfusesAnOldIdWithANewOneOfTheSameSlot) {
-  Inbox inbox;
   std::set<dojo_request_id> seen;
-  dojo_request_id first = 0;
-  dojo_request_id last = 0;
   for (int i = 0; i < 1000; ++i) {
-    const auto id = open(inbox);
-    EXPECT_NE(id, 0u);
-    EXPECT_TRUE(seen.insert(id).second);
-    if (i > 0) {
-      for (const auto old : {first, last}) {
-        EXPECT_EQ(calls.close(old, nullptr), nullptr);
-        EXPECT_EQ(calls.start(old), nullptr);
-        EXPECT_TRUE(calls.cancelled(old));
-        EXPECT_EQ(calls.trace(old), "");
-      }
-    }
-    EXPECT_TRUE(calls.close(id, nullptr));
-    if (i == 0) first = id;
-    last = id;
+    const auto made = open();
+    EXPECT_NE(made->id, 0u);
+    for (const auto old : seen) ASSERT_EQ(calls.find(old), nullptr);
+    EXPECT_TRUE(seen.insert(made->id).second);
+    calls.close(*made);
   }
-}
-
-TEST_F(InFlightTest, GivesACallToNobodyButItsPlugin) {
-  const auto other = test::load("test_plugin_c", services);
-  Inbox inbox;
-  const auto id = open(inbox);
-  hand_over(id);
-  EXPECT_EQ(calls.close(id, other.get()), nullptr);
-  EXPECT_TRUE(calls.close(id, generation.get()));
-}
-
-TEST_F(InFlightTest, GivesACallToItsPluginOnlyOnceItHasBeenHandedOver) {
-  Inbox inbox;
-  const auto id = open(inbox);
-  EXPECT_EQ(calls.close(id, generation.get()), nullptr) << "a guessed id";
-  ASSERT_NE(calls.start(id), nullptr);
-  EXPECT_EQ(calls.close(id, generation.get()), nullptr) << "a worker still works on it";
-  calls.hand_over(id);
-  EXPECT_TRUE(calls.close(id, generation.get()));
-}
-
-TEST_F(InFlightTest, StartsACallOnce) {
-  Inbox inbox;
-  const auto id = open(inbox);
-  EXPECT_NE(calls.start(id), nullptr);
-  EXPECT_EQ(calls.start(id), nullptr);
 }
 
 TEST_F(InFlightTest, KnowsIdsItNeverGave) {
-  for (const dojo_request_id id : {dojo_request_id{0}, dojo_request_id{5}, ~dojo_request_id{0}}) {
-    EXPECT_EQ(calls.start(id), nullptr);
-    EXPECT_EQ(calls.close(id, nullptr), nullptr);
-    EXPECT_TRUE(calls.cancelled(id));
-    EXPECT_EQ(calls.trace(id), "");
+  const auto made = open();
+  for (const dojo_request_id id : {dojo_request_id{0}, dojo_request_id{1}, dojo_request_id{99},
+                                   ~dojo_request_id{0}, made->id + 1, made->id + (1u << 24)}) {
+    EXPECT_EQ(calls.find(id), nullptr) << id;
   }
 }
 
-TEST_F(InFlightTest, FreesAQueuedCallAtItsDeadline) {
-  Inbox inbox;
-  const auto now = Clock::now();
-  const auto id = open(inbox, now);
-  EXPECT_TRUE(calls.take_overdue(now - 1ns).empty());
-  const auto overdue = calls.take_overdue(now);
-  ASSERT_EQ(overdue.size(), 1u);
-  EXPECT_FALSE(overdue[0].running);
-  EXPECT_EQ(overdue[0].terms.request_id, "trace");
-  EXPECT_EQ(overdue[0].caller.hotkey, "5Hotkey");
-  EXPECT_EQ(calls.size(), 0u);
-  EXPECT_EQ(calls.start(id), nullptr);
-}
-
-TEST_F(InFlightTest, KeepsARunningCallInItsSlotPastItsDeadline) {
-  Inbox inbox;
-  const auto now = Clock::now();
-  const auto id = open(inbox, now);
-  hand_over(id);
-  const auto overdue = calls.take_overdue(now);
-  ASSERT_EQ(overdue.size(), 1u);
-  EXPECT_TRUE(overdue[0].running);
-  EXPECT_TRUE(calls.cancelled(id));
-  EXPECT_EQ(calls.size(), 1u);
-  EXPECT_TRUE(calls.take_overdue(now).empty()) << "answered for twice";
-  EXPECT_TRUE(calls.wait_until_answered(Clock::now()));
-  const auto late = calls.close(id, generation.get());
-  ASSERT_TRUE(late);
-  EXPECT_FALSE(late->waiting);
-}
-
-TEST_F(InFlightTest, KnowsWhenNobodyWaitsAnyMore) {
-  Inbox inbox;
-  const auto id = open(inbox);
-  EXPECT_FALSE(calls.cancelled(id));
-  inbox.abandon();
-  EXPECT_TRUE(calls.cancelled(id));
-}
-
-TEST_F(InFlightTest, WaitsUntilEveryCallIsAnswered) {
-  Inbox inbox;
-  const auto first = open(inbox);
-  const auto second = open(inbox);
+TEST_F(InFlightTest, WaitsUntilEveryOneIsAnswered) {
+  const auto first = open();
+  const auto second = open();
   EXPECT_FALSE(calls.wait_until_answered(Clock::now()));
-  calls.close(first, nullptr);
+  calls.answered();
   EXPECT_FALSE(calls.wait_until_answered(Clock::now() + 1ms));
-  std::thread other([&] { calls.close(second, nullptr); });
+  std::thread other([&] { calls.answered(); });
   EXPECT_TRUE(calls.wait_until_answered(Clock::now() + 20s));
   other.join();
+  EXPECT_EQ(calls.size(), 2u) << "an answered one may still be with its plugin";
 }
 
-TEST_F(InFlightTest, IsCleared) {
-  Inbox inbox;
-  const auto now = Clock::now();
-  open(inbox);
-  hand_over(open(inbox, now));
-  calls.take_overdue(now);
-  const auto other = test::crew(test::load("test_plugin_c", services));
-  EXPECT_EQ(calls.clear(*other), 0u) << "these are another crew's";
-  EXPECT_EQ(calls.clear(*crew), 2u);
-  EXPECT_EQ(crew->open(), 0u);
-  EXPECT_EQ(calls.size(), 0u);
-  EXPECT_TRUE(calls.wait_until_answered(now));
-}
-
-TEST_F(InFlightTest, GivesUpACrewsCalls) {
-  Inbox inbox;
-  const auto queued = open(inbox);
-  const auto running = open(inbox);
-  hand_over(running);
-  const auto taken = calls.take_waiting(*crew);
-  ASSERT_EQ(taken.size(), 2u);
-  EXPECT_EQ(calls.start(queued), nullptr) << "nobody has it, so it is over";
-  EXPECT_TRUE(calls.cancelled(running)) << "its plugin may still read it";
+TEST_F(InFlightTest, VisitsThoseOfOneCrew) {
+  const auto ours = open();
+  const auto other_crew = test::crew(test::load("test_plugin_c", services));
+  ExchangePtr theirs(new Exchange);
+  theirs->route = {other_crew, 0, nullptr, Crew::Place(*other_crew)};
+  ASSERT_TRUE(calls.open(*theirs));
+  std::vector<Exchange*> visited;
+  calls.for_each_of(*crew, [&](Exchange& exchange) {
+    visited.push_back(&exchange);
+    calls.close(exchange);
+  });
+  EXPECT_EQ(visited, std::vector<Exchange*>{ours.get()});
   EXPECT_EQ(calls.size(), 1u);
+  calls.close(*theirs);
 }
 
-TEST_F(InFlightTest, TellsOnceThatNobodyWaits) {
-  Inbox inbox;
-  const auto id = open(inbox);
-  inbox.abandon();
-  EXPECT_TRUE(calls.take_idle().empty()) << "no plugin has it yet";
-  hand_over(id);
-  const auto idle = calls.take_idle();
-  ASSERT_EQ(idle.size(), 1u);
-  EXPECT_EQ(idle[0].id, id);
-  EXPECT_EQ(idle[0].crew, crew);
-  EXPECT_TRUE(calls.take_idle().empty());
-}
-
-TEST_F(InFlightTest, PutsACallBackThatWasOnlyLookedAt) {
-  Inbox inbox;
-  const auto now = Clock::now();
-  const auto id = open(inbox, now);
-  ASSERT_NE(calls.start(id), nullptr);
-  EXPECT_TRUE(calls.put_back(id));
-  ASSERT_NE(calls.start(id), nullptr);
-  EXPECT_EQ(calls.take_overdue(now).size(), 1u);
-  EXPECT_FALSE(calls.put_back(id)) << "its deadline has passed meanwhile";
-  EXPECT_EQ(calls.size(), 0u);
-}
-
-TEST_F(InFlightTest, AnswersEachCallOnceWhateverRaces) {
-  // A plugin that completes and a deadline that passes, over and over.
-  std::atomic<int> taken{0};
+TEST(Exchange, IsMovedByOneThreadOnly) {
   for (int round = 0; round < 300; ++round) {
-    Inbox inbox;
-    const auto now = Clock::now();
-    const auto id = open(inbox, now);
-    hand_over(id);
-    std::thread deadline([&] { taken += static_cast<int>(calls.take_overdue(now).size()); });
-    if (const auto ended = calls.close(id, generation.get()); ended && ended->waiting) ++taken;
-    deadline.join();
-    EXPECT_EQ(taken, round + 1);
-    EXPECT_EQ(calls.size(), 0u);
+    const ExchangePtr exchange(new Exchange);
+    ASSERT_TRUE(exchange->move(Stage::queued, Stage::taken));
+    EXPECT_FALSE(exchange->move(Stage::queued, Stage::over)) << "a worker has it";
+    ASSERT_TRUE(exchange->move(Stage::taken, Stage::running));
+    std::atomic<int> ended{0};
+    std::thread other([&] { ended += exchange->end() ? 1 : 0; });
+    ended += exchange->move(Stage::running, Stage::over) ? 1 : 0;
+    other.join();
+    EXPECT_EQ(ended, 1);
   }
+}
+
+TEST(Exchange, IsAnsweredOnce) {
+  struct Nobody {
+    void on_deadline(Exchange&) {}
+    void on_gone(Exchange&) {}
+  } nobody;
+  for (int round = 0; round < 300; ++round) {
+    test::Inbox inbox(nobody);
+    const auto exchange = inbox.exchange();
+    const auto answer = [&] {
+      if (auto responder = exchange->take_responder()) responder.send({});
+    };
+    std::thread other(answer);
+    answer();
+    other.join();
+    EXPECT_EQ(inbox.answers(), 1);
+    EXPECT_TRUE(exchange->answered());
+  }
+}
+
+TEST(Exchange, WhoseResponderIsDroppedIsAnsweredWith500) {
+  struct Nobody {
+    void on_deadline(Exchange&) {}
+    void on_gone(Exchange&) {}
+  } nobody;
+  test::Inbox inbox(nobody);
+  const auto exchange = inbox.exchange();
+  {
+    const auto dropped = exchange->take_responder();
+  }
+  EXPECT_EQ(inbox.answer().status, 500);
 }
 
 }  // namespace

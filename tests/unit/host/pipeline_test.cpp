@@ -1,5 +1,7 @@
 #include "pipeline/pipeline.hpp"
 
+#include <deque>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -14,6 +16,7 @@ namespace dojo::pipeline {
 namespace {
 
 using namespace std::chrono_literals;
+using test::Answer;
 using test::dojo1;
 using test::header_of;
 using test::Inbox;
@@ -30,13 +33,21 @@ class PipelineTest : public testing::Test {
  protected:
   /// Sends a head and, if it is admitted, a body.
   Answer send(const SignedHead& head, std::string body = "{}") {
-    auto admission = pipeline.admit(head.head(), *net::IpAddress::parse("10.1.2.3"), "10.1.2.3");
-    if (!admission) return admission.error();
-    Inbox inbox;
-    pipeline.take(*admission, std::move(body), inbox.end());
+    Inbox inbox(pipeline);
+    const auto exchange = begin(head, inbox);
+    if (const auto refusal = pipeline.admit(*exchange)) return test::answer_of(*refusal);
+    exchange->body = std::move(body);
+    pipeline.take(exchange);
     auto answer = inbox.answer();
     EXPECT_EQ(inbox.answers(), 1);
     return answer;
+  }
+  static ExchangePtr begin(const SignedHead& head, Inbox& inbox) {
+    auto exchange = inbox.exchange();
+    exchange->head = head.head();
+    exchange->address = *net::IpAddress::parse("10.1.2.3");
+    exchange->peer = "10.1.2.3";
+    return exchange;
   }
   SignedHead signed_for(const std::string& path, std::string_view body = "{}") {
     return dojo1(caller, test::statement(self, path, body, wall_clock()));
@@ -187,7 +198,7 @@ TEST_F(PipelineTest, SaysWhatWasWrongWithBytesThatAreNoRequest) {
                                      {413, Code::too_large},
                                      {431, Code::malformed},
                                      {503, Code::overloaded}}) {
-    const auto answer = pipeline.refuse_malformed(status, "why");
+    const auto answer = test::answer_of(pipeline.refuse_malformed(status, "why"));
     EXPECT_EQ(answer.status, status);
     EXPECT_EQ(answer.code, code);
     EXPECT_EQ(wire::parse_envelope(answer.body)->error, "why");
@@ -196,15 +207,16 @@ TEST_F(PipelineTest, SaysWhatWasWrongWithBytesThatAreNoRequest) {
 
 TEST_F(PipelineTest, EndsItsPluginsBeforeWhatServesThem) {
   // With nothing but its destructor: a plugin's thread may be answering.
-  std::vector<Inbox> inboxes(40);
+  std::deque<Inbox> inboxes;
   {
     Pipeline other{authenticator, *access, {}, 3, lines.log(), metrics};
     const test::Served here(other.serving(), other.services(), "test_behaviours");
-    for (auto& inbox : inboxes) {
-      const auto head = legacy(caller, "/LargeThread");
-      auto admission = other.admit(head.head(), {}, "peer");
-      ASSERT_TRUE(admission);
-      other.take(*admission, "{}", inbox.end());
+    for (int i = 0; i < 40; ++i) {
+      auto& inbox = inboxes.emplace_back(other);
+      const auto exchange = begin(legacy(caller, "/LargeThread"), inbox);
+      ASSERT_FALSE(other.admit(*exchange));
+      exchange->body = "{}";
+      other.take(exchange);
     }
     inboxes.front().answer();
   }

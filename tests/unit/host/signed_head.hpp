@@ -4,12 +4,15 @@
 #include <chrono>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include <boost/beast/http/fields.hpp>
 
 #include <dojo/wire/dialect.hpp>
 #include <dojo/wire/keypair.hpp>
 
+#include "host/made_head.hpp"
 #include "pipeline/dialect.hpp"
 
 namespace dojo::test {
@@ -20,7 +23,11 @@ struct SignedHead {
   std::string path = "/Answers";
   boost::beast::http::fields fields;
 
-  [[nodiscard]] pipeline::Head head() const { return {method, path, &fields}; }
+  [[nodiscard]] net::Head head() const {
+    std::vector<std::pair<std::string, std::string>> pairs;
+    for (const auto& field : fields) pairs.emplace_back(field.name_string(), field.value());
+    return make_head(method, path, pairs);
+  }
   void set(std::string_view name, std::string_view value) {
     fields.set(boost::beast::string_view(name.data(), name.size()),
                boost::beast::string_view(value.data(), value.size()));

@@ -13,6 +13,7 @@
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include <gtest/gtest.h>
 #include <spdlog/sinks/ostream_sink.h>
@@ -21,8 +22,8 @@
 #include <dojo/model.hpp>
 
 #include "log.hpp"
-#include "pipeline/call.hpp"
 #include "pipeline/crew.hpp"
+#include "pipeline/exchange.hpp"
 #include "plugins/in_process.hpp"
 #include "plugins/serving.hpp"
 #include "where.hpp"
@@ -90,73 +91,108 @@ class Lines {
   host::Log log_;
 };
 
-/// Where one answer arrives.
-class Inbox {
- public:
-  /// The end that the pipeline gets. Gone unanswered: `dropped` is set.
-  std::unique_ptr<pipeline::Waiting> end() { return std::make_unique<End>(state_); }
-  /// The answer, waited for.
-  pipeline::Answer answer() {
-    std::unique_lock lock(state_->mutex);
-    if (!state_->come.wait_for(lock, 20s, [&] { return state_->answer.has_value(); })) {
-      ADD_FAILURE() << "no answer came";
-      return {};
-    }
-    return *state_->answer;
-  }
-  bool answered() {
-    const std::lock_guard lock(state_->mutex);
-    return state_->answer.has_value();
-  }
-  int answers() {
-    const std::lock_guard lock(state_->mutex);
-    return state_->answers;
-  }
-  bool dropped() {
-    const std::lock_guard lock(state_->mutex);
-    return state_->dropped;
-  }
-  /// The caller hangs up.
-  void abandon() { state_->abandoned = true; }
-
- private:
-  struct State {
-    std::mutex mutex;
-    std::condition_variable come;
-    std::optional<pipeline::Answer> answer;
-    int answers = 0;
-    bool dropped = false;
-    std::atomic<bool> abandoned{false};
-  };
-  class End final : public pipeline::Waiting {
-   public:
-    explicit End(std::shared_ptr<State> state) : state_(std::move(state)) {}
-    ~End() override {
-      const std::lock_guard lock(state_->mutex);
-      if (state_->answers == 0) state_->dropped = true;
-    }
-    End(const End&) = delete;
-    End& operator=(const End&) = delete;
-    void answer(pipeline::Answer answer) noexcept override {
-      const std::lock_guard lock(state_->mutex);
-      ++state_->answers;
-      state_->answer = std::move(answer);
-      state_->come.notify_all();
-    }
-    [[nodiscard]] bool abandoned() const noexcept override { return state_->abandoned; }
-
-   private:
-    std::shared_ptr<State> state_;
-  };
-  std::shared_ptr<State> state_ = std::make_shared<State>();
+struct Answer {
+  int status = 0;
+  Code code = Code::internal;
+  std::string headers;  ///< as lines
+  std::string body;
 };
 
-inline std::string header_of(const pipeline::Answer& answer, std::string_view name) {
-  for (const auto& [key, value] : answer.headers) {
-    if (key == name) return value;
-  }
-  return {};
+inline std::string header_of(const Answer& answer, std::string_view name) {
+  const auto begin = answer.headers.find(std::string(name) + ": ");
+  if (begin == std::string::npos) return {};
+  const auto value = begin + name.size() + 2;
+  return answer.headers.substr(value, answer.headers.find('\r', value) - value);
 }
+
+inline Answer answer_of(const net::Response& response) {
+  Answer answer{response.status, Code::internal, std::string(response.headers.text()),
+                response.body};
+  const auto word = header_of(answer, "x-dojo-code");
+  for (std::size_t i = 0; i < kCodeWords.size(); ++i) {
+    if (kCodeWords[i] == word) answer.code = static_cast<Code>(i);
+  }
+  return answer;
+}
+
+/// Where answers arrive: a reactor, as far as an exchange can tell. It is made to keep deadlines by
+/// asking for the answer.
+class Inbox {
+ public:
+  /// Who is told of deadlines, and of callers who have gone.
+  template <class Keeper>
+  explicit Inbox(Keeper& keeper)
+      : on_deadline_([&keeper](auto& exchange) { keeper.on_deadline(exchange); }),
+        on_gone_([&keeper](auto& exchange) { keeper.on_gone(exchange); }) {}
+
+  /// An exchange whose answer arrives here.
+  pipeline::ExchangePtr exchange() {
+    pipeline::ExchangePtr made(new pipeline::Exchange);
+    made->open(outlet_);
+    if (gone_) made->hang_up();
+    exchanges_.push_back(made);
+    return made;
+  }
+  /// The answer, waited for.
+  Answer answer() {
+    const auto patience = std::chrono::steady_clock::now() + 20s;
+    std::unique_lock lock(outlet_->mutex);
+    while (!outlet_->answer) {
+      const auto now = std::chrono::steady_clock::now();
+      if (now > patience) {
+        ADD_FAILURE() << "no answer came";
+        return {};
+      }
+      lock.unlock();
+      keep_deadlines(now);
+      lock.lock();
+      if (outlet_->answer) break;
+      outlet_->come.wait_for(lock, 5ms);
+    }
+    return answer_of(*outlet_->answer);
+  }
+  void keep_deadlines(std::chrono::steady_clock::time_point now) {
+    for (auto& exchange : exchanges_) {
+      if (exchange->deadline <= now && !exchange->answered()) on_deadline_(*exchange);
+    }
+  }
+  bool answered() {
+    const std::lock_guard lock(outlet_->mutex);
+    return outlet_->answer.has_value();
+  }
+  int answers() {
+    const std::lock_guard lock(outlet_->mutex);
+    return outlet_->answers;
+  }
+  /// The caller hangs up.
+  void abandon() {
+    gone_ = true;
+    for (auto& exchange : exchanges_) {
+      exchange->hang_up();
+      if (!exchange->answered()) on_gone_(*exchange);
+    }
+  }
+
+ private:
+  struct Outlet final : net::Outlet {
+    std::mutex mutex;
+    std::condition_variable come;
+    std::optional<net::Response> answer;
+    int answers = 0;
+    void post(net::ExchangePtr exchange) noexcept override {
+      const std::lock_guard lock(mutex);
+      ++answers;
+      answer = std::move(exchange->response());  // without memory, as it has to be
+      come.notify_all();
+    }
+  };
+
+  std::shared_ptr<Outlet> outlet_ = std::make_shared<Outlet>();
+  std::function<void(pipeline::Exchange&)> on_deadline_;
+  std::function<void(pipeline::Exchange&)> on_gone_;
+  std::vector<pipeline::ExchangePtr> exchanges_;
+  bool gone_ = false;
+};
 
 inline plugins::Blueprint blueprint(const std::filesystem::path& file,
                                     const std::string& config = "{}", unsigned workers = 4) {

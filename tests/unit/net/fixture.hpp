@@ -51,17 +51,17 @@ inline std::size_t resident_bytes() {
 /// Requests that wait until the test answers them.
 class Waiting {
  public:
-  void add(Request request, Responder responder) {
+  void add(ExchangePtr exchange, Responder responder) {
     const std::lock_guard lock(mutex_);
-    held_.emplace_back(std::move(request), std::move(responder));
+    held_.emplace_back(std::move(exchange), std::move(responder));
     come_.notify_all();
   }
   /// The one that has waited longest.
-  std::pair<Request, Responder> take() {
+  std::pair<ExchangePtr, Responder> take() {
     std::unique_lock lock(mutex_);
     if (!come_.wait_for(lock, 10s, [&] { return !held_.empty(); })) {
       ADD_FAILURE() << "no request came";
-      return {Request{}, Responder(nullptr)};
+      return {};
     }
     auto first = std::move(held_.front());
     held_.pop_front();
@@ -71,7 +71,7 @@ class Waiting {
  private:
   std::mutex mutex_;
   std::condition_variable come_;
-  std::deque<std::pair<Request, Responder>> held_;
+  std::deque<std::pair<ExchangePtr, Responder>> held_;
 };
 
 inline Response text(std::string body, int status = 200) {
@@ -81,34 +81,42 @@ inline Response text(std::string body, int status = 200) {
   return response;
 }
 
+/// As a handler has its own.
+struct TestExchange : Exchange {
+  std::string left;  // by on_head() for on_request()
+};
+
 /// Answers at once with `METHOD target peer {body}`; /wait goes to `waiting`, /big?N is N bytes.
 class TestHandler : public Handler {
  public:
   bool welcomes(const IpAddress& caller) override { return !welcome_hook || welcome_hook(caller); }
-  std::optional<Response> on_head(Request& request) override {
+  ExchangePtr make() override { return ExchangePtr(new TestExchange); }
+  std::optional<Response> on_head(Exchange& exchange) override {
     ++heads;
-    return head_hook ? head_hook(request) : std::nullopt;
+    return head_hook ? head_hook(exchange) : std::nullopt;
   }
-  void on_request(Request request, Responder responder) override {
+  void on_request(ExchangePtr exchange) override {
     ++requests;
+    auto responder = exchange->take_responder();
+    const auto target = exchange->head.target();
     if (request_hook) {
-      request_hook(std::move(request), std::move(responder));
-    } else if (request.target.starts_with("/wait")) {
-      waiting.add(std::move(request), std::move(responder));
-    } else if (request.target.starts_with("/big?")) {
-      responder.send(text(std::string(std::stoul(request.target.substr(5)), 'x')));
+      request_hook(std::move(exchange), std::move(responder));
+    } else if (target.starts_with("/wait")) {
+      waiting.add(std::move(exchange), std::move(responder));
+    } else if (target.starts_with("/big?")) {
+      responder.send(text(std::string(std::stoul(std::string(target.substr(5))), 'x')));
     } else {
-      responder.send(text(request.method + ' ' + request.target + ' ' + request.peer + " {" +
-                          request.body + "}"));
+      responder.send(text(std::string(exchange->head.method()) + ' ' + std::string(target) + ' ' +
+                          exchange->peer + " {" + exchange->body + "}"));
     }
   }
   Response on_refusal(int status, std::string_view why) override {
     return text(std::string(why), status);
   }
 
-  std::function<bool(const IpAddress&)> welcome_hook;          // set before start()
-  std::function<std::optional<Response>(Request&)> head_hook;  // set before start()
-  std::function<void(Request, Responder)> request_hook;        // set before start()
+  std::function<bool(const IpAddress&)> welcome_hook;           // set before start()
+  std::function<std::optional<Response>(Exchange&)> head_hook;  // set before start()
+  std::function<void(ExchangePtr, Responder)> request_hook;     // set before start()
   std::atomic<int> heads{0};
   std::atomic<int> requests{0};
   Waiting waiting;

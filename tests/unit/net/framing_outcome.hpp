@@ -23,20 +23,21 @@ struct Outcome {
   }
 };
 
-inline std::string describe(const Request& request, const Framing& framing) {
-  std::string text = request.method + ' ' + request.target + (framing.http11 ? " 1.1" : " 1.0") +
+inline std::string describe(const Head& head, const std::string& body, const Framing& framing) {
+  std::string text = std::string(head.method()) + ' ' + std::string(head.target()) +
+                     (framing.http11 ? " 1.1" : " 1.0") +
                      (framing.keep_alive ? " keep" : " close") +
                      (framing.expects_continue ? " expects" : "");
-  for (const auto& field : request.headers) {
-    text.append(" [").append(field.name_string().data(), field.name_string().size()).append(": ");
-    text.append(field.value().data(), field.value().size()).append("]");
+  for (std::size_t i = 0; i < head.size(); ++i) {
+    text.append(" [").append(head[i].name).append(": ").append(head[i].value).append("]");
   }
-  return text + " {" + request.body + "}";
+  return text + " {" + body + "}";
 }
 
 /// Feeds the pieces one after the other, as a connection would.
 inline Outcome feed(const std::vector<std::string_view>& pieces, const Limits& limits) {
   Framer framer(limits);
+  Head head;
   Outcome outcome;
   for (std::string_view bytes : pieces) {
     for (bool more = true; more;) {
@@ -45,11 +46,12 @@ inline Outcome feed(const std::vector<std::string_view>& pieces, const Limits& l
           more = false;
           break;
         case Framer::Event::head:
-          outcome.events.push_back("head " + framer.request().target);
+          head = framer.take_head();
+          outcome.events.push_back("head " + std::string(head.target()));
           break;
         case Framer::Event::request: {
           const Framing framing = framer.framing();
-          outcome.events.push_back("request " + describe(framer.take_request(), framing));
+          outcome.events.push_back("request " + describe(head, framer.take_body(), framing));
           break;
         }
         case Framer::Event::refused:

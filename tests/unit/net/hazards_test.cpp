@@ -134,10 +134,10 @@ class Answerers {
   }
   Answerers(const Answerers&) = delete;
   Answerers& operator=(const Answerers&) = delete;
-  void give(Request request, Responder responder) {
+  void give(ExchangePtr exchange, Responder responder) {
     {
       const std::lock_guard lock(mutex_);
-      given_.emplace_back(std::move(request), std::move(responder));
+      given_.emplace_back(std::move(exchange), std::move(responder));
     }
     come_.notify_one();
   }
@@ -148,17 +148,17 @@ class Answerers {
     for (;;) {
       come_.wait(lock, [&] { return over_ || !given_.empty(); });
       if (given_.empty()) return;
-      auto [request, responder] = std::move(given_.front());
+      auto [exchange, responder] = std::move(given_.front());
       given_.pop_front();
       lock.unlock();
-      responder.send(text(request.target));
+      responder.send(text(string(exchange->head.target())));
       lock.lock();
     }
   }
 
   std::mutex mutex_;
   std::condition_variable come_;
-  std::deque<std::pair<Request, Responder>> given_;
+  std::deque<std::pair<ExchangePtr, Responder>> given_;
   bool over_ = false;
   std::vector<std::thread> threads_;
 };
@@ -167,7 +167,7 @@ TEST_F(Hazard, NoneOfFiftyThousandAnswersFromOtherThreadsIsLost) {
   constexpr int kClients = 20;
   constexpr int kEach = 2'500;
   Answerers answerers(4);
-  handler.request_hook = [&](Request asked, Responder responder) {
+  handler.request_hook = [&](ExchangePtr asked, Responder responder) {
     answerers.give(std::move(asked), std::move(responder));
   };
   start();

@@ -156,6 +156,7 @@ TEST_F(TheLimit, OnBodiesCountsThoseThatTheHandlerHas) {
   Client second = connect();
   second.send(post("/echo", string(800'000, 'x')));
   EXPECT_EQ(second.read_reply()->status, 503);
+  held.reset();
   responder.send(text("done"));
   EXPECT_EQ(first.read_reply()->status, 200);
   Client third = connect();

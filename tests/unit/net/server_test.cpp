@@ -89,8 +89,8 @@ TEST_F(TheServer, ClosesWhenAskedToAndReadsNothingAfterIt) {
 }
 
 TEST_F(TheServer, SaysContinueOnlyAfterTheHeadWasAccepted) {
-  handler.head_hook = [](Request& head) -> std::optional<Response> {
-    if (head.target == "/refused") return text("no", 403);
+  handler.head_hook = [](Exchange& exchange) -> std::optional<Response> {
+    if (exchange.head.target() == "/refused") return text("no", 403);
     return std::nullopt;
   };
   start();
@@ -114,8 +114,8 @@ TEST_F(TheServer, DoesNotSayContinueToABodyThatHasCome) {
 }
 
 TEST_F(TheServer, ReadsASmallBodyThatTheHeadRefused) {
-  handler.head_hook = [](Request& head) -> std::optional<Response> {
-    if (head.method == "POST") return text("no", 403);
+  handler.head_hook = [](Exchange& exchange) -> std::optional<Response> {
+    if (exchange.head.method() == "POST") return text("no", 403);
     return std::nullopt;
   };
   start();
@@ -129,14 +129,14 @@ TEST_F(TheServer, ReadsASmallBodyThatTheHeadRefused) {
 }
 
 TEST_F(TheServer, HandsOnWhatTheHeadLeftBehind) {
-  handler.head_hook = [](Request& head) -> std::optional<Response> {
-    EXPECT_TRUE(head.body.empty());
-    EXPECT_EQ(head.peer, "127.0.0.1");
-    head.context = string("from the head");
+  handler.head_hook = [](Exchange& exchange) -> std::optional<Response> {
+    EXPECT_TRUE(exchange.body.empty());
+    EXPECT_EQ(exchange.peer, "127.0.0.1");
+    static_cast<TestExchange&>(exchange).left = "from the head";
     return std::nullopt;
   };
-  handler.request_hook = [](Request whole, Responder responder) {
-    responder.send(text(std::any_cast<string>(whole.context)));
+  handler.request_hook = [](const ExchangePtr& whole, Responder responder) {
+    responder.send(text(static_cast<TestExchange&>(*whole).left));
   };
   start();
   Client client = connect();
@@ -145,7 +145,7 @@ TEST_F(TheServer, HandsOnWhatTheHeadLeftBehind) {
 }
 
 TEST_F(TheServer, AnswersFiveHundredForAResponderThatIsDropped) {
-  handler.request_hook = [](const Request& /*request*/, const Responder& /*dropped*/) {};
+  handler.request_hook = [](const ExchangePtr& /*exchange*/, const Responder& /*dropped*/) {};
   start();
   Client client = connect();
   client.send(request("/a"));
@@ -155,7 +155,7 @@ TEST_F(TheServer, AnswersFiveHundredForAResponderThatIsDropped) {
 }
 
 TEST_F(TheServer, AnswersFiveHundredForAHandlerThatThrows) {
-  handler.request_hook = [](const Request& /*request*/, const Responder& /*dropped*/) {
+  handler.request_hook = [](const ExchangePtr& /*exchange*/, const Responder& /*dropped*/) {
     throw std::runtime_error("oops");
   };
   start();
@@ -165,7 +165,7 @@ TEST_F(TheServer, AnswersFiveHundredForAHandlerThatThrows) {
 }
 
 TEST_F(TheServer, CountsTheFirstAnswerOnly) {
-  handler.request_hook = [](const Request& /*request*/, Responder responder) {
+  handler.request_hook = [](const ExchangePtr& /*exchange*/, Responder responder) {
     responder.send(text("first"));
     responder.send(text("second"));
   };
@@ -178,12 +178,12 @@ TEST_F(TheServer, CountsTheFirstAnswerOnly) {
 }
 
 TEST_F(TheServer, NeverLetsAHeaderEndTheHead) {
-  handler.request_hook = [](const Request& asked, Responder responder) {
+  handler.request_hook = [](const ExchangePtr& asked, Responder responder) {
     Response response = text("body");
-    const string what = asked.target.substr(1);
-    if (what == "value") response.headers.emplace_back("X-A", "1\r\nX-Evil: 1");
-    if (what == "nul") response.headers.emplace_back("X-A", string("1\0", 2));
-    if (what == "name") response.headers.emplace_back("X-Evil: 1\r\nX", "1");
+    const string what(asked->head.target().substr(1));
+    if (what == "value") response.headers.add("X-A", "1\r\nX-Evil: 1");
+    if (what == "nul") response.headers.add("X-A", string("1\0", 2));
+    if (what == "name") response.headers.add("X-Evil: 1\r\nX", "1");
     if (what == "status") response.status = 99;
     responder.send(std::move(response));
   };
@@ -199,10 +199,12 @@ TEST_F(TheServer, NeverLetsAHeaderEndTheHead) {
 }
 
 TEST_F(TheServer, DecidesItselfWhereAnAnswerEnds) {
-  handler.request_hook = [](const Request& asked, Responder responder) {
+  handler.request_hook = [](const ExchangePtr& asked, Responder responder) {
     Response response = text("body");
-    response.headers = {{"content-length", "1"}, {"Transfer-Encoding", "chunked"}, {"X-A", "1"}};
-    if (asked.target == "/none") response.status = 204;
+    response.headers.add("content-length", "1");
+    response.headers.add("Transfer-Encoding", "chunked");
+    response.headers.add("X-A", "1");
+    if (asked->head.target() == "/none") response.status = 204;
     responder.send(std::move(response));
   };
   start();
@@ -229,10 +231,10 @@ TEST_F(TheServer, AnswersWhoHasClosedItsSendingSide) {
   patient.send(request("/wait") + request("/after"));
   patient.half_close();
   auto [held, responder] = handler.waiting.take();
-  EXPECT_FALSE(responder.abandoned());
+  EXPECT_FALSE(held->gone());
   // Asked whether it still reads, with an interim answer, and does not mind.
   EXPECT_EQ(patient.read_reply()->status, 100);
-  EXPECT_FALSE(responder.abandoned());
+  EXPECT_FALSE(held->gone());
   responder.send(text("late"));
   EXPECT_EQ(patient.read_reply()->body, "late");
   EXPECT_EQ(patient.read_reply()->body, "GET /after 127.0.0.1 {}");
@@ -256,13 +258,13 @@ TEST_F(TheServer, TellsWhenTheCallerIsGone) {
     Client client = connect();
     client.send(request("/wait"));
     auto [held, responder] = handler.waiting.take();
-    EXPECT_FALSE(responder.abandoned());
+    EXPECT_FALSE(held->gone());
     if (hard) {
       client.reset();
     } else {
       client.close();
     }
-    EXPECT_TRUE(eventually([&r = responder] { return r.abandoned(); })) << "hard " << hard;
+    EXPECT_TRUE(eventually([&h = held] { return h->gone(); })) << "hard " << hard;
     EXPECT_TRUE(eventually([&] { return counters().open == 0; }));
     const auto dropped = counters().answers_dropped.load();
     responder.send(text("for nobody"));
@@ -278,7 +280,7 @@ TEST_F(TheServer, TellsWhenACallerWhoPipelinedIsGone) {
   client.send(request("/more"));
   EXPECT_EQ(events_at_rest(), 0U) << "unread bytes must not spin";
   client.close();
-  EXPECT_TRUE(eventually([&r = responder] { return r.abandoned(); }));
+  EXPECT_TRUE(eventually([&h = held] { return h->gone(); }));
 }
 
 TEST_F(TheServer, ServesBothFamiliesOnOneSocket) {
@@ -353,7 +355,7 @@ TEST_F(TheServer, StopsWithRequestsUnderWayAndWithoutHavingStarted) {
   client.send(request("/wait"));
   auto [held, responder] = handler.waiting.take();
   server->stop();
-  EXPECT_TRUE(responder.abandoned());
+  EXPECT_TRUE(held->gone());
   EXPECT_TRUE(client.at_end());
   EXPECT_EQ(counters().open, 0U);
   const auto dropped = counters().answers_dropped.load();
@@ -361,7 +363,7 @@ TEST_F(TheServer, StopsWithRequestsUnderWayAndWithoutHavingStarted) {
   EXPECT_EQ(counters().answers_dropped, dropped + 1);
   server.reset();
   Responder moved = std::move(responder);
-  EXPECT_TRUE(moved.abandoned());
+  EXPECT_TRUE(held->gone());
 }
 
 TEST_F(TheServer, DrainsWithRequestsUnderWay) {
@@ -396,10 +398,10 @@ TEST_F(TheServer, DrainsWithRequestsUnderWay) {
 TEST_F(TheServer, AnswersWhatHadArrivedWhenDrainingBegan) {
   options.threads = 1;
   std::promise<void> go_on;
-  handler.request_hook = [&, blocked = go_on.get_future().share()](const Request& asked,
+  handler.request_hook = [&, blocked = go_on.get_future().share()](const ExchangePtr& asked,
                                                                    Responder responder) {
-    if (asked.target == "/block") blocked.wait();  // as no handler should
-    responder.send(text(asked.target));
+    if (asked->head.target() == "/block") blocked.wait();  // as no handler should
+    responder.send(text(string(asked->head.target())));
   };
   start();
   Client blocking = connect();
@@ -492,9 +494,9 @@ TEST_F(TheServer, AsksWhetherItWelcomesTheCallerThatAProxyNames) {
 }
 
 TEST_F(TheServer, EndsAConnectionAfterAnAnswerThatSaysSo) {
-  handler.head_hook = [](Request& request) {
+  handler.head_hook = [](Exchange& exchange) {
     auto answer = text("enough", 429);
-    answer.close = request.target == "/close";
+    answer.close = exchange.head.target() == "/close";
     return std::optional(answer);
   };
   start();

@@ -1,0 +1,70 @@
+// The head of a request: its own bytes, and where in them things are.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace dojo::net {
+
+/// What is looked up lives as long as the head does, and not after it has been moved from.
+class Head {
+ public:
+  struct Field {
+    std::string_view name;  ///< as it was written
+    std::string_view value;
+  };
+
+  [[nodiscard]] std::string_view method() const { return at(method_); }
+  /// In origin form with its query, if any (absolute form has been reduced to it, and its host made
+  /// the Host), or `*` for OPTIONS.
+  [[nodiscard]] std::string_view target() const { return at(target_); }
+  /// The target without its query.
+  [[nodiscard]] std::string_view path() const;
+  [[nodiscard]] bool is_head() const { return method() == "HEAD"; }
+
+  /// How many fields have that name. Names are compared without case.
+  [[nodiscard]] std::size_t count(std::string_view name) const;
+  /// The value of the only field of that name, empty if there is none or are several.
+  [[nodiscard]] std::string_view value(std::string_view name) const;
+  [[nodiscard]] std::size_t size() const { return fields_.size(); }
+  [[nodiscard]] Field operator[](std::size_t index) const {
+    return {at(fields_[index].name), at(fields_[index].value)};
+  }
+
+  /// For who makes one: what follows is about these bytes, which are copied. Whatever was known of
+  /// others is forgotten.
+  void assign(std::string_view bytes);
+  [[nodiscard]] std::string_view bytes() const { return bytes_; }
+  /// Parts of bytes().
+  void set_method(std::string_view part) { method_ = where(part); }
+  void set_target(std::string_view part) { target_ = where(part); }
+  void add(std::string_view name, std::string_view value);
+  /// A target that is not among the bytes. Views into them end.
+  void append_target(std::string_view text);
+  /// Gives the only Host another value, or adds one. @param part of bytes()
+  void set_host(std::string_view part);
+
+ private:
+  struct Part {
+    std::uint32_t begin = 0;
+    std::uint32_t size = 0;
+  };
+  struct Entry {
+    Part name;
+    Part value;
+  };
+  [[nodiscard]] Part where(std::string_view part) const;
+  [[nodiscard]] std::string_view at(Part part) const {
+    return std::string_view(bytes_).substr(part.begin, part.size);
+  }
+
+  std::string bytes_;
+  Part method_;
+  Part target_;
+  std::vector<Entry> fields_;
+};
+
+}  // namespace dojo::net
