@@ -15,8 +15,8 @@ namespace dojo::wire {
 /// Checks signatures as wire::verify() does, with the same outcome, and gets to know sr25519 keys:
 /// from its second good signature on, a key has a table (sr25519::KeyTable). Who has no key that
 /// signs gets nothing in here, and one signature takes nobody's place. When it is full, the key
-/// that has been used least recently goes. A table is about 8.4 KB, and of a key that has proven
-/// itself once some 100 bytes are kept, of four times as many at most: 9 MB for the default, when
+/// that has been used least recently goes. A table is about 9.3 KB, and of a key that has proven
+/// itself once some 100 bytes are kept, of four times as many at most: 10 MB for the default, when
 /// it is full. Any thread: tables are made and used without a lock.
 class KnownKeys {
  public:

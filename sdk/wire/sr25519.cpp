@@ -1,6 +1,9 @@
 #include "sr25519.hpp"
 
+#include <cstddef>
 #include <cstring>
+#include <memory>
+#include <new>
 
 #include <decaf/point_255.h>
 #include <sodium.h>
@@ -48,38 +51,6 @@ bool read_key(const PublicKey& bytes, decaf_255_point_t key) {
   return decaf_255_point_decode(key, bytes.data(), DECAF_FALSE) == DECAF_SUCCESS;
 }
 
-// How a table multiplies: a scalar is written in digits that are odd or zero, few of which are not
-// zero, and its 256 binary places are cut into rows. The same place of all rows is doubled
-// together.
-constexpr unsigned kWidth = 5;    ///< of five digits in sequence, four are zero
-constexpr std::size_t kRows = 4;  ///< a table has the powers 2^(64 row) of its point
-constexpr std::size_t kRowBits = 64;
-constexpr std::size_t kOddMultiples = 1U << (kWidth - 2);  ///< 1, 3, … 15
-
-/// A scalar as Σ digit_i 2^i, each digit zero or odd, between −15 and 15.
-using Digits = std::array<std::int8_t, kRows * kRowBits>;
-
-/// The width-w non-adjacent form (Hankerson, Menezes, Vanstone: Guide to Elliptic Curve
-/// Cryptography, algorithm 3.35).
-/// @param scalar below 2^253, so that no carry is left at the end
-Digits digits_of(const Scalar& scalar) {
-  const auto bit = [&](std::size_t i) { return (scalar[i / 8] >> (i % 8)) & 1; };
-  Digits digits{};
-  int carry = 0;
-  for (std::size_t i = 0; i < digits.size();) {
-    if (bit(i) == carry) {  // the place is even, what is carried included
-      ++i;
-      continue;
-    }
-    int digit = carry;
-    for (std::size_t j = 0; j < kWidth && i + j < digits.size(); ++j) digit += bit(i + j) << j;
-    carry = digit >> (kWidth - 1);
-    digits[i] = static_cast<std::int8_t>(digit - (carry << kWidth));
-    i += kWidth;
-  }
-  return digits;
-}
-
 Point encode(const decaf_255_point_t point) {
   Point bytes;
   decaf_255_point_encode(bytes.data(), point);
@@ -90,14 +61,20 @@ Point encode(const decaf_255_point_t point) {
 
 class KeyTable {
  public:
-  explicit KeyTable(const decaf_255_point_t point);
-  /// Adds 2^(64 row) `multiple` of the point. @param multiple a digit
-  void add(decaf_255_point_t sum, std::size_t row, int multiple) const;
+  explicit KeyTable(const decaf_255_point_t point)
+      : table_(static_cast<decaf_255_precomputed_s*>(::operator new(size(), alignment()))) {
+    decaf_255_precompute(table_.get(), point);
+  }
+  [[nodiscard]] const decaf_255_precomputed_s* get() const { return table_.get(); }
 
  private:
-  std::array<std::array<decaf_255_point_s, kOddMultiples>, kRows> multiples_;
+  static std::size_t size() { return decaf_255_sizeof_precomputed_s; }
+  static std::align_val_t alignment() { return std::align_val_t{decaf_255_alignof_precomputed_s}; }
+  struct Free {
+    void operator()(decaf_255_precomputed_s* table) const { ::operator delete(table, alignment()); }
+  };
+  std::unique_ptr<decaf_255_precomputed_s, Free> table_;
 };
-static_assert(sizeof(KeyTable) == kKeyTableSize);
 
 bool is_canonical(std::span<const std::uint8_t, 32> scalar) {
   // 2^252 + 27742317777372353535851937790883648493, little-endian.
@@ -153,26 +130,6 @@ SignatureBytes sign(const SecretKey& secret, const PublicKey& key, std::string_v
   return signature;
 }
 
-KeyTable::KeyTable(const decaf_255_point_t point) {
-  decaf_255_point_t power;
-  decaf_255_point_copy(power, point);
-  for (auto& odd : multiples_) {
-    decaf_255_point_t twice;
-    decaf_255_point_double(twice, power);
-    odd[0] = *power;
-    for (std::size_t i = 1; i < odd.size(); ++i) decaf_255_point_add(&odd[i], &odd[i - 1], twice);
-    for (std::size_t i = 0; i < kRowBits; ++i) decaf_255_point_double(power, power);
-  }
-}
-
-void KeyTable::add(decaf_255_point_t sum, std::size_t row, int multiple) const {
-  if (multiple > 0) {
-    decaf_255_point_add(sum, sum, &multiples_[row][static_cast<std::size_t>(multiple / 2)]);
-  } else if (multiple < 0) {
-    decaf_255_point_sub(sum, sum, &multiples_[row][static_cast<std::size_t>(-multiple / 2)]);
-  }
-}
-
 std::shared_ptr<const KeyTable> make_table(const PublicKey& key) {
   decaf_255_point_t point;
   if (!read_key(key, point)) return nullptr;
@@ -193,21 +150,15 @@ std::optional<Point> commitment_of(const PublicKey& key, const Scalar& s, const 
 }
 
 std::optional<Point> commitment_of(const KeyTable& key, const Scalar& s, const Scalar& c) {
-  decaf_255_scalar_t checked;
-  if (!read_scalar(s, checked) || !read_scalar(c, checked)) return std::nullopt;
-  static const KeyTable kBase(decaf_255_point_base);
-  const Digits response = digits_of(s);
-  const Digits challenge = digits_of(c);
-  decaf_255_point_t sum;
-  decaf_255_point_copy(sum, decaf_255_point_identity);
-  for (std::size_t bit = kRowBits; bit-- > 0;) {
-    decaf_255_point_double(sum, sum);
-    for (std::size_t row = 0; row < kRows; ++row) {
-      kBase.add(sum, row, response[row * kRowBits + bit]);
-      key.add(sum, row, -challenge[row * kRowBits + bit]);
-    }
-  }
-  return encode(sum);
+  decaf_255_scalar_t response;
+  decaf_255_scalar_t challenge;
+  if (!read_scalar(s, response) || !read_scalar(c, challenge)) return std::nullopt;
+  decaf_255_point_t base;
+  decaf_255_point_t point;
+  decaf_255_precomputed_scalarmul(base, decaf_255_precomputed_base, response);
+  decaf_255_precomputed_scalarmul(point, key.get(), challenge);
+  decaf_255_point_sub(point, base, point);
+  return encode(point);
 }
 
 bool verify(const PublicKey& key, std::span<const std::string_view> parts,
