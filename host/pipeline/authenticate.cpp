@@ -42,25 +42,21 @@ std::chrono::milliseconds nonce_memory(const AuthOptions& options) {
 
 Authenticator::Authenticator(AuthOptions options, const wire::PublicKey& self,
                              access::ReplayMemory& seen, std::function<WallTime()> now)
-    : self_{self, wire::encode_ss58(self)}, seen_(seen), now_(std::move(now)) {
+    : self_{self, wire::encode_ss58(self)},
+      seen_(seen),
+      now_(std::move(now)),
+      options_(std::make_shared<const AuthOptions>()) {
   apply(std::move(options));
 }
 
 void Authenticator::apply(AuthOptions options) {
   seen_.keep(Kind::nonce, nonce_memory(options));
   seen_.keep(Kind::legacy, options.legacy_memory);
-  auto made = std::make_shared<const AuthOptions>(std::move(options));
-  const std::lock_guard lock(mutex_);
-  options_ = std::move(made);
-}
-
-Authenticator::Options Authenticator::options() const {
-  const std::lock_guard lock(mutex_);
-  return options_;
+  options_.publish(std::make_shared<const AuthOptions>(std::move(options)));
 }
 
 DialectSet Authenticator::accepted(std::string_view path) const {
-  return options()->accepted(path);
+  return options_.read().accepted(path);
 }
 
 Expected<Claim, Refusal> Authenticator::read(const net::Head& head) const {
@@ -68,8 +64,7 @@ Expected<Claim, Refusal> Authenticator::read(const net::Head& head) const {
   if (!spoken) return Unexpected(spoken.error());
   auto claim = (*spoken)->read(head);
   if (!claim) return claim;
-  const auto options = this->options();
-  const auto& accepted = options->accepted(head.path());
+  const auto& accepted = options_.read().accepted(head.path());
   const auto name = (*spoken)->name();
   if (accepted.contains(name)) return claim;
   return Unexpected(Refusal{
@@ -81,14 +76,14 @@ Expected<Claim, Refusal> Authenticator::read(const net::Head& head) const {
 
 std::optional<Refusal> Authenticator::look_at(Claim& claim, const net::Head& head) const {
   const auto& spoken = dialect(claim.caller.dialect);
-  const auto options = this->options();
-  if (auto refusal = spoken.check_receiver(claim, head, self_, *options)) return refusal;
+  const auto& options = options_.read();
+  if (auto refusal = spoken.check_receiver(claim, head, self_, options)) return refusal;
   if (const auto time = spoken.time(claim)) {
-    if (auto refusal = check_time(spoken, *time, *options)) return refusal;
+    if (auto refusal = check_time(spoken, *time, options)) return refusal;
   }
   // Whoever repeats a nonce or a signature is refused, whether the rest is right or not, so this
   // goes before the curve. A nonce counts per caller: nobody can use up another's.
-  if (!remembers(kind_of(spoken), *options)) return std::nullopt;
+  if (!remembers(kind_of(spoken), options)) return std::nullopt;
   claim.once = key_of(spoken, claim);
   if (seen_.contains(kind_of(spoken), *claim.once)) return sent_before();
   return std::nullopt;
@@ -114,14 +109,14 @@ std::optional<Refusal> Authenticator::prove(const Claim& claim) {
   const auto& spoken = dialect(claim.caller.dialect);
   if (spoken.signs_body()) return std::nullopt;
   if (!spoken.signature_holds(claim, {}, known_)) return wrong_signature();
-  return remember(spoken, claim, *options());
+  return remember(spoken, claim, options_.read());
 }
 
 std::optional<Refusal> Authenticator::prove_body(const Claim& claim, std::string_view body) {
   const auto& spoken = dialect(claim.caller.dialect);
   if (spoken.signs_body()) {
     if (!spoken.signature_holds(claim, body, known_)) return wrong_signature();
-    return remember(spoken, claim, *options());
+    return remember(spoken, claim, options_.read());
   }
   if (spoken.body_holds(claim, body)) return std::nullopt;
   return Refusal{Code::bad_signature, "Forbidden: the body is not the one that was signed"};

@@ -3,13 +3,13 @@
 
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string_view>
 
 #include "access/replay_memory.hpp"
 #include "pipeline/dialect.hpp"
 #include "pipeline/refusal.hpp"
+#include "threads/snapshot.hpp"
 #include "wire/known_keys.hpp"
 
 namespace dojo::pipeline {
@@ -44,8 +44,6 @@ class Authenticator {
   [[nodiscard]] wire::KnownKeys::Sizes known_keys() const { return known_.sizes(); }
 
  private:
-  using Options = std::shared_ptr<const AuthOptions>;
-  [[nodiscard]] Options options() const;
   [[nodiscard]] std::optional<Refusal> check_time(const Dialect& dialect, WallTime time,
                                                   const AuthOptions& options) const;
   [[nodiscard]] access::ReplayKey key_of(const Dialect& dialect, const Claim& claim) const;
@@ -56,8 +54,7 @@ class Authenticator {
   access::ReplayMemory& seen_;
   const std::function<WallTime()> now_;
   wire::KnownKeys known_;
-  mutable std::mutex mutex_;
-  Options options_;
+  threads::Snapshot<AuthOptions> options_;
 };
 
 }  // namespace dojo::pipeline

@@ -44,17 +44,7 @@ std::optional<std::string> fault_of(const dojo_response& response, bool isolated
   return std::nullopt;
 }
 
-/// @param wait until it may be better; 0: not known
-Refusal overloaded(std::chrono::nanoseconds wait = {}, std::string reason = {}) {
-  const auto seconds = std::chrono::ceil<std::chrono::seconds>(wait);
-  return {Code::overloaded,
-          "Service Unavailable: too many requests are waiting",
-          std::move(reason),
-          {},
-          std::max(seconds, std::chrono::seconds(1))};
-}
-
-Refusal overloaded(const Pushed& pushed) {
+Refusal refusal_of(const Pushed& pushed) {
   const bool late = pushed.what == Pushed::What::too_late;
   return overloaded(pushed.wait, late ? "its turn would come after its deadline" : "");
 }
@@ -148,6 +138,7 @@ void Dispatcher::dismiss(const plugins::Generation& generation) {
   in_flight_.for_each_of(*crew, [&](Exchange& exchange) {
     if (!exchange.end()) return;
     in_flight_.close(exchange);
+    const auto responder = take_responder(exchange);  // holds nothing, but for want of memory
     exchange.route.place = {};
   });
   const std::lock_guard lock(mutex_);
@@ -156,31 +147,39 @@ void Dispatcher::dismiss(const plugins::Generation& generation) {
 
 // ---- the way of a request
 
+void Dispatcher::begin(Exchange& exchange, Route route) {
+  exchange.route = std::move(route);
+  const auto own = exchange.route.info().deadline;
+  // From now, since how long a body may take to arrive is limited apart.
+  exchange.times.whole = steady_clock::now();
+  exchange.deadline = exchange.times.whole + (own.count() != 0 ? own : options_.deadline);
+}
+
 void Dispatcher::submit(const ExchangePtr& exchange) {
   auto& route = exchange->route;
   if (draining_) return turn_away(*exchange, draining());
   const auto& info = route.info();
+  if (!in_flight_.open(*exchange)) return turn_away(*exchange, overloaded());
+  const auto crew = route.crew;
+  if (!exchange->move(Stage::coming, Stage::queued)) return turn_away(*exchange, draining());
   const auto now = steady_clock::now();
-  // From now, since how long a body may take to arrive is limited apart.
-  exchange->times.submitted = exchange->times.pushed = now;
-  exchange->deadline = now + (info.deadline.count() != 0 ? info.deadline : options_.deadline);
+  if (exchange->deadline <= now) return on_deadline(*exchange);  // which may have been told before
+  exchange->times.pushed = now;
   Task task;
+  task.id = exchange->id;
   task.gate = route.gate;
   task.hooked = info.hooked;
   task.caller = exchange->caller().key;
   task.weight = exchange->weight;
   task.arrived = now;
   task.deadline = exchange->deadline;
-  if (!in_flight_.open(*exchange)) return turn_away(*exchange, overloaded());
-  task.id = exchange->id;
-  const auto crew = route.crew;
   const auto pushed = crew->executor().push(std::move(task));
   if (pushed) return;
   if (auto responder = end(*exchange, Stage::queued))
-    refuse(*exchange, std::move(*responder), overloaded(pushed));
+    refuse(*exchange, std::move(*responder), refusal_of(pushed));
 }
 
-/// One that has got no slot.
+/// One that is not queued.
 void Dispatcher::turn_away(Exchange& exchange, const Refusal& refusal) {
   exchange.route.place = {};
   refuse(exchange, take_responder(exchange), refusal);
@@ -236,7 +235,7 @@ void Dispatcher::attend_to(Executor& executor, const ExchangePtr& exchange, Task
     const auto pushed = executor.push_again(std::move(task));
     if (pushed) return;
     if (auto responder = end(*exchange, Stage::queued))
-      refuse(*exchange, std::move(*responder), overloaded(pushed));
+      refuse(*exchange, std::move(*responder), refusal_of(pushed));
     return;
   }
   request.id = exchange->id;
@@ -296,9 +295,10 @@ std::optional<Refusal> Dispatcher::prepare_body(Exchange& exchange) {
 }
 
 void Dispatcher::on_deadline(Exchange& exchange) noexcept {
+  if (exchange.stage() == Stage::coming) return;  // submit() will look
   auto ended = end(exchange, Stage::queued);
   const bool waited = ended.has_value();
-  auto responder = waited ? std::move(*ended) : take_responder(exchange);
+  auto responder = ended ? std::move(*ended) : take_responder(exchange);
   if (!waited) exchange.route.crew->generation().cancel(exchange.id);
   if (!responder) return;
   if (!waited) exchange.route.crew->count(exchange.caller().key, true);
@@ -317,8 +317,8 @@ void Dispatcher::on_deadline(Exchange& exchange) noexcept {
 
 void Dispatcher::on_gone(Exchange& exchange) noexcept {
   if (const auto responder = end(exchange, Stage::queued)) {
-    exchange.place = {};  // and the answer goes to nobody
-  } else if (exchange.route.crew) {
+    if (*responder) exchange.place = {};  // and the answer goes to nobody
+  } else if (exchange.stage() == Stage::running) {
     exchange.route.crew->generation().cancel(exchange.id);
   }
 }
@@ -341,7 +341,8 @@ bool Dispatcher::put_back(Exchange& exchange) {
   exchange.move(Stage::taken, Stage::queued);
   if (!exchange.answered() && !exchange.gone()) return true;
   // Whoever was told of that has found it taken.
-  if (const auto responder = end(exchange, Stage::queued)) exchange.place = {};
+  const auto responder = end(exchange, Stage::queued);
+  if (responder && *responder) exchange.place = {};
   return false;
 }
 
@@ -473,7 +474,7 @@ void Dispatcher::answer(Exchange& exchange, net::Responder responder, int status
                           {"code", to_string(code)},
                           {"status", status},
                           {"admission_us", microseconds(times.admitted - times.received)},
-                          {"body_us", microseconds(times.submitted - times.admitted)},
+                          {"body_us", microseconds(times.whole - times.admitted)},
                           {"queue_us", microseconds(times.queued)},
                           {"handler_us", microseconds(handled - times.started)},
                           {"answer_us", microseconds(steady_clock::now() - handled)}});

@@ -53,8 +53,10 @@ class Dispatcher final : public plugins::Services {
   /// Lets go of a generation that has ended, and of the bodies that it might still have read.
   void dismiss(const plugins::Generation& generation);
 
-  /// Takes an exchange that has its route, and sets its deadline. It is answered in any case: by
-  /// the plugin, or with overloaded, draining or deadline. Any thread; never blocks for long.
+  /// Gives an exchange that is whole its route, and its deadline. By the reactor.
+  void begin(Exchange& exchange, Route route);
+  /// Takes one that is begun, and whose body is proven. It is answered in any case: by the plugin,
+  /// or with overloaded, draining or deadline. Any thread; never blocks for long.
   void submit(const ExchangePtr& exchange);
   /// To be told once its deadline has passed, by who waits for the answer. Any thread.
   void on_deadline(Exchange& exchange) noexcept;

@@ -26,15 +26,16 @@ struct Times {
   using Point = std::chrono::steady_clock::time_point;
   Point received;            ///< the head was whole
   Point admitted;            ///< authenticated and routed
-  Point submitted;           ///< its body was whole
+  Point whole;               ///< its body was
   Point pushed;              ///< put into the queue, for the last time
   Point started;             ///< taken up by a worker, for the last time
   Point::duration queued{};  ///< all of its time in the queue; with hooks it waits twice
 };
 
-/// Who has a request that has been submitted. Only that one may use what is in it; whoever makes it
+/// Who has a request. Only that one may use what is in it; whoever makes it
 /// `over` frees its slot.
 enum class Stage : std::uint8_t {
+  coming,   ///< a reactor, or who proves its body
   queued,   ///< the executor: it may be ended by anybody
   taken,    ///< a worker, which prepares it and asks the plugin's hooks
   running,  ///< its plugin, which may end it
@@ -62,6 +63,7 @@ class Exchange final : public net::Exchange {
   Times times;
 
   [[nodiscard]] const Caller& caller() const { return claim.caller; }
+  [[nodiscard]] Stage stage() const { return stage_.load(); }
   /// Moves on. @return false if somebody else has moved it
   bool move(Stage from, Stage to) { return stage_.compare_exchange_strong(from, to); }
   /// Makes it over, wherever it is. @return false if it was
@@ -70,7 +72,7 @@ class Exchange final : public net::Exchange {
   [[nodiscard]] bool idle() const { return answered() || gone() || route.crew->cancelled(); }
 
  private:
-  std::atomic<Stage> stage_{Stage::queued};
+  std::atomic<Stage> stage_{Stage::coming};
 };
 
 using ExchangePtr = boost::intrusive_ptr<Exchange>;

@@ -3,11 +3,15 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <memory>
+#include <string_view>
+#include <thread>
 #include <utility>
 
 #include <sodium.h>
 
 #include "net/grammar.hpp"
+#include "threads/threads.hpp"
 
 namespace dojo::pipeline {
 namespace {
@@ -16,6 +20,8 @@ using std::chrono::steady_clock;
 
 constexpr std::size_t kLongestRequestId = 64;
 constexpr std::size_t kMostCallersWarned = 4'096;
+constexpr std::size_t kProvenAtOnce = std::size_t{16} << 10;  // bytes: hashed in some 15 µs
+constexpr std::size_t kMostProofs = 1'024;                    // that wait for a thread
 
 const Refusal kNoRoute{Code::not_found, "Not Found: there is no such route"};
 
@@ -62,7 +68,10 @@ Pipeline::Pipeline(Authenticator& authenticator, access::Access& access,
       compression_level_(compression_level),
       refusals_(log, access.refusals(), [&access] { return access.now(); }),
       admitter_(authenticator, access, log),
-      dispatcher_(dispatch, log, metrics, refusals_) {}
+      dispatcher_(dispatch, log, metrics, refusals_),
+      provers_({.workers = std::max(1U, std::thread::hardware_concurrency()),
+                .capacity = kMostProofs,
+                .run = [](Executor&, Task&&, unsigned) {}}) {}
 
 ExchangePtr Pipeline::make() const {
   return ExchangePtr(new Exchange);
@@ -95,22 +104,57 @@ std::optional<Refusal> Pipeline::check_route(const net::Head& head) const {
 }
 
 void Pipeline::take(const ExchangePtr& exchange) {
-  auto refusal = admitter_.check_body(*exchange);
-  const auto& caller = exchange->caller();
-  if (!refusal) {
-    ++dialects_[static_cast<std::size_t>(caller.dialect)];
-    if (caller.dialect == wire::Dialect::legacy) warn_about_legacy(caller);
-    if (exchange->terms.head_only) return preflight(*exchange);
+  if (!exchange->terms.head_only) {
     // Now, not when the head came: an upload that takes its time keeps no generation from ending.
-    if (auto route = routes_.find(exchange->head.path())) {
-      exchange->route = std::move(*route);
-      return dispatcher_.submit(exchange);
-    }
-    refusal = kNoRoute;
+    auto route = routes_.find(exchange->head.path());
+    if (!route) return turn_away(*exchange, kNoRoute);
+    dispatcher_.begin(*exchange, std::move(*route));
   }
-  auto response = refuse(*exchange, *refusal);
-  exchange->place = {};  // before its caller can know that it has one again
-  exchange->take_responder().send(std::move(response));
+  // Reactors do no work that grows with a body, beyond what is as quick as to hand it on.
+  exchange->body.size() > kProvenAtOnce ? prove_elsewhere(exchange) : prove(exchange);
+}
+
+void Pipeline::prove(const ExchangePtr& exchange) {
+  if (const auto refusal = admitter_.check_body(*exchange)) return turn_away(*exchange, *refusal);
+  const auto& caller = exchange->caller();
+  ++dialects_[static_cast<std::size_t>(caller.dialect)];
+  if (caller.dialect == wire::Dialect::legacy) warn_about_legacy(caller);
+  exchange->terms.head_only ? preflight(*exchange) : dispatcher_.submit(exchange);
+}
+
+void Pipeline::prove_elsewhere(const ExchangePtr& exchange) {
+  struct Proof {
+    Pipeline& pipeline;
+    ExchangePtr exchange;
+  };
+  auto proof = std::make_unique<Proof>(Proof{*this, exchange});
+  Task task;
+  task.arrived = exchange->times.whole;
+  task.job.data = proof.get();
+  task.job.run = [](void* data, std::int32_t cancelled) {
+    const std::unique_ptr<Proof> own(static_cast<Proof*>(data));
+    threads::guard(
+        [&] {
+          if (cancelled != 0) return own->pipeline.turn_away(*own->exchange, draining());
+          if (!own->exchange->gone()) own->pipeline.prove(own->exchange);
+        },
+        [](std::string_view) {});
+    const auto answers = own->exchange->stage() == Stage::coming ? own->exchange->take_responder()
+                                                                 : net::Responder();
+  };
+  const auto pushed = provers_.push(std::move(task));
+  if (!pushed) return turn_away(*exchange, overloaded(pushed.wait));
+  (void)proof.release();
+}
+
+/// One that does not come to its plugin.
+void Pipeline::turn_away(Exchange& exchange, const Refusal& refusal) {
+  auto responder = exchange.take_responder();
+  exchange.route.place = {};
+  if (!responder) return;  // its deadline has passed
+  auto response = refuse(exchange, refusal);
+  exchange.place = {};  // before its caller can know that it has one again
+  responder.send(std::move(response));
 }
 
 void Pipeline::preflight(Exchange& exchange) {

@@ -19,6 +19,7 @@
 #include "pipeline/authenticate.hpp"
 #include "pipeline/dispatch.hpp"
 #include "pipeline/exchange.hpp"
+#include "pipeline/executor.hpp"
 #include "pipeline/refusals.hpp"
 #include "pipeline/roster.hpp"
 #include "pipeline/route.hpp"
@@ -69,6 +70,9 @@ class Pipeline {
   std::optional<Refusal> check(Exchange& exchange);
   [[nodiscard]] std::optional<Refusal> check_route(const net::Head& head) const;
   net::Response refuse(const Exchange& exchange, const Refusal& refusal);
+  void prove(const ExchangePtr& exchange);
+  void prove_elsewhere(const ExchangePtr& exchange);
+  void turn_away(Exchange& exchange, const Refusal& refusal);
   void preflight(Exchange& exchange);
   void warn_about_legacy(const Caller& caller);
 
@@ -82,6 +86,7 @@ class Pipeline {
   std::array<std::atomic<std::uint64_t>, wire::kDialects.size()> dialects_{};
   std::mutex mutex_;
   std::unordered_set<wire::PublicKey, access::KeyHash> warned_;  // callers named for using legacy
+  Executor provers_;                                             // last: its threads end first
 };
 
 }  // namespace dojo::pipeline

@@ -1,9 +1,11 @@
 // Why a request is not answered by a handler.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include <dojo/code.hpp>
 
@@ -60,6 +62,15 @@ inline Refusal draining() {
           {},
           {},
           std::chrono::seconds(1)};
+}
+
+/// @param wait until it may be better; 0: not known
+inline Refusal overloaded(std::chrono::nanoseconds wait = {}, std::string reason = {}) {
+  return {Code::overloaded,
+          "Service Unavailable: too many requests are waiting",
+          std::move(reason),
+          {},
+          std::max(std::chrono::ceil<std::chrono::seconds>(wait), std::chrono::seconds(1))};
 }
 
 }  // namespace dojo::pipeline

@@ -33,10 +33,10 @@ class DispatchHost : public testing::Test {
     made->claim.caller.hotkey = "5Hotkey";
     made->claim.caller.dialect = wire::Dialect::dojo1;
     made->known = true;
-    made->route = routes.find("/" + route).value();
     made->peer = "127.0.0.1";
     made->body = std::move(body);
     made->times.received = made->times.admitted = std::chrono::steady_clock::now();
+    dispatcher->begin(*made, routes.find("/" + route).value());
     return made;
   }
   /// As many callers as are to wait at once.

@@ -114,6 +114,7 @@ TEST_F(InFlightTest, VisitsThoseOfOneCrew) {
 TEST(Exchange, IsMovedByOneThreadOnly) {
   for (int round = 0; round < 300; ++round) {
     const ExchangePtr exchange(new Exchange);
+    ASSERT_TRUE(exchange->move(Stage::coming, Stage::queued));
     ASSERT_TRUE(exchange->move(Stage::queued, Stage::taken));
     EXPECT_FALSE(exchange->move(Stage::queued, Stage::over)) << "a worker has it";
     ASSERT_TRUE(exchange->move(Stage::taken, Stage::running));

@@ -123,6 +123,36 @@ TEST_F(PipelineTest, RefusesABodyThatIsNotTheSignedOne) {
   EXPECT_EQ(answer.status, 403);
 }
 
+TEST_F(PipelineTest, ProvesLargeBodiesAsItDoesSmallOnes) {
+  // From some size on other threads do.
+  for (const std::size_t size : {100U, 16U << 10, 17U << 10, 2U << 20}) {
+    const auto body = "{\"a\":\"" + std::string(size, 'x') + "\"}";
+    EXPECT_THAT(send(signed_for("/Answers", body), body).body, HasSubstr(body)) << size;
+    auto other = body;
+    other[size / 2 + 6] = 'y';
+    const auto answer = send(signed_for("/Answers", body), other);
+    EXPECT_EQ(answer.code, Code::bad_signature) << size;
+    EXPECT_EQ(answer.status, 403) << size;
+  }
+  EXPECT_TRUE(test::eventually([&] { return pipeline.dispatcher().in_flight() == 0; }));
+}
+
+TEST_F(PipelineTest, AnswersForLargeBodiesThatNobodyHasProvenInTime) {
+  DispatchOptions options;
+  options.deadline = 1ms;  // less than it takes to hash it
+  Pipeline other{authenticator, *access, options, 3, lines.log(), metrics};
+  const test::Served here(other.serving(), other.services(), "test_behaviours");
+  Inbox inbox(other);
+  const auto body = "{\"a\":\"" + std::string(32U << 20, 'x') + "\"}";
+  const auto exchange = begin(signed_for("/Answers", body), inbox);
+  ASSERT_FALSE(other.admit(*exchange));
+  exchange->body = body;
+  other.take(exchange);
+  EXPECT_EQ(inbox.answer().code, Code::deadline);
+  EXPECT_TRUE(test::eventually([&] { return other.dispatcher().in_flight() == 0; }));
+  EXPECT_EQ(inbox.answers(), 1);
+}
+
 TEST_F(PipelineTest, UnderstandsZstdAndNoOtherCoding) {
   const auto frame = *wire::compress(R"({"z":1})");
   auto head = legacy(caller);
@@ -215,7 +245,7 @@ TEST_F(PipelineTest, EndsItsPluginsBeforeWhatServesThem) {
       auto& inbox = inboxes.emplace_back(other);
       const auto exchange = begin(legacy(caller, "/LargeThread"), inbox);
       ASSERT_FALSE(other.admit(*exchange));
-      exchange->body = "{}";
+      exchange->body = "{}" + std::string(i % 2 == 0 ? 0 : 1 << 20, ' ');
       other.take(exchange);
     }
     inboxes.front().answer();
