@@ -29,7 +29,8 @@ sys.path.insert(0, str(HERE.parent / "interop"))
 from processes import DojoHost, Process  # noqa: E402
 
 TICKS = os.sysconf("SC_CLK_TCK")
-PER_NAME = 8  # the client opens at most 10 connections to one name, so many connections take several names of one server
+# The client opens at most 10 connections to one name, so many connections take several names of one server. curl knows *.localhost.
+PER_NAME = 8
 
 
 class Case(NamedTuple):
