@@ -30,7 +30,7 @@ AREAS = {
     "host/net": {"test_net": "*"},
     "host/access": {"test_access": "*"},
     "host/pipeline": {
-        "test_host": "Admi*:Answer*:Authenticat*:Dispatch*:Executor*:SharedExecutor*:FairQueue*:InFlight*:Pipeline*:Route*:Server*"
+        "test_host": "Admi*:Answer*:Authenticat*:Dispatch*:Exchange*:Executor*:SharedExecutor*:FairQueue*:InFlight*:Pipeline*:Route*:Server*"
     },
 }
 
