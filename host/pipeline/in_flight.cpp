@@ -14,20 +14,15 @@ std::size_t index_of(dojo_request_id id) {
 
 }  // namespace
 
-InFlight::InFlight(std::size_t capacity) : slots_(capacity) {
+InFlight::InFlight(std::size_t capacity) : slots_(capacity), free_(capacity) {
   assert(capacity <= std::size_t{1} << kIndexBits);
-  free_.reserve(capacity);
-  for (std::size_t i = capacity; i > 0; --i) free_.push_back(static_cast<std::uint32_t>(i - 1));
+  for (std::size_t i = capacity; i > 0; --i) free_.bounded_push(static_cast<std::uint32_t>(i - 1));
 }
 
 bool InFlight::open(Exchange& exchange) {
   std::uint32_t index = 0;
-  {
-    const std::lock_guard lock(mutex_);
-    if (free_.empty()) return false;
-    index = free_.back();
-    free_.pop_back();
-  }
+  if (!free_.pop(index)) return false;
+  ++open_;
   ++waiting_;
   auto& slot = slots_[index];
   const std::lock_guard lock(slot.mutex);
@@ -54,24 +49,20 @@ void InFlight::close(const Exchange& exchange) {
     gone = std::exchange(slot.exchange, nullptr);
     ++slot.generation;
   }
-  const std::lock_guard lock(mutex_);
-  free_.push_back(static_cast<std::uint32_t>(index));
+  free_.bounded_push(static_cast<std::uint32_t>(index));
+  --open_;
 }
 
 void InFlight::answered() {
-  if (--waiting_ != 0) return;
+  if (--waiting_ != 0 || !awaited_) return;
   const std::lock_guard lock(mutex_);  // who waits is not between its look and its sleep
   answered_.notify_all();
 }
 
 bool InFlight::wait_until_answered(std::chrono::steady_clock::time_point limit) {
+  awaited_ = true;
   std::unique_lock lock(mutex_);
   return answered_.wait_until(lock, limit, [this] { return waiting_ == 0; });
-}
-
-std::size_t InFlight::size() const {
-  const std::lock_guard lock(mutex_);
-  return slots_.size() - free_.size();
 }
 
 }  // namespace dojo::pipeline
