@@ -111,7 +111,8 @@ class Exchange : public boost::intrusive::list_base_hook<> {
     exchange->references_.fetch_add(1, std::memory_order_relaxed);
   }
   friend void intrusive_ptr_release(Exchange* exchange) noexcept {
-    if (exchange->references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete exchange;
+    if (exchange->references_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+    const std::unique_ptr<Exchange> last(exchange);
   }
 
   static constexpr std::uint8_t kAnswered = 1;

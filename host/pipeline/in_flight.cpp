@@ -14,15 +14,20 @@ std::size_t index_of(dojo_request_id id) {
 
 }  // namespace
 
-InFlight::InFlight(std::size_t capacity) : slots_(capacity), free_(capacity) {
+InFlight::InFlight(std::size_t capacity) : slots_(capacity) {
   assert(capacity <= std::size_t{1} << kIndexBits);
-  for (std::size_t i = capacity; i > 0; --i) free_.bounded_push(static_cast<std::uint32_t>(i - 1));
+  free_.reserve(capacity);
+  for (std::size_t i = capacity; i > 0; --i) free_.push_back(static_cast<std::uint32_t>(i - 1));
 }
 
 bool InFlight::open(Exchange& exchange) {
   std::uint32_t index = 0;
-  if (!free_.pop(index)) return false;
-  ++open_;
+  {
+    const std::lock_guard lock(mutex_);
+    if (free_.empty()) return false;
+    index = free_.back();
+    free_.pop_back();
+  }
   ++waiting_;
   auto& slot = slots_[index];
   const std::lock_guard lock(slot.mutex);
@@ -49,8 +54,8 @@ void InFlight::close(const Exchange& exchange) {
     gone = std::exchange(slot.exchange, nullptr);
     ++slot.generation;
   }
-  free_.bounded_push(static_cast<std::uint32_t>(index));
-  --open_;
+  const std::lock_guard lock(mutex_);
+  free_.push_back(static_cast<std::uint32_t>(index));
 }
 
 void InFlight::answered() {
@@ -63,6 +68,11 @@ bool InFlight::wait_until_answered(std::chrono::steady_clock::time_point limit) 
   awaited_ = true;
   std::unique_lock lock(mutex_);
   return answered_.wait_until(lock, limit, [this] { return waiting_ == 0; });
+}
+
+std::size_t InFlight::size() const {
+  const std::lock_guard lock(mutex_);
+  return slots_.size() - free_.size();
 }
 
 }  // namespace dojo::pipeline

@@ -9,8 +9,6 @@
 #include <mutex>
 #include <vector>
 
-#include <boost/lockfree/stack.hpp>
-
 #include <dojo/plugin.h>
 
 #include "pipeline/exchange.hpp"
@@ -47,7 +45,7 @@ class InFlight {
   /// Blocks until every one is answered, or until `limit`. @return whether every one is
   bool wait_until_answered(std::chrono::steady_clock::time_point limit);
   /// How many have a slot, answered or not.
-  [[nodiscard]] std::size_t size() const { return open_; }
+  [[nodiscard]] std::size_t size() const;
 
  private:
   struct Slot {
@@ -57,11 +55,10 @@ class InFlight {
   };
 
   std::vector<Slot> slots_;
-  boost::lockfree::stack<std::uint32_t> free_;  // has room for all, so it never allocates
-  std::atomic<std::size_t> open_{0};            // those with a slot
-  std::atomic<std::size_t> waiting_{0};         // of these, those not answered
-  std::atomic<bool> awaited_{false};            // somebody waits for the last of them
-  std::mutex mutex_;
+  std::atomic<std::size_t> waiting_{0};  // those with a slot that are not answered
+  std::atomic<bool> awaited_{false};     // somebody waits for the last of them
+  mutable std::mutex mutex_;             // taken alone
+  std::vector<std::uint32_t> free_;      // guarded by mutex_
   std::condition_variable answered_;
 };
 

@@ -144,7 +144,7 @@ void Pipeline::prove_elsewhere(const ExchangePtr& exchange) {
   };
   const auto pushed = provers_.push(std::move(task));
   if (!pushed) return turn_away(*exchange, overloaded(pushed.wait));
-  (void)proof.release();
+  [[maybe_unused]] const auto* const handed_on = proof.release();
 }
 
 /// One that does not come to its plugin.

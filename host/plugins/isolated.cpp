@@ -384,7 +384,7 @@ bool Isolated::pause(milliseconds length) {
 
 std::optional<Isolated::Clock::time_point> Isolated::ending() {
   std::uint64_t woken = 0;
-  // NOLINTNEXTLINE(*-BlockInCriticalSection): it never blocks
+  // NOLINTNEXTLINE(*.BlockInCriticalSection): it never blocks
   (void)!::read(wake_.get(), &woken, sizeof woken);
   const std::lock_guard lock(mutex_);
   return end_by_;
