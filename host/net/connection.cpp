@@ -256,8 +256,8 @@ void Connection::dispatch(std::string body) {
 /// Unless it has been given at once.
 void Connection::wait_for_answer() {
   if (bench_.mailbox->take_inline(*exchange_)) {
-    const auto answered = exchange_;
-    on_answer(answered);
+    auto answered = exchange_;
+    on_answer(std::move(answered));
     return;
   }
   deadline_ = std::min(probe_, due_);
@@ -299,17 +299,21 @@ Response Connection::refusal(int status, std::string_view why) {
   return response;
 }
 
-void Connection::on_answer(const ExchangePtr& exchange) {
+void Connection::on_answer(ExchangePtr exchange) {
   if (state_ != State::waiting || exchange != exchange_) {
     ++bench_.shared.counters.answers_dropped;
     return;
   }
   exchange_->connection_ = nullptr;
   exchange_.reset();
-  if (exchange->over_budget_) {
+  auto response = std::move(exchange->response_);
+  auto charge = std::move(exchange->response_charge_);
+  const bool over_budget = exchange->over_budget_;
+  exchange.reset();
+  if (over_budget) {
     refuse(503, "too many answers under way");
   } else {
-    answer(std::move(exchange->response_), std::move(exchange->response_charge_));
+    answer(std::move(response), std::move(charge));
   }
   if (state_ == State::reading && framer_.has_input()) more_ = true;
 }

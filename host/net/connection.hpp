@@ -61,8 +61,9 @@ class Connection {
   void begin();
   /// The descriptor is ready for something, or may be.
   void on_event();
-  /// @param exchange that has been answered
-  void on_answer(const ExchangePtr& exchange);
+  /// @param exchange that has been answered; let go of before the answer is sent, so that whoever
+  /// has read it finds the request's memory free
+  void on_answer(ExchangePtr exchange);
   void on_deadline();
   /// Goes on with requests that were left for a later turn.
   void resume();

@@ -255,21 +255,21 @@ void Transport::stop_listening() {
 
 void Transport::on_mailbox() {
   bench_.mailbox->collect();
-  while (const auto answered = bench_.mailbox->take()) deliver(answered);
+  while (auto answered = bench_.mailbox->take()) deliver(std::move(answered));
 }
 
-void Transport::deliver(const ExchangePtr& exchange) {
+void Transport::deliver(ExchangePtr exchange) {
   if (exchange->connection_ == nullptr) {
     ++shared_->counters.answers_dropped;
     return;
   }
   with(exchange->connection_->fd(),
-       [&](Connection& connection) { connection.on_answer(exchange); });
+       [&](Connection& connection) { connection.on_answer(std::move(exchange)); });
 }
 
 /// Answers given on this thread to requests other than the one being handed on.
 void Transport::deliver_inline() {
-  while (const auto answered = bench_.mailbox->take_inline()) deliver(answered);
+  while (auto answered = bench_.mailbox->take_inline()) deliver(std::move(answered));
 }
 
 /// One turn for each that wants one now; who wants another after it waits for the next round.

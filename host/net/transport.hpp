@@ -57,7 +57,7 @@ class Transport : public Pistache::Tcp::Transport {
 
   void on_ready(int fd);
   void on_mailbox();
-  void deliver(const ExchangePtr& exchange);
+  void deliver(ExchangePtr exchange);
   void deliver_inline();
   void take_turns();
   void sweep();
