@@ -113,14 +113,21 @@ void FolderWatch::keep_watching() {
 }
 
 void FolderWatch::follow() {
-  errno = 0;
-  if (!inotify_) inotify_ = net::Descriptor(inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
-  if (inotify_) watch_ = inotify_add_watch(inotify_.get(), folder_.c_str(), kEvents);
-  if (watch_ >= 0 || errno == ENOENT) return;
+  int reason = 0;
+  if (!inotify_) {
+    const int made = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    if (made < 0) reason = errno;
+    inotify_ = net::Descriptor(made);
+  }
+  if (inotify_) {
+    watch_ = inotify_add_watch(inotify_.get(), folder_.c_str(), kEvents);
+    if (watch_ < 0) reason = errno;
+  }
+  if (watch_ >= 0 || reason == ENOENT) return;
   note_once(deaf_noted_,
             fmt::format("the kernel does not tell what happens in {} ({}): it is looked at every "
                         "{} ms. See fs.inotify.max_user_watches and max_user_instances",
-                        folder_.string(), std::strerror(errno), options_.rescan.count()));
+                        folder_.string(), std::strerror(reason), options_.rescan.count()));
 }
 
 void FolderWatch::look(Clock::time_point now) {
