@@ -112,13 +112,7 @@ Check reduce_absolute_form(Head& head) {
   if (authority.empty() || authority.front() == ':' || !is_host(authority)) {
     return Refusal{400, "bad host in the request target"};
   }
-  const auto rest = target.substr(end);
-  head.set_host(authority);
-  if (rest.starts_with('/')) {
-    head.set_target(rest);
-  } else {
-    head.append_target('/' + std::string(rest));
-  }
+  head.reduce_target(authority, target.substr(end));
   return std::nullopt;
 }
 
@@ -172,14 +166,12 @@ Check check_expect(const Head& head, Framing& framing) {
 bool wants_keep_alive(const Head& head, bool http11) {
   bool close = false;
   bool keep = http11;
-  for (std::size_t i = 0; i < head.size(); ++i) {
-    const auto field = head[i];
-    if (!same_word(field.name, "connection")) continue;
-    for (const auto word : http::token_list({field.value.data(), field.value.size()})) {
+  head.for_each("connection", [&](std::string_view value) {
+    for (const auto word : http::token_list({value.data(), value.size()})) {
       if (same_word(view(word), "close")) close = true;
       if (same_word(view(word), "keep-alive")) keep = true;
     }
-  }
+  });
   return keep && !close;
 }
 

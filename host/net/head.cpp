@@ -18,21 +18,24 @@ std::string_view Head::path() const {
   return whole.substr(0, whole.find('?'));
 }
 
+bool Head::is(const Entry& field, std::string_view name) const {
+  return field.name.size == name.size() && same_word(at(field.name), name);
+}
+
 std::size_t Head::count(std::string_view name) const {
-  return static_cast<std::size_t>(
-      std::count_if(fields_.begin(), fields_.end(), [&](const Entry& field) {
-        return field.name.size == name.size() && same_word(at(field.name), name);
-      }));
+  std::size_t count = 0;
+  for_each(name, [&](std::string_view /*value*/) { ++count; });
+  return count;
 }
 
 std::string_view Head::value(std::string_view name) const {
-  const Entry* found = nullptr;
-  for (const auto& field : fields_) {
-    if (field.name.size != name.size() || !same_word(at(field.name), name)) continue;
-    if (found != nullptr) return {};
-    found = &field;
-  }
-  return found == nullptr ? std::string_view() : at(found->value);
+  std::string_view found;
+  std::size_t count = 0;
+  for_each(name, [&](std::string_view value) {
+    found = value;
+    ++count;
+  });
+  return count == 1 ? found : std::string_view();
 }
 
 void Head::assign(std::string_view bytes) {
@@ -46,25 +49,24 @@ void Head::add(std::string_view name, std::string_view value) {
   fields_.push_back({where(name), where(value)});
 }
 
-void Head::append_target(std::string_view text) {
-  const std::string copy(text);  // it may be a part of what grows
-  target_ = {static_cast<std::uint32_t>(bytes_.size()), static_cast<std::uint32_t>(copy.size())};
-  bytes_ += copy;
+void Head::reduce_target(std::string_view host, std::string_view rest) {
+  const auto its_host = where(host);  // all that is a view before anything grows
+  target_ = rest.starts_with('/') ? where(rest) : append('/' + std::string(rest));
+  const auto field = std::find_if(fields_.begin(), fields_.end(),
+                                  [&](const Entry& entry) { return is(entry, kHost); });
+  if (field != fields_.end()) {
+    field->value = its_host;
+  } else {
+    fields_.push_back({append(kHost), its_host});
+  }
 }
 
-void Head::set_host(std::string_view part) {
-  const auto host = std::find_if(fields_.begin(), fields_.end(), [&](const Entry& field) {
-    return same_word(at(field.name), kHost);
-  });
-  if (host != fields_.end()) {
-    host->value = where(part);
-    return;
-  }
-  const auto value = where(part);
-  const Part name{static_cast<std::uint32_t>(bytes_.size()),
-                  static_cast<std::uint32_t>(kHost.size())};
-  bytes_ += kHost;
-  fields_.push_back({name, value});
+/// @param text that is no part of bytes()
+Head::Part Head::append(std::string_view text) {
+  const Part part{static_cast<std::uint32_t>(bytes_.size()),
+                  static_cast<std::uint32_t>(text.size())};
+  bytes_ += text;
+  return part;
 }
 
 Head::Part Head::where(std::string_view part) const {

@@ -33,6 +33,13 @@ class Head {
   [[nodiscard]] Field operator[](std::size_t index) const {
     return {at(fields_[index].name), at(fields_[index].value)};
   }
+  /// Calls `visit(value)` for each field of that name.
+  template <class Visit>
+  void for_each(std::string_view name, Visit visit) const {
+    for (const auto& field : fields_) {
+      if (is(field, name)) visit(at(field.value));
+    }
+  }
 
   /// For who makes one: what follows is about these bytes, which are copied. Whatever was known of
   /// others is forgotten.
@@ -42,10 +49,10 @@ class Head {
   void set_method(std::string_view part) { method_ = where(part); }
   void set_target(std::string_view part) { target_ = where(part); }
   void add(std::string_view name, std::string_view value);
-  /// A target that is not among the bytes. Views into them end.
-  void append_target(std::string_view text);
-  /// Gives the only Host another value, or adds one. @param part of bytes()
-  void set_host(std::string_view part);
+  /// Takes a target in absolute form apart: the host becomes the Host's value, in the place of
+  /// whatever was there, and the rest the target, with a slash before it. Views into bytes() end.
+  /// @param host and @param rest parts of bytes()
+  void reduce_target(std::string_view host, std::string_view rest);
 
  private:
   struct Part {
@@ -57,6 +64,8 @@ class Head {
     Part value;
   };
   [[nodiscard]] Part where(std::string_view part) const;
+  [[nodiscard]] bool is(const Entry& field, std::string_view name) const;
+  Part append(std::string_view text);
   [[nodiscard]] std::string_view at(Part part) const {
     return std::string_view(bytes_).substr(part.begin, part.size);
   }
