@@ -113,7 +113,8 @@ Metagraph::Metagraph(std::uint16_t netuid, std::uint64_t block, std::vector<Neur
                      const Broken& broken)
     : netuid_(netuid), block_(block), neurons_(std::move(neurons)) {
   std::size_t empty = 0;
-  std::unordered_map<wire::PublicKey, std::size_t, KeyHash> doubled;  // hotkeys and their last uid
+  std::unordered_map<wire::PublicKey, std::size_t, wire::KeyHash>
+      doubled;  // hotkeys and their last uid
   by_hotkey_.reserve(neurons_.size());
   for (std::size_t i = 0; i < neurons_.size(); ++i) {
     const auto& hotkey = neurons_[i].hotkey;

@@ -11,8 +11,8 @@
 
 #include <dojo/result.hpp>
 
-#include "access/key_hash.hpp"
 #include "access/visit.hpp"
+#include "wire/key_hash.hpp"
 
 namespace dojo::access {
 
@@ -59,7 +59,7 @@ class Metagraph {
   std::uint64_t block_;
   std::vector<Neuron> neurons_;
   std::string set_aside_;
-  std::unordered_map<wire::PublicKey, std::size_t, KeyHash> by_hotkey_;
+  std::unordered_map<wire::PublicKey, std::size_t, wire::KeyHash> by_hotkey_;
   double mean_validator_stake_ = 0;
 };
 

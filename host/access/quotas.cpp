@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "access/key_hash.hpp"
+#include "wire/key_hash.hpp"
 
 namespace dojo::access {
 namespace {
@@ -145,7 +145,7 @@ class Ledger {
   };
 
   Open find(const Key& key) {
-    const Hashed hashed{key, KeyHash()(key)};
+    const Hashed hashed{key, wire::KeyHash()(key)};
     Open open;
     open.shard_ = &shard(hashed.hash);
     open.lock_ = std::unique_lock(open.shard_->mutex);
@@ -156,7 +156,7 @@ class Ledger {
 
   /// Seen now, and made if it is not there.
   Open open(const Key& key, Nanoseconds now) {
-    const Hashed hashed{key, KeyHash()(key)};
+    const Hashed hashed{key, wire::KeyHash()(key)};
     Open open;
     auto& its = shard(hashed.hash);
     open.shard_ = &its;

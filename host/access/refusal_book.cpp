@@ -10,7 +10,7 @@
 #include <unordered_map>
 #include <utility>
 
-#include "access/key_hash.hpp"
+#include "wire/key_hash.hpp"
 
 namespace dojo::access {
 namespace {
@@ -160,7 +160,7 @@ class Room {
     Subject subject;
     typename std::list<Key>::iterator at;
   };
-  using Subjects = std::unordered_map<Key, Entry, KeyHash>;
+  using Subjects = std::unordered_map<Key, Entry, wire::KeyHash>;
 
   typename Subjects::iterator add(const Key& key) {
     order_.push_front(key);

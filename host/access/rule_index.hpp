@@ -11,9 +11,9 @@
 #include <utility>
 #include <vector>
 
-#include "access/key_hash.hpp"
 #include "access/metagraph.hpp"
 #include "access/rules.hpp"
+#include "wire/key_hash.hpp"
 
 namespace dojo::access {
 
@@ -97,8 +97,8 @@ class RuleIndex {
   void add(const Rule& rule, std::uint32_t number, Sight sight, RulesByBlock::Lists& blocks);
   void add_other(const Rule& rule, std::uint32_t number, Sight sight);
 
-  std::unordered_map<wire::PublicKey, List, KeyHash> by_hotkey_;
-  std::unordered_map<wire::PublicKey, List, KeyHash> by_coldkey_;
+  std::unordered_map<wire::PublicKey, List, wire::KeyHash> by_hotkey_;
+  std::unordered_map<wire::PublicKey, List, wire::KeyHash> by_coldkey_;
   std::unordered_map<std::uint16_t, List> by_uid_;
   RulesByBlock by_block_{{}};
   std::unordered_map<std::string, List, TextHash, std::equal_to<>> by_route_;

@@ -255,11 +255,7 @@ void Connection::dispatch(std::string body) {
 
 /// Unless it has been given at once.
 void Connection::wait_for_answer() {
-  if (bench_.mailbox->take_inline(*exchange_)) {
-    auto answered = exchange_;
-    on_answer(std::move(answered));
-    return;
-  }
+  if (bench_.mailbox->take_inline(*exchange_)) return on_answer(exchange_);
   deadline_ = std::min(probe_, due_);
 }
 

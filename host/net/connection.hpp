@@ -36,7 +36,7 @@ struct Workbench {
   std::string head;                    ///< the head of the answer that is being sent
   std::string date;                    ///< for the Date header, refreshed every sweep
   /// Whose connections have gone and who may still be worked for, with their deadlines.
-  std::vector<std::pair<Exchange::Clock::time_point, ExchangePtr>> orphans{};
+  std::vector<std::pair<Clock::time_point, ExchangePtr>> orphans{};
 };
 
 /// All calls come on the reactor's thread. The reactor closes the descriptor, once gone().

@@ -15,10 +15,10 @@
 
 #include <dojo/wire/ss58.hpp>
 
-#include "access/key_hash.hpp"
 #include "pipeline/executor.hpp"
 #include "plugins/generation.hpp"
 #include "threads/threads.hpp"
+#include "wire/key_hash.hpp"
 
 namespace dojo::pipeline {
 
@@ -108,7 +108,7 @@ class Crew {
   std::atomic<std::uint64_t> answered_{0};
   std::atomic<std::uint64_t> failed_{0};
   mutable std::mutex counting_;
-  std::unordered_map<wire::PublicKey, Count, access::KeyHash> callers_;
+  std::unordered_map<wire::PublicKey, Count, wire::KeyHash> callers_;
   std::mutex mutex_;
   std::condition_variable idle_;
   Executor executor_;  // last: its threads end first

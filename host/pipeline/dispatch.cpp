@@ -179,7 +179,6 @@ void Dispatcher::submit(const ExchangePtr& exchange) {
     refuse(*exchange, std::move(*responder), refusal_of(pushed));
 }
 
-/// One that is not queued.
 void Dispatcher::turn_away(Exchange& exchange, const Refusal& refusal) {
   exchange.route.place = {};
   refuse(exchange, take_responder(exchange), refusal);

@@ -58,6 +58,8 @@ class Dispatcher final : public plugins::Services {
   /// Takes one that is begun, and whose body is proven. It is answered in any case: by the plugin,
   /// or with overloaded, draining or deadline. Any thread; never blocks for long.
   void submit(const ExchangePtr& exchange);
+  /// Refuses one that does not come to its plugin, unless it has been answered. Any thread.
+  void turn_away(Exchange& exchange, const Refusal& refusal);
   /// To be told once its deadline has passed, by who waits for the answer. Any thread.
   void on_deadline(Exchange& exchange) noexcept;
   /// To be told once its caller has gone(). Any thread.
@@ -83,7 +85,6 @@ class Dispatcher final : public plugins::Services {
   bool post(const plugins::Generation& generation, plugins::Job job) noexcept override;
 
  private:
-  void turn_away(Exchange& exchange, const Refusal& refusal);
   void run(Executor& executor, Task task, unsigned worker);
   void attend_to(Executor& executor, const ExchangePtr& exchange, Task task, unsigned worker);
   /// Asks the plugin's hooks. @return whether it may go on

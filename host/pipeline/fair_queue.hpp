@@ -8,8 +8,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "access/key_hash.hpp"
 #include "pipeline/task.hpp"
+#include "wire/key_hash.hpp"
 
 namespace dojo::pipeline {
 
@@ -133,7 +133,7 @@ class FairQueue {
   std::uint32_t idle_first_ = 0;
   std::uint32_t idle_last_ = 0;
   std::size_t idle_ = 0;
-  std::unordered_map<wire::PublicKey, std::uint32_t, access::KeyHash> index_;
+  std::unordered_map<wire::PublicKey, std::uint32_t, wire::KeyHash> index_;
   std::size_t size_ = 0;
   double weight_ = 0;  // of the lines that compete
   double virtual_ = 0;

@@ -80,7 +80,10 @@ ExchangePtr Pipeline::make() const {
 std::optional<net::Response> Pipeline::admit(Exchange& exchange) {
   exchange.times.received = steady_clock::now();
   exchange.terms = terms(exchange.head);
-  if (const auto refusal = check(exchange)) return refuse(exchange, *refusal);
+  if (const auto refusal = check(exchange)) {
+    refusals_.note(exchange, *refusal);
+    return make_answer(exchange.terms, *refusal);
+  }
   exchange.times.admitted = steady_clock::now();
   return std::nullopt;
 }
@@ -107,7 +110,7 @@ void Pipeline::take(const ExchangePtr& exchange) {
   if (!exchange->terms.head_only) {
     // Now, not when the head came: an upload that takes its time keeps no generation from ending.
     auto route = routes_.find(exchange->head.path());
-    if (!route) return turn_away(*exchange, kNoRoute);
+    if (!route) return dispatcher_.turn_away(*exchange, kNoRoute);
     dispatcher_.begin(*exchange, std::move(*route));
   }
   // Reactors do no work that grows with a body, beyond what is as quick as to hand it on.
@@ -115,7 +118,8 @@ void Pipeline::take(const ExchangePtr& exchange) {
 }
 
 void Pipeline::prove(const ExchangePtr& exchange) {
-  if (const auto refusal = admitter_.check_body(*exchange)) return turn_away(*exchange, *refusal);
+  if (const auto refusal = admitter_.check_body(*exchange))
+    return dispatcher_.turn_away(*exchange, *refusal);
   const auto& caller = exchange->caller();
   ++dialects_[static_cast<std::size_t>(caller.dialect)];
   if (caller.dialect == wire::Dialect::legacy) warn_about_legacy(caller);
@@ -135,26 +139,17 @@ void Pipeline::prove_elsewhere(const ExchangePtr& exchange) {
     const std::unique_ptr<Proof> own(static_cast<Proof*>(data));
     threads::guard(
         [&] {
-          if (cancelled != 0) return own->pipeline.turn_away(*own->exchange, draining());
+          if (cancelled != 0)
+            return own->pipeline.dispatcher_.turn_away(*own->exchange, draining());
           if (!own->exchange->gone()) own->pipeline.prove(own->exchange);
         },
         [](std::string_view) {});
-    const auto answers = own->exchange->stage() == Stage::coming ? own->exchange->take_responder()
-                                                                 : net::Responder();
+    // For want of memory nobody may have answered, or taken it up: then this does, with 500.
+    if (own->exchange->stage() == Stage::coming) own->exchange->take_responder();
   };
   const auto pushed = provers_.push(std::move(task));
-  if (!pushed) return turn_away(*exchange, overloaded(pushed.wait));
+  if (!pushed) return dispatcher_.turn_away(*exchange, overloaded(pushed.wait));
   [[maybe_unused]] const auto* const handed_on = proof.release();
-}
-
-/// One that does not come to its plugin.
-void Pipeline::turn_away(Exchange& exchange, const Refusal& refusal) {
-  auto responder = exchange.take_responder();
-  exchange.route.place = {};
-  if (!responder) return;  // its deadline has passed
-  auto response = refuse(exchange, refusal);
-  exchange.place = {};  // before its caller can know that it has one again
-  responder.send(std::move(response));
 }
 
 void Pipeline::preflight(Exchange& exchange) {
@@ -181,18 +176,12 @@ Terms Pipeline::terms(const net::Head& head) const {
   Terms terms;
   const auto id = head.value(wire::kRequestIdHeader);
   terms.request_id = is_request_id(id) ? std::string(id) : make_request_id();
-  for (std::size_t i = 0; i < head.size() && !terms.accepts_zstd; ++i) {
-    const auto field = head[i];
-    terms.accepts_zstd = net::same_word(field.name, "accept-encoding") && accepts_zstd(field.value);
-  }
+  head.for_each("accept-encoding", [&](std::string_view value) {
+    terms.accepts_zstd = terms.accepts_zstd || accepts_zstd(value);
+  });
   terms.head_only = head.is_head();
   terms.compression_level = compression_level_;
   return terms;
-}
-
-net::Response Pipeline::refuse(const Exchange& exchange, const Refusal& refusal) {
-  refusals_.note(exchange, refusal);
-  return make_answer(exchange.terms, refusal);
 }
 
 Admitter::Rehearsal Pipeline::rehearse(const access::Visit& visit) {

@@ -12,7 +12,6 @@
 #include <unordered_set>
 
 #include "access/access.hpp"
-#include "access/key_hash.hpp"
 #include "log.hpp"
 #include "pipeline/admit.hpp"
 #include "pipeline/answer.hpp"
@@ -23,6 +22,7 @@
 #include "pipeline/refusals.hpp"
 #include "pipeline/roster.hpp"
 #include "pipeline/route.hpp"
+#include "wire/key_hash.hpp"
 
 namespace dojo::pipeline {
 
@@ -69,10 +69,8 @@ class Pipeline {
   [[nodiscard]] Terms terms(const net::Head& head) const;
   std::optional<Refusal> check(Exchange& exchange);
   [[nodiscard]] std::optional<Refusal> check_route(const net::Head& head) const;
-  net::Response refuse(const Exchange& exchange, const Refusal& refusal);
   void prove(const ExchangePtr& exchange);
   void prove_elsewhere(const ExchangePtr& exchange);
-  void turn_away(Exchange& exchange, const Refusal& refusal);
   void preflight(Exchange& exchange);
   void warn_about_legacy(const Caller& caller);
 
@@ -85,8 +83,8 @@ class Pipeline {
   Roster roster_{routes_, dispatcher_};
   std::array<std::atomic<std::uint64_t>, wire::kDialects.size()> dialects_{};
   std::mutex mutex_;
-  std::unordered_set<wire::PublicKey, access::KeyHash> warned_;  // callers named for using legacy
-  Executor provers_;                                             // last: its threads end first
+  std::unordered_set<wire::PublicKey, wire::KeyHash> warned_;  // callers named for using legacy
+  Executor provers_;                                           // last: its threads end first
 };
 
 }  // namespace dojo::pipeline

@@ -8,7 +8,7 @@
 
 #include <sodium.h>
 
-namespace dojo::access {
+namespace dojo::wire {
 
 /// SipHash-2-4 (https://www.aumasson.jp/siphash) of an array of bytes under a key of this process's
 /// own, so that nobody can choose keys that meet in one bucket. Any thread.
@@ -29,4 +29,4 @@ struct KeyHash {
   }
 };
 
-}  // namespace dojo::access
+}  // namespace dojo::wire

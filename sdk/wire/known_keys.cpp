@@ -12,8 +12,8 @@
 #include <boost/multi_index/member.hpp>
 #include <boost/multi_index/sequenced_index.hpp>
 #include <boost/multi_index_container.hpp>
-#include <sodium.h>
 
+#include "wire/key_hash.hpp"
 #include "wire/sr25519.hpp"
 
 namespace dojo::wire {
@@ -25,22 +25,6 @@ using Table = std::shared_ptr<const KeyTable>;
 constexpr std::size_t kMostShards = 16;
 constexpr std::size_t kKeysOfAShard = 64;  ///< at least, so that keys spread evenly enough
 constexpr std::size_t kOncePerKnown = 4;
-
-/// SipHash-2-4 under a secret of this process's: nobody can choose keys that meet in one place.
-struct KeyHash {
-  std::size_t operator()(const PublicKey& key) const {
-    static const auto kSecret = [] {
-      std::array<unsigned char, crypto_shorthash_KEYBYTES> made{};
-      crypto_shorthash_keygen(made.data());
-      return made;
-    }();
-    std::size_t hash = 0;
-    static_assert(sizeof hash == crypto_shorthash_BYTES);
-    crypto_shorthash(reinterpret_cast<unsigned char*>(&hash), key.data(), key.size(),
-                     kSecret.data());
-    return hash;
-  }
-};
 
 struct Entry {
   PublicKey key;

@@ -5,7 +5,6 @@
 #pragma once
 
 #include <array>
-#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -45,9 +44,9 @@ PublicKey public_key_of(const SecretKey& secret);
 SignatureBytes sign(const SecretKey& secret, const PublicKey& key, std::string_view message);
 
 /// Multiples of a public key, with which a signature of it is checked in about half of the time.
-/// Depends on the key alone, and holds no secret. Immutable: any thread.
+/// Depends on the key alone, and holds no secret: 9,216 bytes, of libdecaf 1.0.2. Immutable: any
+/// thread.
 class KeyTable;
-inline constexpr std::size_t kKeyTableSize = 9'216;  ///< bytes, of libdecaf 1.0.2
 
 /// Takes about as long as checking a signature.
 /// @return null if `key` is no canonical encoding of a point, or the identity
