@@ -19,12 +19,12 @@
 #include <dojo/wire/password.hpp>
 #include <dojo/wire/wallet.hpp>
 
-#include "net/descriptor.hpp"
+#include "base/descriptor.hpp"
+#include "base/files.hpp"
 #include "net/listen.hpp"
-#include "plugins/folder_watch.hpp"
-#include "plugins/libraries.hpp"
-#include "plugins/probe_report.hpp"
-#include "plugins/state_folder.hpp"
+#include "plugins/deploy/folder_watch.hpp"
+#include "plugins/deploy/libraries.hpp"
+#include "plugins/deploy/probe_report.hpp"
 
 namespace dojo::host {
 namespace {
@@ -38,7 +38,7 @@ bool host_runs(const fs::path& state_dir) {
   address.sun_family = AF_UNIX;
   if (path.size() >= sizeof address.sun_path) return false;
   std::memcpy(&address.sun_path[0], path.data(), path.size());
-  const net::Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const base::Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   return socket &&
          connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
 }
@@ -71,7 +71,7 @@ class Check {
     std::error_code error;
     if (fs::exists(config_.state_dir, error)) {
       // Opened, and not made, since it is there.
-      if (const auto opened = plugins::open_private_folder(config_.state_dir); !opened) {
+      if (const auto opened = base::open_private_folder(config_.state_dir); !opened) {
         return fault("state_dir: {}", opened.error().message);
       }
     }
@@ -83,7 +83,7 @@ class Check {
     if (!fs::is_directory(nearest, error)) {
       fault("state_dir: {} is no folder", nearest.string());
     } else if (::access(nearest.c_str(), W_OK | X_OK) != 0) {
-      fault("state_dir: {} cannot be written to: {}", nearest.string(), plugins::why());
+      fault("state_dir: {} cannot be written to: {}", nearest.string(), base::why());
     } else if (statvfs(nearest.c_str(), &disk) == 0 && (disk.f_flag & ST_NOEXEC) != 0) {
       fault("state_dir: {} is mounted noexec: plugins cannot be loaded from there",
             nearest.string());
@@ -131,7 +131,7 @@ class Check {
       return fault("plugins_dir: {}: {}", config_.plugins_dir.string(), error.message());
     }
     if (::access(config_.worker.c_str(), X_OK) != 0) {
-      return fault("{} cannot be run: {}", config_.worker.string(), plugins::why());
+      return fault("{} cannot be run: {}", config_.worker.string(), base::why());
     }
     const auto files = plugins::FolderWatch(config_.plugins_dir).present();
     if (files.empty()) {

@@ -6,33 +6,33 @@
 namespace dojo::host {
 namespace {
 
-using admin::Family;
+using base::Family;
 using Labels = std::vector<std::pair<std::string, std::string>>;
 
 class Builder {
  public:
-  Family& counter(std::string name, std::string help) {
+  base::Family& counter(std::string name, std::string help) {
     return add(std::move(name), std::move(help), true);
   }
   void counter(std::string name, std::string help, std::uint64_t value) {
     set(counter(std::move(name), std::move(help)), {}, value);
   }
-  Family& gauge(std::string name, std::string help) {
+  base::Family& gauge(std::string name, std::string help) {
     return add(std::move(name), std::move(help), false);
   }
   void gauge(std::string name, std::string help, double value) {
     gauge(std::move(name), std::move(help)).samples.push_back({{}, value});
   }
-  static void set(Family& family, Labels labels, std::uint64_t value) {
+  static void set(base::Family& family, Labels labels, std::uint64_t value) {
     family.samples.push_back({std::move(labels), static_cast<double>(value)});
   }
-  std::vector<Family> take() { return std::move(families_); }
+  std::vector<base::Family> take() { return std::move(families_); }
 
  private:
-  Family& add(std::string name, std::string help, bool counter) {
-    return families_.emplace_back(Family{std::move(name), std::move(help), counter, {}});
+  base::Family& add(std::string name, std::string help, bool counter) {
+    return families_.emplace_back(base::Family{std::move(name), std::move(help), counter, {}});
   }
-  std::vector<Family> families_;
+  std::vector<base::Family> families_;
 };
 
 void add_connections(Builder& out, const net::Counters& net) {
@@ -43,7 +43,7 @@ void add_connections(Builder& out, const net::Counters& net) {
   out.gauge("dojo_connections_open", "Connections now", static_cast<double>(net.open));
 }
 
-void add_answers(Builder& out, const pipeline::Pipeline& pipeline) {
+void add_answers(Builder& out, const request::Pipeline& pipeline) {
   auto& answers = out.counter("dojo_answers_total", "Answers given, by code");
   for (std::size_t i = 0; i < kCodeWords.size(); ++i) {
     Builder::set(answers, {{"code", std::string(kCodeWords[i])}}, pipeline.refusals().counts()[i]);
@@ -61,7 +61,7 @@ void add_answers(Builder& out, const pipeline::Pipeline& pipeline) {
   }
 }
 
-void add_rules(Builder& out, access::Access& access) {
+void add_rules(Builder& out, policy::Access& access) {
   auto& rules =
       out.counter("dojo_rule_matches_total",
                   "Requests that a rule decided, or would have decided if it were not dry");
@@ -69,13 +69,13 @@ void add_rules(Builder& out, access::Access& access) {
     if (row.matched == 0) continue;
     Builder::set(rules,
                  {{"rule", row.rule.name},
-                  {"action", row.rule.action == access::Action::allow ? "allow" : "deny"},
+                  {"action", row.rule.action == policy::Action::allow ? "allow" : "deny"},
                   {"dry_run", row.rule.dry_run ? "true" : "false"}},
                  row.matched);
   }
 }
 
-void add_metagraph(Builder& out, access::Access& access) {
+void add_metagraph(Builder& out, policy::Access& access) {
   const auto status = access.metagraph().status();
   if (status.age) {
     out.gauge("dojo_metagraph_age_seconds", "Since the metagraph was read",
@@ -90,7 +90,7 @@ void add_metagraph(Builder& out, access::Access& access) {
               status.failures);
 }
 
-void add_quotas(Builder& out, access::Access& access) {
+void add_quotas(Builder& out, policy::Access& access) {
   const auto sizes = access.quotas().sizes();
   out.gauge("dojo_quota_hotkeys", "Hotkeys of which account is kept",
             static_cast<double>(sizes.hotkeys));
@@ -101,9 +101,9 @@ void add_quotas(Builder& out, access::Access& access) {
               sizes.forgotten);
 }
 
-void add_replay(Builder& out, const access::ReplayMemory& seen) {
-  using Kind = access::ReplayMemory::Kind;
-  const std::pair<const char*, access::ReplayMemory::Sizes> stores[] = {
+void add_replay(Builder& out, const policy::ReplayMemory& seen) {
+  using Kind = policy::ReplayMemory::Kind;
+  const std::pair<const char*, policy::ReplayMemory::Sizes> stores[] = {
       {"nonces", seen.sizes(Kind::nonce)}, {"legacy", seen.sizes(Kind::legacy)}};
   auto& evicted =
       out.counter("dojo_replay_evicted_total",
@@ -122,9 +122,10 @@ void add_known_keys(Builder& out, const wire::KnownKeys::Sizes& keys) {
 
 }  // namespace
 
-std::vector<Family> families_of(const net::Counters& net, const pipeline::Pipeline& pipeline,
-                                const access::ReplayMemory& seen,
-                                const wire::KnownKeys::Sizes& known_keys, access::Access& access) {
+std::vector<base::Family> families_of(const net::Counters& net, const request::Pipeline& pipeline,
+                                      const policy::ReplayMemory& seen,
+                                      const wire::KnownKeys::Sizes& known_keys,
+                                      policy::Access& access) {
   Builder out;
   add_connections(out, net);
   add_answers(out, pipeline);

@@ -3,18 +3,18 @@
 
 #include <vector>
 
-#include "access/replay_memory.hpp"
-#include "admin/metrics.hpp"
+#include "base/metrics.hpp"
 #include "net/server.hpp"
-#include "pipeline/pipeline.hpp"
+#include "policy/replay/replay_memory.hpp"
+#include "request/pipeline.hpp"
 #include "wire/known_keys.hpp"
 
 namespace dojo::host {
 
 /// Any thread.
-std::vector<admin::Family> families_of(const net::Counters& net, const pipeline::Pipeline& pipeline,
-                                       const access::ReplayMemory& seen,
-                                       const wire::KnownKeys::Sizes& known_keys,
-                                       access::Access& access);
+std::vector<base::Family> families_of(const net::Counters& net, const request::Pipeline& pipeline,
+                                      const policy::ReplayMemory& seen,
+                                      const wire::KnownKeys::Sizes& known_keys,
+                                      policy::Access& access);
 
 }  // namespace dojo::host

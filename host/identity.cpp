@@ -24,7 +24,7 @@ Status make_state_dir(const fs::path& folder) {
 
 }  // namespace
 
-Result<Identity> load_identity(const Config& config, const Log& log) {
+Result<Identity> load_identity(const Config& config, const base::Log& log) {
   if (auto made = make_state_dir(config.state_dir); !made) return Unexpected(made.error());
   const auto own = config.state_dir / "identity.json";
   std::error_code error;

@@ -4,8 +4,8 @@
 #include <dojo/result.hpp>
 #include <dojo/wire/keypair.hpp>
 
-#include "config.hpp"
-#include "log.hpp"
+#include "base/log.hpp"
+#include "config/config.hpp"
 
 namespace dojo::host {
 
@@ -17,6 +17,6 @@ struct Identity {
 /// The configured wallet; without one, the identity kept in the state folder, made on first use.
 /// Makes the state folder, mode 0700. What is unwise about the files is logged. @return an error
 /// that names the file.
-Result<Identity> load_identity(const Config& config, const Log& log);
+Result<Identity> load_identity(const Config& config, const base::Log& log);
 
 }  // namespace dojo::host

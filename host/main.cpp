@@ -27,22 +27,22 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "admin/control.hpp"
-#include "admin/ctl.hpp"
+#include "base/descriptor.hpp"
+#include "base/log.hpp"
+#include "base/log_writer.hpp"
+#include "base/open_files.hpp"
+#include "base/threads.hpp"
 #include "check_start.hpp"
-#include "commands.hpp"
-#include "config.hpp"
+#include "config/config.hpp"
+#include "control/commands.hpp"
+#include "control/control.hpp"
+#include "control/ctl.hpp"
 #include "identity.hpp"
-#include "log.hpp"
-#include "log_writer.hpp"
-#include "net/descriptor.hpp"
-#include "open_files.hpp"
-#include "plugins/probe_report.hpp"
+#include "plugins/deploy/probe_report.hpp"
 #include "process/inherited.hpp"
 #include "server.hpp"
 #include "text/output.hpp"
 #include "text/terminal.hpp"
-#include "threads/threads.hpp"
 
 namespace {
 
@@ -134,7 +134,7 @@ Result<host::Config> configure(const Arguments& arguments) {
   if (!arguments.log_level.empty()) config->log_level = arguments.log_level;
   if (!arguments.log_format.empty()) {
     config->log_format =
-        arguments.log_format == "json" ? host::LogFormat::json : host::LogFormat::text;
+        arguments.log_format == "json" ? base::LogFormat::json : base::LogFormat::text;
   }
   return config;
 }
@@ -150,7 +150,7 @@ class Signals {
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &set, nullptr);
-    fd_ = net::Descriptor(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+    fd_ = base::Descriptor(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
     if (!fd_) throw std::system_error(errno, std::generic_category(), "signalfd");
   }
 
@@ -185,7 +185,7 @@ class Signals {
   }
 
  private:
-  net::Descriptor fd_;
+  base::Descriptor fd_;
 };
 
 /// A thread for what runs the code of plugins and may take its time, so that signals are heard
@@ -242,7 +242,7 @@ class Errands {
 
   const std::function<void()> load_;
   const std::function<void()> reload_;
-  const net::Descriptor loaded_;
+  const base::Descriptor loaded_;
   std::mutex mutex_;
   std::condition_variable changed_;
   bool wanted_ = false;
@@ -256,7 +256,7 @@ std::string shown(const std::string& address) {
 
 /// Takes over what a config that has changed says of callers and plugins. @return what, in words
 Result<std::string> reload_config(host::Server& server, const Arguments& arguments,
-                                  const host::Log& log) {
+                                  const base::Log& log) {
   const auto config = configure(arguments);
   const auto changes =
       config ? server.apply(*config) : Result<host::ConfigChanges>(Unexpected(config.error()));
@@ -272,7 +272,7 @@ Result<std::string> reload_config(host::Server& server, const Arguments& argumen
 }
 
 /// Out of memory or threads: what was to be done is not, and the host goes on.
-void guard(const host::Log& log, const std::function<void()>& work) {
+void guard(const base::Log& log, const std::function<void()>& work) {
   try {
     work();
   } catch (const std::exception& error) {
@@ -282,7 +282,7 @@ void guard(const host::Log& log, const std::function<void()>& work) {
 
 /// Serves until a signal comes. @return false if it cannot serve
 bool serve_until_stopped(host::Server& server, const Signals& signals, Errands& errands,
-                         const host::Log& log, const std::function<void()>& announce) {
+                         const base::Log& log, const std::function<void()>& announce) {
   bool serving = false;
   for (;;) {
     const auto signal = signals.wait(serving ? -1 : errands.loaded());
@@ -302,7 +302,7 @@ bool serve_until_stopped(host::Server& server, const Signals& signals, Errands& 
 }
 
 /// Ends the host in good order, whatever its plugins do. @return the exit code
-int end(host::Server& server, std::unique_ptr<admin::Control>& control, const host::Log& log) {
+int end(host::Server& server, std::unique_ptr<control::Control>& control, const base::Log& log) {
   const bool drained = server.drain();
   if (!drained) log.warning("the drain limit has passed: requests are cut off");
   control->hide();
@@ -316,9 +316,9 @@ int end(host::Server& server, std::unique_ptr<admin::Control>& control, const ho
   _exit(code);  // destructors would wait for it
 }
 
-int serve(const host::Config& config, const Arguments& arguments, const host::Log& log,
+int serve(const host::Config& config, const Arguments& arguments, const base::Log& log,
           const Signals& signals) {
-  host::raise_open_files(config.http.limits.max_connections, log);
+  base::raise_open_files(config.http.limits.max_connections, log);
   const auto identity = host::load_identity(config, log);
   if (!identity) {
     log.error(identity.error().message);
@@ -330,7 +330,7 @@ int serve(const host::Config& config, const Arguments& arguments, const host::Lo
     return kFailed;
   }
   const auto reload = [&] { return reload_config(**server, arguments, log); };
-  auto control = admin::Control::open(
+  auto control = control::Control::open(
       config.state_dir, host::make_commands(**server, reload, [] { kill(getpid(), SIGTERM); }));
   if (!control) {
     log.error(control.error().message);
@@ -342,7 +342,7 @@ int serve(const host::Config& config, const Arguments& arguments, const host::Lo
     const auto line =
         fmt::format("dojo-host {} ready on {}:{}, hotkey {}\n", DOJO_VERSION,
                     shown(config.http.address), (*server)->port(), identity->keypair.address());
-    if (!host::write_within(STDOUT_FILENO, line, kLastWords)) {
+    if (!base::write_within(STDOUT_FILENO, line, kLastWords)) {
       log.warning("standard output does not take the line that says that this host is ready");
     }
   };
@@ -377,7 +377,7 @@ int check(const host::Config& config, const std::string& file) {
 }
 
 int run(int argc, char** argv) {
-  if (argc > 1 && std::string_view(argv[1]) == "ctl") return admin::ctl(argc - 1, argv + 1);
+  if (argc > 1 && std::string_view(argv[1]) == "ctl") return control::ctl(argc - 1, argv + 1);
   CLI::App app("dojo-host: serves handler plugins to Bittensor validators", "dojo-host");
   Arguments arguments;
   describe(app, arguments);
@@ -392,7 +392,7 @@ int run(int argc, char** argv) {
     return kUsage;
   }
   if (!arguments.probe.empty()) return probe(*config, arguments.probe);
-  const auto log = host::Log::open(config->log_level, config->log_format);
+  const auto log = base::Log::open(config->log_level, config->log_format);
   if (!log) {
     std::fprintf(stderr, "%s\n", log.error().message.c_str());
     return kUsage;
@@ -415,7 +415,7 @@ int main(int argc, char** argv) {
   try {
     exit_code = run(argc, argv);
   } catch (const std::exception& error) {
-    (void)dojo::host::write_within(STDERR_FILENO, fmt::format("dojo-host: {}\n", error.what()),
+    (void)dojo::base::write_within(STDERR_FILENO, fmt::format("dojo-host: {}\n", error.what()),
                                    kLastWords);
   }
   return text::finish_output("dojo-host", exit_code, kFailed);

@@ -15,13 +15,13 @@
 
 #include <dojo/wire/dialect.hpp>
 
+#include "base/files.hpp"
 #include "families.hpp"
-#include "plugins/state_folder.hpp"
 
 namespace dojo::host {
 namespace {
 
-pipeline::WallTime wall_clock() {
+request::WallTime wall_clock() {
   return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
 }
 
@@ -33,10 +33,10 @@ plugins::Reloader::SettingsOf settings_from(const Config& config) {
 
 class Server::Handler final : public net::Handler {
  public:
-  Handler(pipeline::Pipeline& pipeline, access::Quotas& quotas, const Log& log)
+  Handler(request::Pipeline& pipeline, policy::Quotas& quotas, const base::Log& log)
       : pipeline_(pipeline), quotas_(quotas), log_(log) {}
 
-  bool welcomes(const net::IpAddress& caller) override { return !quotas_.shut_out(caller); }
+  bool welcomes(const base::IpAddress& caller) override { return !quotas_.shut_out(caller); }
 
   net::ExchangePtr make() override { return pipeline_.make(); }
   std::optional<net::Response> on_head(net::Exchange& exchange) override {
@@ -58,31 +58,31 @@ class Server::Handler final : public net::Handler {
 
  private:
   /// make() has made all that there are.
-  static pipeline::Exchange& ours(net::Exchange& exchange) {
-    return static_cast<pipeline::Exchange&>(exchange);
+  static request::Exchange& ours(net::Exchange& exchange) {
+    return static_cast<request::Exchange&>(exchange);
   }
 
-  pipeline::Pipeline& pipeline_;
-  access::Quotas& quotas_;
-  const Log& log_;
+  request::Pipeline& pipeline_;
+  policy::Quotas& quotas_;
+  const base::Log& log_;
   std::atomic<std::int64_t> shortage_told_{0};  // in which minute
 };
 
 Result<std::unique_ptr<Server>> Server::create(const Config& config, const wire::Keypair& identity,
-                                               const Log& log, bool fresh_identity) {
-  if (const auto state = plugins::open_private_folder(config.state_dir); !state) {
+                                               const base::Log& log, bool fresh_identity) {
+  if (const auto state = base::open_private_folder(config.state_dir); !state) {
     return Unexpected(state.error());
   }
   // First, since it starts a process, and all else threads.
   auto replay = config.replay;
   replay.fresh_identity = fresh_identity;
   auto seen =
-      access::ReplayMemory::open(replay, config.state_dir, access::ReplayClocks::of_the_system(),
+      policy::ReplayMemory::open(replay, config.state_dir, policy::ReplayClocks::of_the_system(),
                                  [&log](std::string_view what, std::string_view why) {
                                    log.warning(what, {{"reason", why}});
                                  });
   if (!seen) return Unexpected(seen.error());
-  auto access = access::Access::open({config.access, config.metagraph, config.quota},
+  auto access = policy::Access::open({config.access, config.metagraph, config.quota},
                                      config.state_dir, log, wall_clock);
   if (!access) return Unexpected(access.error());
   auto server = std::unique_ptr<Server>(
@@ -106,8 +106,8 @@ Result<std::unique_ptr<Server>> Server::create(const Config& config, const wire:
 }
 
 Server::Server(const Config& config, const wire::Keypair& identity,
-               std::unique_ptr<access::Access> access, std::unique_ptr<access::ReplayMemory> seen,
-               const Log& log)
+               std::unique_ptr<policy::Access> access, std::unique_ptr<policy::ReplayMemory> seen,
+               const base::Log& log)
     : config_(config),
       in_force_(config),
       log_(log),

@@ -8,15 +8,15 @@
 #include <dojo/result.hpp>
 #include <dojo/wire/keypair.hpp>
 
-#include "access/access.hpp"
-#include "access/replay_memory.hpp"
-#include "admin/metrics.hpp"
-#include "config.hpp"
-#include "config_changes.hpp"
-#include "log.hpp"
+#include "base/log.hpp"
+#include "base/metrics.hpp"
+#include "config/changes.hpp"
+#include "config/config.hpp"
 #include "net/server.hpp"
-#include "pipeline/pipeline.hpp"
-#include "plugins/reloader.hpp"
+#include "plugins/deploy/reloader.hpp"
+#include "policy/access.hpp"
+#include "policy/replay/replay_memory.hpp"
+#include "request/pipeline.hpp"
 
 namespace dojo::host {
 
@@ -27,7 +27,7 @@ class Server {
   /// was made just now, so that nothing can have been signed for it before. @param log must outlive
   /// the server. @return an error if the address or the state folder cannot be had.
   static Result<std::unique_ptr<Server>> create(const Config& config, const wire::Keypair& identity,
-                                                const Log& log, bool fresh_identity = false);
+                                                const base::Log& log, bool fresh_identity = false);
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
@@ -41,10 +41,10 @@ class Server {
   /// The port that is served; of use where the config says 0.
   [[nodiscard]] std::uint16_t port() const;
   [[nodiscard]] plugins::Reloader& plugins() { return *reloader_; }
-  [[nodiscard]] admin::Metrics& metrics() { return metrics_; }
-  [[nodiscard]] access::Access& access() { return *access_; }
-  [[nodiscard]] pipeline::Pipeline& pipeline() { return pipeline_; }
-  [[nodiscard]] const pipeline::Authenticator& authenticator() const { return authenticator_; }
+  [[nodiscard]] base::Metrics& metrics() { return metrics_; }
+  [[nodiscard]] policy::Access& access() { return *access_; }
+  [[nodiscard]] request::Pipeline& pipeline() { return pipeline_; }
+  [[nodiscard]] const request::Authenticator& authenticator() const { return authenticator_; }
   /// Takes over what a new config says of callers and of plugins: all of it or, if a plugin refuses
   /// what is said to it, nothing. Any thread.
   Result<ConfigChanges> apply(const Config& config);
@@ -60,20 +60,20 @@ class Server {
  private:
   class Handler;
   Server(const Config& config, const wire::Keypair& identity,
-         std::unique_ptr<access::Access> access, std::unique_ptr<access::ReplayMemory> seen,
-         const Log& log);
+         std::unique_ptr<policy::Access> access, std::unique_ptr<policy::ReplayMemory> seen,
+         const base::Log& log);
   void warn_of_strays() const;
   void log_totals() const;
 
   const Config config_;  // of the start
   std::mutex applying_;
   Config in_force_;  // under applying_
-  const Log& log_;
-  admin::Metrics metrics_;
-  std::unique_ptr<access::Access> access_;
-  std::unique_ptr<access::ReplayMemory> seen_;
-  pipeline::Authenticator authenticator_;
-  pipeline::Pipeline pipeline_;
+  const base::Log& log_;
+  base::Metrics metrics_;
+  std::unique_ptr<policy::Access> access_;
+  std::unique_ptr<policy::ReplayMemory> seen_;
+  request::Authenticator authenticator_;
+  request::Pipeline pipeline_;
   std::unique_ptr<Handler> handler_;
   std::unique_ptr<net::Server> net_;
   std::unique_ptr<plugins::Reloader> reloader_;

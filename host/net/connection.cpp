@@ -33,7 +33,7 @@ bool would_block(int error) {
 
 }  // namespace
 
-Connection::Connection(int fd, std::size_t peer, const IpAddress& address, bool proxied,
+Connection::Connection(int fd, std::size_t peer, const base::IpAddress& address, bool proxied,
                        Workbench& bench)
     : bench_(bench),
       fd_(fd),
@@ -60,7 +60,7 @@ Connection::~Connection() {
   if (counted_) bench_.shared.callers.remove(address_.owner());
 }
 
-void Connection::identify(const IpAddress& address) {
+void Connection::identify(const base::IpAddress& address) {
   address_ = address;
   address_text_ = address.text();
   counted_ = true;
@@ -143,7 +143,7 @@ void Connection::read_proxy_header(std::string_view& bytes) {
     case ProxyHeader::State::done:
       break;
   }
-  const IpAddress caller = proxy_->source().value_or(address_);
+  const base::IpAddress caller = proxy_->source().value_or(address_);
   proxy_.reset();
   if (!bench_.shared.welcomes(caller)) {
     state_ = State::gone;

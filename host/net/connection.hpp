@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-#include "net/address.hpp"
+#include "base/address.hpp"
 #include "net/exchange.hpp"
 #include "net/framing.hpp"
 #include "net/mailbox.hpp"
@@ -52,7 +52,8 @@ class Connection {
 
   /// @param peer a number that no other connection of the process has
   /// @param proxied true if a PROXY header must come first
-  Connection(int fd, std::size_t peer, const IpAddress& address, bool proxied, Workbench& bench);
+  Connection(int fd, std::size_t peer, const base::IpAddress& address, bool proxied,
+             Workbench& bench);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -92,7 +93,7 @@ class Connection {
   void read_some();
   void take_in(std::string_view bytes);
   void read_proxy_header(std::string_view& bytes);
-  void identify(const IpAddress& address);
+  void identify(const base::IpAddress& address);
   void advance(std::string_view bytes);
   void on_need_more();
   void on_head(bool body_is_here);
@@ -126,7 +127,7 @@ class Connection {
   State state_ = State::reading;
   Clock::time_point deadline_ = kNever;
   std::optional<ProxyHeader> proxy_;
-  IpAddress address_;
+  base::IpAddress address_;
   std::string address_text_;
   bool counted_ = false;  // in CallerCounts
 

@@ -12,7 +12,7 @@
 #include <boost/intrusive/list_hook.hpp>
 #include <boost/smart_ptr/intrusive_ptr.hpp>
 
-#include "net/address.hpp"
+#include "base/address.hpp"
 #include "net/charge.hpp"
 #include "net/head.hpp"
 
@@ -77,8 +77,8 @@ class Exchange : public boost::intrusive::list_base_hook<> {
   Head head;
   /// As sent, chunks joined; kBodySlack more bytes fit behind it without moving it.
   std::string body;
-  IpAddress address;  ///< the caller's, as seen or as a trusted proxy says
-  std::string peer;   ///< the same as text, without port; an IPv4 one never as ::ffff:…
+  base::IpAddress address;  ///< the caller's, as seen or as a trusted proxy says
+  std::string peer;         ///< the same as text, without port; an IPv4 one never as ::ffff:…
   /// When Handler::on_deadline() is to be called if it has not been answered, to 0.05 s. For
   /// on_request() to set.
   Clock::time_point deadline = kNever;

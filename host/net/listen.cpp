@@ -8,7 +8,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
-#include "net/address.hpp"
+#include "base/address.hpp"
 
 namespace dojo::net {
 namespace {
@@ -18,16 +18,16 @@ bool enable(int fd, int level, int option, int value = 1) {
 }
 
 /// @return nothing, with errno set, if the system refuses
-Descriptor make_one(int family) {
-  Descriptor fd(::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+base::Descriptor make_one(int family) {
+  base::Descriptor fd(::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   const bool ok = fd && enable(fd.get(), SOL_SOCKET, SO_REUSEADDR) &&
                   enable(fd.get(), IPPROTO_TCP, TCP_NODELAY) &&
                   (family != AF_INET6 || enable(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, 0));
-  return ok ? std::move(fd) : Descriptor();
+  return ok ? std::move(fd) : base::Descriptor();
 }
 
 bool bind_one(int fd, const Options& options) {
-  const auto ip = IpAddress::parse(options.address);
+  const auto ip = base::IpAddress::parse(options.address);
   sockaddr_storage address{};
   const socklen_t size = ip->to_sockaddr(options.port, address);
   return ::bind(fd, reinterpret_cast<const sockaddr*>(&address), size) == 0;
@@ -50,7 +50,7 @@ Unexpected<Error> refused(const Options& options) {
 }  // namespace
 
 Result<Listeners> bind(const Options& options, unsigned count) {
-  const auto ip = IpAddress::parse(options.address);
+  const auto ip = base::IpAddress::parse(options.address);
   if (!ip)
     return fail(fmt::format("cannot listen on \"{}\": write an IPv4 or IPv6 address, not a name",
                             options.address));

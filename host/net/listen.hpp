@@ -6,13 +6,13 @@
 
 #include <dojo/result.hpp>
 
-#include "net/descriptor.hpp"
+#include "base/descriptor.hpp"
 #include "net/server.hpp"
 
 namespace dojo::net {
 
 struct Listeners {
-  std::vector<Descriptor> sockets;
+  std::vector<base::Descriptor> sockets;
   std::uint16_t port = 0;
 };
 

@@ -7,7 +7,7 @@
 
 #include <boost/intrusive/list.hpp>
 
-#include "net/descriptor.hpp"
+#include "base/descriptor.hpp"
 #include "net/exchange.hpp"
 #include "net/shared.hpp"
 
@@ -49,7 +49,7 @@ class Mailbox final : public Outlet {
   void drop(List& list);
 
   const std::shared_ptr<Shared> shared_;  // outlives the charges below
-  const Descriptor event_;
+  const base::Descriptor event_;
   List inline_;
   List collected_;
   std::mutex mutex_;

@@ -56,11 +56,11 @@ bool ProxyHeader::read_fixed_part() {
 }
 
 void ProxyHeader::read_addresses() {
-  IpAddress::Bytes bytes{};
+  base::IpAddress::Bytes bytes{};
   const bool v4 = wanted_ == kFixed + 12;
   std::transform(kept_.begin() + kFixed, kept_.begin() + kFixed + (v4 ? 4 : 16), bytes.begin(),
                  [](char c) { return static_cast<std::uint8_t>(c); });
-  source_ = v4 ? IpAddress::of_v4(bytes.data()) : IpAddress(bytes);
+  source_ = v4 ? base::IpAddress::of_v4(bytes.data()) : base::IpAddress(bytes);
 }
 
 }  // namespace dojo::net

@@ -8,7 +8,7 @@
 #include <optional>
 #include <string_view>
 
-#include "net/address.hpp"
+#include "base/address.hpp"
 
 namespace dojo::net {
 
@@ -21,7 +21,7 @@ class ProxyHeader {
   State feed(std::string_view& bytes);
   /// The caller's address; none if the proxy speaks for itself (LOCAL) or for something without an
   /// IP address.
-  [[nodiscard]] const std::optional<IpAddress>& source() const { return source_; }
+  [[nodiscard]] const std::optional<base::IpAddress>& source() const { return source_; }
 
  private:
   static constexpr std::size_t kFixed = 16;
@@ -36,7 +36,7 @@ class ProxyHeader {
   std::size_t wanted_ = kFixed;  // bytes to keep
   std::size_t skip_ = 0;         // bytes of TLVs to pass over
   bool fixed_done_ = false;
-  std::optional<IpAddress> source_;
+  std::optional<base::IpAddress> source_;
 };
 
 }  // namespace dojo::net

@@ -12,7 +12,7 @@
 #include <fmt/format.h>
 #include <pistache/reactor.h>
 
-#include "net/address.hpp"
+#include "base/address.hpp"
 #include "net/listen.hpp"
 #include "net/mailbox.hpp"
 #include "net/shared.hpp"
@@ -31,10 +31,10 @@ Status check(const Limits& limits) {
   return {};
 }
 
-Result<std::vector<Network>> parse_proxies(const std::vector<std::string>& texts) {
-  std::vector<Network> networks;
+Result<std::vector<base::Network>> parse_proxies(const std::vector<std::string>& texts) {
+  std::vector<base::Network> networks;
   for (const auto& text : texts) {
-    const auto network = Network::parse(text);
+    const auto network = base::Network::parse(text);
     if (!network)
       return fail(
           fmt::format("proxy \"{}\": write an address, or a block such as 10.0.0.0/8", text));
@@ -52,8 +52,8 @@ Options with_port(Options options, std::uint16_t port) {
 
 class Server::Impl {
  public:
-  Impl(const Options& options, std::vector<Network> proxies, Handler& handler, Listeners listeners,
-       unsigned threads)
+  Impl(const Options& options, std::vector<base::Network> proxies, Handler& handler,
+       Listeners listeners, unsigned threads)
       : options_(with_port(options, listeners.port)),
         shared_(std::make_shared<Shared>(options.limits, std::move(proxies), handler)),
         reactor_(Pistache::Aio::Reactor::create()) {

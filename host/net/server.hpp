@@ -15,7 +15,7 @@
 
 #include <dojo/result.hpp>
 
-#include "net/address.hpp"
+#include "base/address.hpp"
 #include "net/exchange.hpp"
 
 namespace dojo::net {
@@ -62,7 +62,7 @@ class Handler {
   virtual ~Handler() = default;
   /// Asked of each connection once its caller is known. @return false to close it without a word,
   /// and without having read anything from it
-  virtual bool welcomes(const IpAddress& /*caller*/) { return true; }
+  virtual bool welcomes(const base::IpAddress& /*caller*/) { return true; }
   /// An exchange for a request whose head is whole.
   virtual ExchangePtr make() { return ExchangePtr(new Exchange); }
   /// The head is whole; nothing of the body has been kept yet. An answer here refuses the request

@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "net/address.hpp"
+#include "base/address.hpp"
 #include "net/server.hpp"
 
 namespace dojo::net {
@@ -21,35 +21,35 @@ namespace dojo::net {
 class CallerCounts {
  public:
   /// One connection more. @return false if that is more than `limit`; it is counted all the same
-  bool add(const IpAddress::Bytes& owner, std::size_t limit);
-  void remove(const IpAddress::Bytes& owner);
+  bool add(const base::IpAddress::Bytes& owner, std::size_t limit);
+  void remove(const base::IpAddress::Bytes& owner);
 
  private:
   struct Hash {
-    std::size_t operator()(const IpAddress::Bytes& bytes) const {
+    std::size_t operator()(const base::IpAddress::Bytes& bytes) const {
       return std::hash<std::string_view>{}(
           {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
     }
   };
   std::mutex mutex_;
-  std::unordered_map<IpAddress::Bytes, std::size_t, Hash> counts_;
+  std::unordered_map<base::IpAddress::Bytes, std::size_t, Hash> counts_;
 };
 
 class Shared {
  public:
   enum class Phase { serving, draining, stopped };
 
-  Shared(const Limits& its_limits, std::vector<Network> its_proxies, Handler& its_handler)
+  Shared(const Limits& its_limits, std::vector<base::Network> its_proxies, Handler& its_handler)
       : limits(its_limits), proxies(std::move(its_proxies)), handler(its_handler) {}
 
   const Limits limits;
-  const std::vector<Network> proxies;
+  const std::vector<base::Network> proxies;
   Handler& handler;
   Counters counters;
   CallerCounts callers;
 
   /// Asks the handler, and counts whom it does not welcome.
-  [[nodiscard]] bool welcomes(const IpAddress& caller);
+  [[nodiscard]] bool welcomes(const base::IpAddress& caller);
   [[nodiscard]] Phase phase() const { return phase_.load(std::memory_order_acquire); }
   /// Phases only go forward.
   void advance_to(Phase phase);

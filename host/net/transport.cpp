@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 #include <sys/timerfd.h>
 
-#include "threads/threads.hpp"
+#include "base/threads.hpp"
 
 namespace dojo::net {
 namespace {
@@ -67,7 +67,7 @@ Transport::~Transport() {
   bench_.mailbox->close();
   for (auto& slot : slots_) {
     if (!slot.connection) continue;
-    const Descriptor closes(slot.peer->fd());
+    const base::Descriptor closes(slot.peer->fd());
     slot.connection.reset();
     shared_->connection_closed();
   }
@@ -83,7 +83,7 @@ void Transport::registerPoller(Polling::Epoll& poller) {
     poller.addFd(fd, Pistache::Flags<Polling::NotifyOn>(Polling::NotifyOn::Read),
                  Polling::Tag(static_cast<std::uint64_t>(fd)));
   };
-  timer_ = Descriptor(timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC));
+  timer_ = base::Descriptor(timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC));
   const itimerspec period{{0, kSweepNanoseconds}, {0, kSweepNanoseconds}};
   if (!timer_ || timerfd_settime(timer_.get(), 0, &period, nullptr) != 0) {
     throw std::system_error(errno, std::generic_category(), "timerfd");
@@ -92,7 +92,7 @@ void Transport::registerPoller(Polling::Epoll& poller) {
   watch(bench_.mailbox->event_fd());
 }
 
-void Transport::listen_on(Descriptor listener) {
+void Transport::listen_on(base::Descriptor listener) {
   listener_ = std::move(listener);
   reactor()->registerFd(key(), listener_.get(), Polling::NotifyOn::Read, Polling::Mode::Level);
 }
@@ -165,7 +165,7 @@ void Transport::drop(int fd) {
   try {
     removePeer(slot.peer);  // closes the descriptor
   } catch (const std::exception&) {
-    const Descriptor closes(fd);  // it was not registered
+    const base::Descriptor closes(fd);  // it was not registered
   }
   shared_->connection_closed();
 }
@@ -178,8 +178,8 @@ void Transport::accept_some() {
 bool Transport::accept_one() {
   sockaddr_storage address{};
   socklen_t size = sizeof address;
-  Descriptor descriptor(::accept4(listener_.get(), reinterpret_cast<sockaddr*>(&address), &size,
-                                  SOCK_NONBLOCK | SOCK_CLOEXEC));
+  base::Descriptor descriptor(::accept4(listener_.get(), reinterpret_cast<sockaddr*>(&address),
+                                        &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
   if (!descriptor) {
     if (errno == EINTR || errno == ECONNABORTED) return true;
     if (errno != EAGAIN && errno != EWOULDBLOCK) pause_listening(std::strerror(errno));
@@ -187,7 +187,7 @@ bool Transport::accept_one() {
   }
   ++shared_->counters.accepted;
   try {
-    open(std::move(descriptor), IpAddress::of(address));
+    open(std::move(descriptor), base::IpAddress::of(address));
   } catch (const std::exception& error) {
     pause_listening(error.what());
     return false;
@@ -195,7 +195,7 @@ bool Transport::accept_one() {
   return true;
 }
 
-void Transport::open(Descriptor descriptor, const IpAddress& address) {
+void Transport::open(base::Descriptor descriptor, const base::IpAddress& address) {
   const std::uint64_t open = shared_->counters.open.load(std::memory_order_relaxed);
   const auto limit = shared_->limits.max_connections;
   if (open >= limit + kTurnedAwayAtOnce) {
@@ -203,8 +203,9 @@ void Transport::open(Descriptor descriptor, const IpAddress& address) {
     return;
   }
   const auto& proxies = shared_->proxies;
-  const bool proxied = std::any_of(proxies.begin(), proxies.end(),
-                                   [&](const Network& block) { return block.contains(address); });
+  const bool proxied = std::any_of(proxies.begin(), proxies.end(), [&](const base::Network& block) {
+    return block.contains(address);
+  });
   if (!proxied && !shared_->welcomes(address)) return;  // before it costs more than the accept
   const int fd = descriptor.get();
   const auto at = static_cast<std::size_t>(fd);

@@ -11,8 +11,8 @@
 #include <pistache/tcp.h>
 #include <pistache/transport.h>
 
+#include "base/descriptor.hpp"
 #include "net/connection.hpp"
-#include "net/descriptor.hpp"
 #include "net/mailbox.hpp"
 #include "net/shared.hpp"
 
@@ -33,7 +33,7 @@ class Transport : public Pistache::Tcp::Transport {
   void onReady(const Pistache::Aio::FdSet& ready) override;
 
   /// Before the reactor runs. The socket must be non-blocking.
-  void listen_on(Descriptor listener);
+  void listen_on(base::Descriptor listener);
   [[nodiscard]] const std::shared_ptr<Mailbox>& mailbox() const { return bench_.mailbox; }
 
  private:
@@ -45,7 +45,7 @@ class Transport : public Pistache::Tcp::Transport {
 
   void accept_some();
   bool accept_one();
-  void open(Descriptor descriptor, const IpAddress& address);
+  void open(base::Descriptor descriptor, const base::IpAddress& address);
   void join(const std::shared_ptr<Pistache::Tcp::Peer>& peer);
   void pause_listening(std::string_view why);
   void stop_listening();
@@ -66,8 +66,8 @@ class Transport : public Pistache::Tcp::Transport {
 
   const std::shared_ptr<Shared> shared_;
   Workbench bench_;
-  Descriptor timer_;
-  Descriptor listener_;
+  base::Descriptor timer_;
+  base::Descriptor listener_;
   bool paused_ = false;  // no descriptors left: not accepting until the next sweep
   Shared::Phase phase_ = Shared::Phase::serving;  // as last acted upon
   std::vector<Slot> slots_;                       // by descriptor

@@ -8,7 +8,7 @@
 #include <thread>
 #include <vector>
 
-#include "plugins/services.hpp"
+#include "plugins/run/services.hpp"
 
 namespace dojo::worker {
 

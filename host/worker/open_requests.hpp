@@ -9,7 +9,7 @@
 
 #include <dojo/plugin.h>
 
-#include "plugins/lane.hpp"
+#include "plugins/run/lane.hpp"
 
 namespace dojo::worker {
 

@@ -22,14 +22,15 @@
 
 #include <dojo/plugin.h>
 
-#include "plugins/child.hpp"
-#include "plugins/elf.hpp"
-#include "plugins/instance.hpp"
-#include "plugins/probe_line.hpp"
-#include "plugins/shortage.hpp"
-#include "plugins/span.hpp"
-#include "plugins/staging.hpp"
-#include "plugins/stragglers.hpp"
+#include "plugins/abi/elf.hpp"
+#include "plugins/abi/instance.hpp"
+#include "plugins/abi/span.hpp"
+#include "plugins/deploy/probe_line.hpp"
+#include "plugins/deploy/shortage.hpp"
+#include "plugins/deploy/staging.hpp"
+#include "plugins/run/child.hpp"
+#include "plugins/run/stragglers.hpp"
+#include "text/terminal.hpp"
 #include "worker/process_state.hpp"
 
 namespace dojo::worker {
@@ -108,7 +109,7 @@ dojo_host stub_host() {
     return static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
   };
   host.log = [](void*, std::int32_t, dojo_request_id, dojo_span text) {
-    const auto line = printable(view(text), 1024) + '\n';
+    const auto line = text::printable(view(text), 1024) + '\n';
     (void)!write(STDERR_FILENO, line.data(), line.size());
   };
   host.count = [](void*, dojo_span, double) {};

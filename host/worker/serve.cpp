@@ -22,11 +22,11 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include "plugins/abi.hpp"
-#include "plugins/child.hpp"
-#include "plugins/instance.hpp"
-#include "plugins/lane.hpp"
-#include "plugins/span.hpp"
+#include "plugins/abi/instance.hpp"
+#include "plugins/abi/span.hpp"
+#include "plugins/abi/tables.hpp"
+#include "plugins/run/child.hpp"
+#include "plugins/run/lane.hpp"
 #include "worker/jobs.hpp"
 #include "worker/open_requests.hpp"
 #include "worker/sandbox.hpp"
@@ -377,7 +377,7 @@ int serve(int argc, char** argv) {
   const auto socket = [](unsigned number) {
     const int fd = plugins::kControlDescriptor + static_cast<int>(number);
     ::fcntl(fd, F_SETFD, FD_CLOEXEC);  // not for programs that the plugin starts
-    return Lane(net::Descriptor(fd));
+    return Lane(base::Descriptor(fd));
   };
   std::vector<Lane> theirs;
   for (unsigned i = 1; i <= lanes; ++i) theirs.push_back(socket(i));

@@ -96,4 +96,19 @@ std::string escaped_json(std::string_view json) {
   return out;
 }
 
+std::string printable(std::string_view text, std::size_t longest) {
+  std::string shown;
+  while (!text.empty() && shown.size() < longest) {
+    const auto size = shown_as_it_is(text);
+    if (size > longest - shown.size()) break;
+    if (size == 0) {
+      shown += ' ';
+    } else {
+      shown += text.substr(0, size);
+    }
+    text.remove_prefix(std::max<std::size_t>(size, 1));
+  }
+  return shown;
+}
+
 }  // namespace dojo::text

@@ -21,4 +21,8 @@ std::string escaped(std::string_view text, std::string_view keep = {});
 /// Bytes that are no UTF-8 become \ufffd.
 std::string escaped_json(std::string_view json);
 
+/// A foreign text for a line of a log or of a terminal, cut to `longest` bytes: a space stands for
+/// each byte of what may not be shown as it is.
+std::string printable(std::string_view text, std::size_t longest);
+
 }  // namespace dojo::text

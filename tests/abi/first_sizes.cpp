@@ -7,7 +7,7 @@
 
 #include <dojo/context.hpp>
 
-#include "plugins/abi.hpp"
+#include "plugins/abi/tables.hpp"
 
 namespace {
 

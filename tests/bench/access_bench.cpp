@@ -5,11 +5,11 @@
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 
-#include "access/rules.hpp"
+#include "policy/rules/rules.hpp"
 
 namespace {
 
-using namespace dojo::access;
+using namespace dojo::policy;
 
 constexpr WallTime kNow(std::chrono::milliseconds(1'700'000'000'000));
 
@@ -54,11 +54,11 @@ Rule rule(std::uint32_t number, std::mt19937& engine) {
       break;
     case 5:
     case 6:
-      rule.networks = {*dojo::net::Network::parse(fmt::format(
+      rule.networks = {*dojo::base::Network::parse(fmt::format(
           "10.{}.{}.{}/{}", engine() % 256, engine() % 256, engine() % 256, block(20, 32)))};
       break;
     default:
-      rule.networks = {*dojo::net::Network::parse(fmt::format(
+      rule.networks = {*dojo::base::Network::parse(fmt::format(
           "2001:db8:{:x}:{:x}::/{}", engine() % 65536, engine() % 65536, block(44, 64)))};
   }
   if (number % 16 == 9) rule.until = kNow + std::chrono::hours(1);
@@ -84,7 +84,7 @@ void judge(benchmark::State& state, std::uint32_t first, const char* ip, bool al
   std::vector<Visit> visits;
   for (std::uint32_t i = 0; visits.size() < 512; ++i) {
     if ((first + i) % 4 == 1) continue;  // no validator
-    visits.push_back({key_of(first + i), *dojo::net::IpAddress::parse(ip), "Score"});
+    visits.push_back({key_of(first + i), *dojo::base::IpAddress::parse(ip), "Score"});
   }
   std::size_t next = 0;
   for (auto _ : state) {

@@ -5,11 +5,11 @@
 
 #include <benchmark/benchmark.h>
 
-#include "pipeline/executor.hpp"
+#include "request/executor.hpp"
 
 namespace {
 
-using namespace dojo::pipeline;
+using namespace dojo::request;
 
 Task task_of(std::uint32_t caller, std::uint64_t id) {
   Task task;

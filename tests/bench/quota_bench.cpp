@@ -6,13 +6,13 @@
 
 #include <benchmark/benchmark.h>
 
-#include "access/quotas.hpp"
-#include "access/refusal_book.hpp"
+#include "policy/quotas.hpp"
+#include "policy/refusal_book.hpp"
 
 namespace {
 
-using namespace dojo::access;
-using dojo::net::IpAddress;
+using namespace dojo::policy;
+using dojo::base::IpAddress;
 using dojo::wire::PublicKey;
 using Clock = Quotas::Clock;
 
@@ -25,11 +25,11 @@ PublicKey key_of(std::uint64_t number) {
   return key;
 }
 
-IpAddress ip_of(std::uint64_t number) {
-  IpAddress::Bytes bytes{};
+base::IpAddress ip_of(std::uint64_t number) {
+  base::IpAddress::Bytes bytes{};
   const auto key = key_of(number);
   std::copy_n(key.begin(), 8, bytes.begin());
-  return IpAddress(bytes);
+  return base::IpAddress(bytes);
 }
 
 /// Some of so many callers, in no order.
@@ -103,10 +103,10 @@ void charge_new_ips(benchmark::State& state) {
   std::mt19937_64 random(2);
   const auto now = Clock::now();
   for (auto _ : state) {
-    IpAddress::Bytes bytes{};
+    base::IpAddress::Bytes bytes{};
     const std::uint64_t number = random();
     std::memcpy(bytes.data(), &number, sizeof number);
-    benchmark::DoNotOptimize(quotas().charge_ip(IpAddress(bytes), now));
+    benchmark::DoNotOptimize(quotas().charge_ip(base::IpAddress(bytes), now));
   }
 }
 BENCHMARK(charge_new_ips);

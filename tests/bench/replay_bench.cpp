@@ -13,13 +13,13 @@
 
 #include <dojo/wire/keypair.hpp>
 
-#include "access/replay_memory.hpp"
-#include "pipeline/authenticate.hpp"
+#include "policy/replay/replay_memory.hpp"
+#include "request/authenticate.hpp"
 
 namespace {
 
 using namespace dojo;
-using access::ReplayMemory;
+using policy::ReplayMemory;
 using Kind = ReplayMemory::Kind;
 
 constexpr std::uint64_t kPresent = 1'000'000;
@@ -31,10 +31,10 @@ class Memory {
     std::string folder = "/tmp/dojo_bench_XXXXXX";
     if (mkdtemp(folder.data()) == nullptr) throw std::runtime_error("mkdtemp");
     folder_ = folder;
-    access::ReplayOptions options;
+    policy::ReplayOptions options;
     options.persist = persist;
     auto opened = ReplayMemory::open(options, folder_ / "state",
-                                     access::ReplayClocks::of_the_system(), [](auto, auto) {});
+                                     policy::ReplayClocks::of_the_system(), [](auto, auto) {});
     if (!opened) throw std::runtime_error(opened.error().message);
     memory_ = std::move(*opened);
     for (std::uint64_t i = 0; i < kPresent; ++i) memory_->insert(Kind::nonce, key(i));
@@ -46,7 +46,7 @@ class Memory {
   Memory(const Memory&) = delete;
   Memory& operator=(const Memory&) = delete;
   ReplayMemory& operator*() { return *memory_; }
-  [[nodiscard]] access::ReplayKey key(std::uint64_t number) const {
+  [[nodiscard]] policy::ReplayKey key(std::uint64_t number) const {
     return memory_->key(Kind::nonce, "", {reinterpret_cast<const char*>(&number), sizeof number});
   }
 
@@ -89,7 +89,7 @@ BENCHMARK(check)
 
 /// The same without the hash: the store and its journal alone.
 void check_key(benchmark::State& state) {
-  access::ReplayKey key{};
+  policy::ReplayKey key{};
   auto number = (static_cast<std::uint64_t>(state.thread_index()) + 1) << 40;
   for (auto _ : state) {
     ++number;
@@ -128,15 +128,15 @@ BENCHMARK(look_up_known)->Setup(set_up<false>)->Teardown(tear_down);
 struct Host {
   wire::Keypair self = wire::Keypair::generate();
   wire::Keypair caller = wire::Keypair::generate();
-  access::ReplayMemory seen{{}, access::ReplayClocks::of_the_system()};
+  policy::ReplayMemory seen{{}, policy::ReplayClocks::of_the_system()};
   boost::beast::http::fields headers;
-  pipeline::Authenticator authenticator;
-  pipeline::Head head{"POST", "/Echo", &headers};
+  request::Authenticator authenticator;
+  request::Head head{"POST", "/Echo", &headers};
 
   explicit Host(wire::Dialect dialect)
       : authenticator(options(), self.public_key(), seen,
-                      access::ReplayClocks::of_the_system().wall) {
-    const auto now = access::ReplayClocks::of_the_system().wall();
+                      policy::ReplayClocks::of_the_system().wall) {
+    const auto now = policy::ReplayClocks::of_the_system().wall();
     for (const char* name : {"host", "content-type", "content-length", "accept", "user-agent"}) {
       headers.set(name, "something");
     }
@@ -163,9 +163,9 @@ struct Host {
     headers.set("x-message", text);
     headers.set("x-signature", wire::format_signature(caller.sign(text)));
   }
-  static pipeline::AuthOptions options() {
-    pipeline::AuthOptions options;
-    options.dialects = pipeline::DialectSet(wire::kDialects);
+  static request::AuthOptions options() {
+    request::AuthOptions options;
+    options.dialects = request::DialectSet(wire::kDialects);
     options.window = options.epistula_past = std::chrono::minutes(10);
     return options;
   }

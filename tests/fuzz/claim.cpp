@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "../unit/host/made_head.hpp"
-#include "pipeline/authenticate.hpp"
+#include "request/authenticate.hpp"
 
 namespace {
 
@@ -42,11 +42,11 @@ net::Head head_of(std::string_view text) {
   return test::make_head("POST", "/Echo", fields);
 }
 
-access::WallTime now() {
-  return access::WallTime(std::chrono::milliseconds(1'795'370'290'730));
+policy::WallTime now() {
+  return policy::WallTime(std::chrono::milliseconds(1'795'370'290'730));
 }
 
-void check(const pipeline::Authenticator& authenticator, const net::Head& head) {
+void check(const request::Authenticator& authenticator, const net::Head& head) {
   auto claim = authenticator.read(head);
   if (!claim) {
     const auto code = claim.error().code;
@@ -62,7 +62,7 @@ void check(const pipeline::Authenticator& authenticator, const net::Head& head) 
   require(name == wire::Dialect::epistula2 || !claim->message.empty());
   const auto refusal = authenticator.look_at(*claim, head);
   require(!refusal || refusal->code == Code::wrong_receiver || refusal->code == Code::stale);
-  const auto& dialect = pipeline::dialect(name);
+  const auto& dialect = request::dialect(name);
   require(!dialect.used_once(*claim).empty());
   if (dialect.signs_body()) require(wire::format_epistula(*claim->epistula, "").size() < 256);
 }
@@ -70,12 +70,12 @@ void check(const pipeline::Authenticator& authenticator, const net::Head& head) 
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static access::ReplayMemory seen{{std::size_t{1} << 16, std::size_t{1} << 16, false},
+  static policy::ReplayMemory seen{{std::size_t{1} << 16, std::size_t{1} << 16, false},
                                    {now, [] { return std::chrono::milliseconds(0); }}};
-  static const pipeline::Authenticator kAuthenticator = [] {
-    pipeline::AuthOptions options;
-    options.dialects = pipeline::DialectSet(wire::kDialects);
-    return pipeline::Authenticator(
+  static const request::Authenticator kAuthenticator = [] {
+    request::AuthOptions options;
+    options.dialects = request::DialectSet(wire::kDialects);
+    return request::Authenticator(
         options, wire::decode_ss58("5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty")->key, seen,
         now);
   }();

@@ -1,5 +1,5 @@
 // Any bytes as a plugin's file: what is read of it is bounded, and is judged without a crash.
-#include "plugins/elf.hpp"
+#include "plugins/abi/elf.hpp"
 
 #include <cstdint>
 #include <cstdlib>
@@ -8,8 +8,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "net/descriptor.hpp"
-#include "plugins/elf_names.hpp"
+#include "base/descriptor.hpp"
+#include "plugins/abi/elf_names.hpp"
 
 namespace {
 
@@ -21,7 +21,7 @@ void require(bool condition) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace dojo::plugins;
-  const dojo::net::Descriptor memory(memfd_create("plugin", MFD_CLOEXEC));
+  const dojo::base::Descriptor memory(memfd_create("plugin", MFD_CLOEXEC));
   require(static_cast<bool>(memory));
   require(write(memory.get(), data, size) == static_cast<ssize_t>(size));
   if (const auto names = read_elf_names(memory.get())) {

@@ -1,17 +1,17 @@
 // Any text as Kami's answer: what is taken is whole and bounded, and is the same when it is written
 // and read again.
-#include "access/metagraph.hpp"
+#include "policy/metagraph/metagraph.hpp"
 
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>
 
-#include "access/metagraph_json.hpp"
+#include "policy/metagraph/metagraph_json.hpp"
 
 namespace {
 
-using namespace dojo::access;
+using namespace dojo::policy;
 
 void require(bool condition) {
   if (!condition) std::abort();

@@ -1,6 +1,6 @@
 // Any line as one of dojo-worker's: what is read of it is bounded and printable, and can be
 // written.
-#include "plugins/probe_line.hpp"
+#include "plugins/deploy/probe_line.hpp"
 
 #include <cstdint>
 #include <cstdlib>
@@ -24,7 +24,7 @@ void check(std::string_view text, std::size_t longest) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace dojo::plugins;
   const std::string_view text(reinterpret_cast<const char*>(data), size);
-  check(printable(text, 100), 100);
+  check(dojo::text::printable(text, 100), 100);
   const auto line = read_probe_line(text);
   if (!line) return 0;
   check(line->name, 128);

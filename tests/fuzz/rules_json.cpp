@@ -5,7 +5,7 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "access/rulebook.hpp"
+#include "policy/rules/rulebook.hpp"
 
 namespace {
 
@@ -16,7 +16,7 @@ void require(bool condition) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  using namespace dojo::access;
+  using namespace dojo::policy;
   const auto saved = parse_rules({reinterpret_cast<const char*>(data), size});
   if (!saved) {
     require(!saved.error().message.empty());

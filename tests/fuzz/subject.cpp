@@ -1,6 +1,6 @@
 // Any text as whom a rule is about, or as a time: one criterion, which is read again as it is
 // written.
-#include "access/subject.hpp"
+#include "policy/rules/subject.hpp"
 
 #include <cstdint>
 #include <cstdlib>
@@ -8,7 +8,7 @@
 
 namespace {
 
-using namespace dojo::access;
+using namespace dojo::policy;
 
 void require(bool condition) {
   if (!condition) std::abort();

@@ -6,8 +6,8 @@
 #include <cstring>
 #include <string_view>
 
-#include "plugins/abi.hpp"
-#include "plugins/lane.hpp"
+#include "plugins/abi/tables.hpp"
+#include "plugins/run/lane.hpp"
 
 namespace {
 

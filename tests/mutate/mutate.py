@@ -2,7 +2,7 @@
 
     python3 tests/mutate/mutate.py [AREA…] [--sample N] [--seed S] [--file PART] [--list]
 
-An AREA is sdk/wire, host/net, host/access or host/pipeline (default: all). Works in a copy of what is committed, in
+An AREA is sdk/wire, host/net, host/policy or host/request (default: all). Works in a copy of what is committed, in
 build/mutate, so that the tree can be worked in meanwhile; what came of each mutant is kept there, and not tried again
 until its file or the tests of its area change. Not part of test.sh: a mutant costs a compilation, a link and a run of
 its area's tests. Exits with 1 if a mutant survives that equivalent.txt does not explain.
@@ -28,8 +28,8 @@ TREE = WORK / "tree"
 AREAS = {
     "sdk/wire": {"test_wire": "*"},
     "host/net": {"test_net": "*"},
-    "host/access": {"test_access": "*"},
-    "host/pipeline": {
+    "host/policy": {"test_policy": "*"},
+    "host/request": {
         "test_host": "Admi*:Answer*:Authenticat*:Dispatch*:Exchange*:Executor*:SharedExecutor*:FairQueue*:InFlight*:Pipeline*:Route*:Server*"
     },
 }
@@ -191,7 +191,7 @@ def tried(area, mutant, bounds):
 def key(area, mutant):
     """Changes with the mutant's file and with the tests of its area."""
     digest = hashlib.sha256(repr(mutant).encode())
-    tests = "tests/unit/" + {"sdk/wire": "wire", "host/net": "net", "host/access": "access", "host/pipeline": "host"}[area]
+    tests = "tests/unit/" + {"sdk/wire": "wire", "host/net": "net", "host/policy": "policy", "host/request": "host"}[area]
     for path in [TREE / mutant.file, *sorted((TREE / tests).rglob("*.?pp"))]:
         digest.update(path.read_bytes())
     return digest.hexdigest()[:24]

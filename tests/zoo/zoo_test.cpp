@@ -39,7 +39,7 @@
 
 #include "host/host_test.hpp"
 #include "host/scratch_folder.hpp"
-#include "plugins/reloader.hpp"
+#include "plugins/deploy/reloader.hpp"
 #include "sanitized.hpp"
 #include "where.hpp"
 

@@ -5,7 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "commands.hpp"
+#include "control/commands.hpp"
 #include "host/host_test.hpp"
 
 namespace dojo::host {
@@ -25,7 +25,7 @@ class AdmissionTest : public test::HostTest {
     std::string head;
   };
   /// A rule that everything meets, but for what `change` does to it.
-  static access::Rule deny(const std::string& name) { return {.name = name}; }
+  static policy::Rule deny(const std::string& name) { return {.name = name}; }
 
   Got send(const std::string& bytes) {
     auto client = net::Client::to(server->port());
@@ -107,8 +107,8 @@ TEST_F(AdmissionTest, RefusesByRuleWith200AndTheReason) {
 TEST_F(AdmissionTest, RefusesAStrangerWithoutLookingAtTheSignature) {
   register_caller();
   config.access.rules = {
-      {.name = "validators", .action = access::Action::allow, .validator_permit = true}};
-  config.access.otherwise = access::Action::deny;
+      {.name = "validators", .action = policy::Action::allow, .validator_permit = true}};
+  config.access.otherwise = policy::Action::deny;
   start_with_metagraph();
   EXPECT_EQ(send(wired(stranger, "/Answers", "{}", &self)).code, "blacklisted");
   EXPECT_EQ(call(miner).code, "blacklisted");
@@ -179,13 +179,13 @@ TEST_F(AdmissionTest, TakesOverNothingOfAConfigWithWhichAPluginDoesNotStart) {
 TEST_F(AdmissionTest, ClosedWithoutAMetagraphOpenWhereConfigured) {
   register_caller();
   std::filesystem::remove(config.metagraph.file);
-  config.access.rules = {{.name = "v", .action = access::Action::allow, .validator_permit = true}};
-  config.access.otherwise = access::Action::deny;
+  config.access.rules = {{.name = "v", .action = policy::Action::allow, .validator_permit = true}};
+  config.access.otherwise = policy::Action::deny;
   start();
   EXPECT_EQ(call(caller).code, "blacklisted");
   EXPECT_THAT(ctl("test", {caller.address(), "10.0.0.1", "Answers"}),
               HasSubstr(R"("rule":"metagraph")"));
-  config.metagraph.when_stale = access::Stale::open;
+  config.metagraph.when_stale = policy::Stale::open;
   ASSERT_TRUE(server->apply(config));
   EXPECT_EQ(call(caller).code, "ok");
 }
@@ -220,7 +220,7 @@ TEST_F(AdmissionTest, LetsABanRunOut) {
 }
 
 TEST_F(AdmissionTest, AllowsOverTheConfigsRules) {
-  config.access.otherwise = access::Action::deny;
+  config.access.otherwise = policy::Action::deny;
   start();
   EXPECT_EQ(call(caller).code, "blacklisted");
   ctl("allow", {"127.0.0.0/8", "route=/Answers"});

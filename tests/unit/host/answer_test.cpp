@@ -1,4 +1,4 @@
-#include "pipeline/answer.hpp"
+#include "request/answer.hpp"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 
 #include "host/support.hpp"
 
-namespace dojo::pipeline {
+namespace dojo::request {
 namespace {
 
 std::string header_of(const net::Response& response, std::string_view name) {
@@ -86,4 +86,4 @@ TEST(HttpStatus, IsThatOfTheStatusTable) {
 }
 
 }  // namespace
-}  // namespace dojo::pipeline
+}  // namespace dojo::request

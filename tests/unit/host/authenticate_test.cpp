@@ -1,4 +1,4 @@
-#include "pipeline/authenticate.hpp"
+#include "request/authenticate.hpp"
 
 #include <array>
 #include <atomic>
@@ -19,7 +19,7 @@
 #include "host/signed_head.hpp"
 #include "where.hpp"
 
-namespace dojo::pipeline {
+namespace dojo::request {
 namespace {
 
 using namespace std::chrono_literals;
@@ -37,8 +37,8 @@ class AuthenticatorTest : public testing::Test {
   Authenticator& start() {
     now = kStart;
     auth.reset();
-    seen = std::make_unique<access::ReplayMemory>(
-        access::ReplayOptions(), access::ReplayClocks{[this] { return now.load(); },
+    seen = std::make_unique<policy::ReplayMemory>(
+        policy::ReplayOptions(), policy::ReplayClocks{[this] { return now.load(); },
                                                       [this] { return now.load() - kStart; }});
     auth = std::make_unique<Authenticator>(options, self.public_key(), *seen,
                                            [this] { return now.load(); });
@@ -76,7 +76,7 @@ class AuthenticatorTest : public testing::Test {
   const wire::Keypair caller = wire::Keypair::generate();
   AuthOptions options;
   std::atomic<WallTime> now{kStart};
-  std::unique_ptr<access::ReplayMemory> seen;
+  std::unique_ptr<policy::ReplayMemory> seen;
   std::unique_ptr<Authenticator> auth;
 };
 
@@ -442,7 +442,7 @@ TEST_F(AuthenticatorTest, RemembersANonceForTwiceTheWindowFromWhenItCame) {
   EXPECT_EQ(code_of(statement()), Code::ok);
   const auto remembered = [&] {
     seen->tidy();
-    return seen->sizes(access::ReplayMemory::Kind::nonce).entries;
+    return seen->sizes(policy::ReplayMemory::Kind::nonce).entries;
   };
   now = now.load() + 60s;
   EXPECT_EQ(remembered(), 1u);
@@ -475,7 +475,7 @@ class KilledHostTest : public AuthenticatorTest {
   void start_in(const std::filesystem::path& state) {
     auth.reset();
     seen.reset();
-    auto opened = access::ReplayMemory::open(
+    auto opened = policy::ReplayMemory::open(
         {}, state, {[this] { return now.load(); }, [this] { return now.load() - kStart; }},
         [this](auto what, auto why) { warned += std::string(what) + std::string(why); });
     ASSERT_TRUE(opened) << opened.error().message;
@@ -825,4 +825,4 @@ TEST_F(EpistulaTest, CountsOnceHoweverLongABodyTakes) {
 }
 
 }  // namespace
-}  // namespace dojo::pipeline
+}  // namespace dojo::request

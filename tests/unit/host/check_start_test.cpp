@@ -10,10 +10,10 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "base/descriptor.hpp"
+#include "base/files.hpp"
 #include "host/host_test.hpp"
 #include "host/scratch_folder.hpp"
-#include "net/descriptor.hpp"
-#include "plugins/state_folder.hpp"
 #include "where.hpp"
 
 namespace dojo::host {
@@ -60,9 +60,9 @@ TEST_F(CheckStart, TellsTheHostThatRunsFromAnother) {
   EXPECT_THAT(faults(), ElementsAre(HasSubstr("Address already in use, by another program: ")));
   EXPECT_THAT(warnings(), ElementsAre(HasSubstr("wallet: none")));
 
-  const auto opened = plugins::open_private_folder(config.state_dir);
+  const auto opened = base::open_private_folder(config.state_dir);
   ASSERT_TRUE(opened) << opened.error().message;
-  const net::Descriptor control(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const base::Descriptor control(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_un address{AF_UNIX, {}};
   (config.state_dir / "control").native().copy(&address.sun_path[0], sizeof address.sun_path - 1);
   ASSERT_EQ(bind(control.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
@@ -107,7 +107,7 @@ TEST_F(CheckStart, WarnsOfWhatIsSaidAboutNobody) {
   config.plugins["god"].where = "dojo-host.toml:3";
   config.auth.routes["Zoo"];
   config.auth.routes["Zo"];
-  access::Rule rule;
+  policy::Rule rule;
   rule.name = "dojo-host.toml:9";
   rule.routes = {"Zoo", "Zu"};
   config.access.rules.push_back(rule);

@@ -1,4 +1,4 @@
-#include "plugins/child.hpp"
+#include "plugins/run/child.hpp"
 
 #include <array>
 #include <chrono>
@@ -26,8 +26,8 @@ Child shell(const std::string& script, std::vector<std::pair<int, int>> descript
 std::string output_of(const std::filesystem::path& program, std::vector<std::string> arguments) {
   std::array<int, 2> ends{};
   EXPECT_EQ(pipe2(ends.data(), O_CLOEXEC), 0);
-  const net::Descriptor ours(ends[0]);
-  net::Descriptor theirs(ends[1]);
+  const base::Descriptor ours(ends[0]);
+  base::Descriptor theirs(ends[1]);
   auto child = Child::spawn({program, std::move(arguments), {{theirs.get(), STDOUT_FILENO}}});
   EXPECT_TRUE(child) << child.error().message;
   theirs.reset();
@@ -77,8 +77,8 @@ TEST(Child, DoesNotOutliveItsOwner) {
 TEST(Child, LeavesNothingOfItsGroupBehind) {
   std::array<int, 2> ends{};
   ASSERT_EQ(pipe2(ends.data(), O_CLOEXEC), 0);
-  const net::Descriptor ours(ends[0]);
-  net::Descriptor theirs(ends[1]);
+  const base::Descriptor ours(ends[0]);
+  base::Descriptor theirs(ends[1]);
   auto child = shell("sleep 100 & exit 0", {{theirs.get(), 3}});
   theirs.reset();
   ASSERT_TRUE(child.wait(10s));
@@ -87,8 +87,8 @@ TEST(Child, LeavesNothingOfItsGroupBehind) {
 }
 
 TEST(Child, InheritsWhatIsNamedAndNothingElse) {
-  const net::Descriptor leaky(open("/dev/null", O_RDONLY));  // without O_CLOEXEC
-  const net::Descriptor far(fcntl(leaky.get(), F_DUPFD, 200));
+  const base::Descriptor leaky(open("/dev/null", O_RDONLY));  // without O_CLOEXEC
+  const base::Descriptor far(fcntl(leaky.get(), F_DUPFD, 200));
   // Asked once more, since the shell has the folder open while it lists it.
   const auto open_in_it = output_of(
       "/bin/sh", {"-c", "for fd in /proc/$$/fd/*; do [ -e $fd ] && printf '%s ' ${fd##*/}; done"});
@@ -100,8 +100,8 @@ TEST(Child, MovesDescriptorsThatStandInEachOthersWay) {
   std::array<int, 2> second{};
   ASSERT_EQ(pipe2(first.data(), O_CLOEXEC), 0);
   ASSERT_EQ(pipe2(second.data(), O_CLOEXEC), 0);
-  const std::array owned{net::Descriptor(first[0]), net::Descriptor(first[1]),
-                         net::Descriptor(second[0]), net::Descriptor(second[1])};
+  const std::array owned{base::Descriptor(first[0]), base::Descriptor(first[1]),
+                         base::Descriptor(second[0]), base::Descriptor(second[1])};
   // Each goes where the other one is, or where a copy of it would be.
   const int free = fcntl(first[1], F_DUPFD, 3);
   ASSERT_EQ(close(free), 0);

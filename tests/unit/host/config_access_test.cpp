@@ -1,5 +1,3 @@
-#include "config_access.hpp"
-
 #include <string>
 
 #include <fmt/format.h>
@@ -8,12 +6,13 @@
 
 #include <dojo/wire/keypair.hpp>
 
-#include "config.hpp"
+#include "config/access.hpp"
+#include "config/config.hpp"
 
 namespace dojo::host {
 namespace {
 
-using access::Action;
+using policy::Action;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::StartsWith;
@@ -40,8 +39,8 @@ std::string wrong(const std::string& text) {
   const auto config = parse(text);
   return config ? "" : config.error().message;
 }
-net::Network network(const char* text) {
-  return *net::Network::parse(text);
+base::Network network(const char* text) {
+  return *base::Network::parse(text);
 }
 
 TEST(AccessConfig, AllowsEverybodyIfItSaysNothing) {
@@ -64,12 +63,12 @@ TEST(AccessConfig, MakesARuleOfEachWhoIsDeniedOrAllowedNamedByTheLine) {
                            "]\n"
                            "allow = [\"coldkey:@\"]\n");
   EXPECT_THAT(config.access.rules,
-              ElementsAre(access::Rule{.name = "dojo.toml:9",
+              ElementsAre(policy::Rule{.name = "dojo.toml:9",
                                        .action = Action::allow,
                                        .coldkeys = {caller().public_key()}},
-                          access::Rule{.name = "dojo.toml:6", .hotkeys = {caller().public_key()}},
-                          access::Rule{.name = "dojo.toml:7", .networks = {network("10.0.0.0/8")}},
-                          access::Rule{.name = "dojo.toml:7", .uids = {7}}));
+                          policy::Rule{.name = "dojo.toml:6", .hotkeys = {caller().public_key()}},
+                          policy::Rule{.name = "dojo.toml:7", .networks = {network("10.0.0.0/8")}},
+                          policy::Rule{.name = "dojo.toml:7", .uids = {7}}));
 }
 
 TEST(AccessConfig, TakesEveryCriterionOfARule) {
@@ -91,7 +90,7 @@ uid = [0, 65535]
 )");
   const auto key = caller().public_key();
   EXPECT_THAT(config.access.rules,
-              ElementsAre(access::Rule{.name = "dojo.toml:4",
+              ElementsAre(policy::Rule{.name = "dojo.toml:4",
                                        .action = Action::allow,
                                        .hotkeys = {key},
                                        .coldkeys = {key, key},
@@ -103,7 +102,7 @@ uid = [0, 65535]
                                        .routes = {"Echo"},
                                        .dry_run = true,
                                        .note = "why"},
-                          access::Rule{.name = "dojo.toml:16", .uids = {0, 65535}}));
+                          policy::Rule{.name = "dojo.toml:16", .uids = {0, 65535}}));
 }
 
 TEST(AccessConfig, AsksTheShortFormsInTheirOrder) {
@@ -123,13 +122,13 @@ ip = "::3"
   EXPECT_THAT(
       config.access.rules,
       ElementsAre(
-          access::Rule{
+          policy::Rule{
               .name = "dojo.toml:10", .action = Action::allow, .networks = {network("::2")}},
-          access::Rule{.name = "dojo.toml:9", .networks = {network("::1")}},
-          access::Rule{
+          policy::Rule{.name = "dojo.toml:9", .networks = {network("::1")}},
+          policy::Rule{
               .name = "dojo.toml:11", .action = Action::allow, .networks = {network("::3")}},
-          access::Rule{.name = "dojo.toml:6", .validator_permit = false},
-          access::Rule{.name = "dojo.toml:5", .below_stake = 10}));
+          policy::Rule{.name = "dojo.toml:6", .validator_permit = false},
+          policy::Rule{.name = "dojo.toml:5", .below_stake = 10}));
 }
 
 TEST(AccessConfig, SaysWhatIsWrongWithWhomARuleIsAbout) {
@@ -235,11 +234,11 @@ when_stale = "open"
   EXPECT_EQ(config.metagraph.refresh, std::chrono::seconds(1));
   EXPECT_EQ(config.metagraph.timeout, std::chrono::seconds(2));
   EXPECT_EQ(config.metagraph.max_age, std::chrono::seconds(3));
-  EXPECT_EQ(config.metagraph.when_stale, access::Stale::open);
+  EXPECT_EQ(config.metagraph.when_stale, policy::Stale::open);
   EXPECT_TRUE(config.metagraph.wanted());
   const auto file = good("[metagraph]\nfile = \"m.json\"\nnetuid = 0\nwhen_stale = \"closed\"");
   EXPECT_EQ(file.metagraph.file, "/folder/m.json");
-  EXPECT_EQ(file.metagraph.when_stale, access::Stale::closed);
+  EXPECT_EQ(file.metagraph.when_stale, policy::Stale::closed);
   EXPECT_TRUE(file.metagraph.wanted());
 }
 

@@ -1,5 +1,5 @@
 // The control socket, and `dojo-host ctl` that asks it.
-#include "admin/control.hpp"
+#include "control/control.hpp"
 
 #include <array>
 #include <chrono>
@@ -19,9 +19,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "admin/ctl.hpp"
+#include "control/ctl.hpp"
 
-namespace dojo::admin {
+namespace dojo::control {
 namespace {
 
 using namespace std::chrono_literals;
@@ -53,20 +53,20 @@ class ControlTest : public ::testing::Test {
     return [json](const std::vector<std::string>&) -> Result<std::string> { return json; };
   }
 
-  [[nodiscard]] net::Descriptor connected() const {
-    net::Descriptor made(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    const net::Descriptor folder(::open(state_.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  [[nodiscard]] base::Descriptor connected() const {
+    base::Descriptor made(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const base::Descriptor folder(::open(state_.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
     return connect_by(made, "/proc/self/fd/" + std::to_string(folder.get()) + "/control")
                ? std::move(made)
-               : net::Descriptor();
+               : base::Descriptor();
   }
-  static bool connect_by(const net::Descriptor& made, const std::string& path) {
+  static bool connect_by(const base::Descriptor& made, const std::string& path) {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     path.copy(&address.sun_path[0], sizeof address.sun_path - 1);
     return connect(made.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
   }
-  static std::string rest_of(const net::Descriptor& connection) {
+  static std::string rest_of(const base::Descriptor& connection) {
     std::string text;
     std::array<char, 4096> buffer{};
     for (;;) {
@@ -94,7 +94,7 @@ class ControlTest : public ::testing::Test {
     for (auto& word : words) argv.push_back(word.data());
     ::testing::internal::CaptureStdout();
     ::testing::internal::CaptureStderr();
-    const int code = admin::ctl(static_cast<int>(argv.size()), argv.data());
+    const int code = control::ctl(static_cast<int>(argv.size()), argv.data());
     return {code, ::testing::internal::GetCapturedStdout(),
             ::testing::internal::GetCapturedStderr()};
   }
@@ -152,7 +152,7 @@ TEST_F(ControlTest, TakesTheSocketOfADeadHost) {
   fs::create_directory(state_);
   fs::permissions(state_, fs::perms::owner_all);
   {
-    const net::Descriptor dead(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const base::Descriptor dead(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     (state_ / "control").native().copy(&address.sun_path[0], sizeof address.sun_path - 1);
@@ -182,7 +182,7 @@ TEST_F(ControlTest, RefusesAnotherUser) {
   const auto child = fork();
   if (child == 0) {
     if (setuid(65534) != 0) _exit(2);
-    const net::Descriptor made(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const base::Descriptor made(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
     if (!connect_by(made, path)) _exit(3);
     constexpr std::string_view kLine = "{\"command\":\"yes\"}\n";
     (void)send(made.get(), kLine.data(), kLine.size(), MSG_NOSIGNAL);
@@ -192,7 +192,7 @@ TEST_F(ControlTest, RefusesAnotherUser) {
     _exit(0);
   }
   close(answer[1]);
-  EXPECT_THAT(rest_of(net::Descriptor(answer[0])), HasSubstr("only the host's own user"));
+  EXPECT_THAT(rest_of(base::Descriptor(answer[0])), HasSubstr("only the host's own user"));
   int status = 0;
   waitpid(child, &status, 0);
   EXPECT_EQ(status, 0);
@@ -320,4 +320,4 @@ TEST_F(ControlTest, TellsByItsExitCode) {
 }
 
 }  // namespace
-}  // namespace dojo::admin
+}  // namespace dojo::control

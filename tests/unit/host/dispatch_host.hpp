@@ -12,21 +12,21 @@
 
 #include "host/made_head.hpp"
 #include "host/support.hpp"
-#include "pipeline/dispatch.hpp"
-#include "pipeline/roster.hpp"
+#include "request/dispatch.hpp"
+#include "request/roster.hpp"
 
 namespace dojo::test {
 
 class DispatchHost : public testing::Test {
  public:
-  pipeline::Dispatcher& start(const std::string& config = "{}") {
-    dispatcher = std::make_unique<pipeline::Dispatcher>(options, lines.log(), metrics, refusals);
-    roster = std::make_unique<pipeline::Roster>(routes, *dispatcher);
+  request::Dispatcher& start(const std::string& config = "{}") {
+    dispatcher = std::make_unique<request::Dispatcher>(options, lines.log(), metrics, refusals);
+    roster = std::make_unique<request::Roster>(routes, *dispatcher);
     served = std::make_unique<Served>(*roster, *dispatcher, "test_behaviours", config, workers);
     return *dispatcher;
   }
   /// A request that has been admitted, with its body.
-  pipeline::ExchangePtr call(const std::string& route, Inbox& inbox, std::string body = "{}") {
+  request::ExchangePtr call(const std::string& route, Inbox& inbox, std::string body = "{}") {
     auto made = inbox.exchange();
     made->head = make_head("POST", "/" + route, std::map<std::string, std::string>());
     made->terms.request_id = trace;
@@ -46,23 +46,23 @@ class DispatchHost : public testing::Test {
     return made;
   }
   // For the inboxes: there may be no dispatcher yet, or another one.
-  void on_deadline(pipeline::Exchange& exchange) { dispatcher->on_deadline(exchange); }
-  void on_gone(pipeline::Exchange& exchange) { dispatcher->on_gone(exchange); }
+  void on_deadline(request::Exchange& exchange) { dispatcher->on_deadline(exchange); }
+  void on_gone(request::Exchange& exchange) { dispatcher->on_gone(exchange); }
 
-  pipeline::DispatchOptions options = [] {
-    pipeline::DispatchOptions made;
+  request::DispatchOptions options = [] {
+    request::DispatchOptions made;
     made.deadline = 60s;
     return made;
   }();
   unsigned workers = 4;
   std::string trace = "trace-1";
   Lines lines;
-  admin::Metrics metrics;
-  access::RefusalBook book;
-  pipeline::Refusals refusals{lines.log(), book, [] { return access::WallTime(); }};
-  pipeline::RouteTable routes;
-  std::unique_ptr<pipeline::Dispatcher> dispatcher;
-  std::unique_ptr<pipeline::Roster> roster;
+  base::Metrics metrics;
+  policy::RefusalBook book;
+  request::Refusals refusals{lines.log(), book, [] { return policy::WallTime(); }};
+  request::RouteTable routes;
+  std::unique_ptr<request::Dispatcher> dispatcher;
+  std::unique_ptr<request::Roster> roster;
   std::unique_ptr<Served> served;
 };
 

@@ -1,5 +1,5 @@
 // The dispatcher with plugins that misbehave in every way they can.
-#include "pipeline/dispatch.hpp"
+#include "request/dispatch.hpp"
 
 #include <numeric>
 #include <regex>
@@ -14,7 +14,7 @@
 
 #include "host/dispatch_host.hpp"
 
-namespace dojo::pipeline {
+namespace dojo::request {
 namespace {
 
 using namespace std::chrono_literals;
@@ -450,4 +450,4 @@ TEST_F(DispatcherTest, AnswersEachOnceUnderLoadFromManyThreads) {
 }
 
 }  // namespace
-}  // namespace dojo::pipeline
+}  // namespace dojo::request

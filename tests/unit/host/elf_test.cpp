@@ -1,4 +1,4 @@
-#include "plugins/elf.hpp"
+#include "plugins/abi/elf.hpp"
 
 #include <filesystem>
 #include <fstream>
@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "host/support.hpp"
-#include "plugins/generation.hpp"
+#include "plugins/run/generation.hpp"
 
 namespace dojo::plugins {
 namespace {

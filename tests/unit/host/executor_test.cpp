@@ -1,4 +1,4 @@
-#include "pipeline/executor.hpp"
+#include "request/executor.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -15,7 +15,7 @@
 
 #include "host/support.hpp"
 
-namespace dojo::pipeline {
+namespace dojo::request {
 namespace {
 
 using namespace std::chrono_literals;
@@ -595,4 +595,4 @@ TEST_F(SharedExecutorTest, RunsRefusesOrDisplacesEachExactlyOnce) {
 }
 
 }  // namespace
-}  // namespace dojo::pipeline
+}  // namespace dojo::request

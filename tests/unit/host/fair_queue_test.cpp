@@ -1,5 +1,5 @@
 // The order alone, in a time of its own: nothing here waits for anything.
-#include "pipeline/fair_queue.hpp"
+#include "request/fair_queue.hpp"
 
 #include <algorithm>
 #include <functional>
@@ -13,9 +13,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "pipeline/gate.hpp"
+#include "request/gate.hpp"
 
-namespace dojo::pipeline {
+namespace dojo::request {
 namespace {
 
 using namespace std::chrono_literals;
@@ -576,4 +576,4 @@ TEST(FairQueue, RefusesWhatIsImpossibleAndNothingThatIsPossible) {
 }
 
 }  // namespace
-}  // namespace dojo::pipeline
+}  // namespace dojo::request

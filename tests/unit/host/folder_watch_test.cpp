@@ -1,4 +1,4 @@
-#include "plugins/folder_watch.hpp"
+#include "plugins/deploy/folder_watch.hpp"
 
 #include <algorithm>
 #include <chrono>

@@ -6,7 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "host/support.hpp"
-#include "plugins/in_process.hpp"
+#include "plugins/run/in_process.hpp"
 
 namespace dojo::plugins {
 namespace {

@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "plugins/lane.hpp"
+#include "plugins/run/lane.hpp"
 
 namespace {
 
@@ -160,8 +160,8 @@ bool start(std::string_view how, const Lane& control) {
 
 int main() {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);  // not so hostile as to outlive a test that crashed
-  Lane control{dojo::net::Descriptor(kControlDescriptor)};
-  Lane lane{dojo::net::Descriptor(kFirstLaneDescriptor)};
+  Lane control{dojo::base::Descriptor(kControlDescriptor)};
+  Lane lane{dojo::base::Descriptor(kFirstLaneDescriptor)};
   Parcel parcel;
   std::string why;
   if (control.receive(parcel, why) != Received::parcel) return 1;

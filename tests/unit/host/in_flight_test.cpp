@@ -1,4 +1,4 @@
-#include "pipeline/in_flight.hpp"
+#include "request/in_flight.hpp"
 
 #include <set>
 #include <thread>
@@ -8,7 +8,7 @@
 
 #include "host/support.hpp"
 
-namespace dojo::pipeline {
+namespace dojo::request {
 namespace {
 
 using namespace std::chrono_literals;
@@ -159,4 +159,4 @@ TEST(Exchange, WhoseResponderIsDroppedIsAnsweredWith500) {
 }
 
 }  // namespace
-}  // namespace dojo::pipeline
+}  // namespace dojo::request

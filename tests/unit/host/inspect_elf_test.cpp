@@ -11,7 +11,7 @@
 #include <dojo/plugin.h>
 
 #include "host/scratch_folder.hpp"
-#include "plugins/elf.hpp"
+#include "plugins/abi/elf.hpp"
 #include "where.hpp"
 
 namespace dojo::plugins {

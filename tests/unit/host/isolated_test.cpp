@@ -1,4 +1,4 @@
-#include "plugins/isolated.hpp"
+#include "plugins/run/isolated.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -24,7 +24,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include "plugins/span.hpp"
+#include "plugins/abi/span.hpp"
 #include "where.hpp"
 
 namespace dojo::plugins {

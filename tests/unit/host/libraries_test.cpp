@@ -1,4 +1,4 @@
-#include "plugins/libraries.hpp"
+#include "plugins/deploy/libraries.hpp"
 
 #include <filesystem>
 #include <string>

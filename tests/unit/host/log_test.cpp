@@ -1,4 +1,4 @@
-#include "log.hpp"
+#include "base/log.hpp"
 
 #include <limits>
 
@@ -77,7 +77,7 @@ TEST(TextLog, EscapesTheMessageToo) {
 
 TEST(Log, CutsWhatHasNoEnd) {
   EXPECT_LT(text_of(std::string(1 << 20, 'x')).size(), 5'000u);
-  const Lines lines(LogFormat::json);
+  const Lines lines(base::LogFormat::json);
   lines.log().info(std::string(1 << 20, 'x'), {{"value", std::string(1 << 20, 'y')}});
   EXPECT_LT(lines.text().size(), 10'000u);
 }
@@ -85,7 +85,7 @@ TEST(Log, CutsWhatHasNoEnd) {
 TEST(JsonLog, IsOneObjectALine) {
   for (const std::string_view value : {"plain", "two\nlines", "\"quoted\"\\", "\x1b[2J", "\xff\xfe",
                                        "\xf0\x9f", "\xe2\x82\xac", ""}) {
-    const Lines lines(LogFormat::json);
+    const Lines lines(base::LogFormat::json);
     lines.log().error("said", {{"value", value}});
     const auto text = lines.text();
     EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 1);
@@ -108,7 +108,7 @@ TEST(TextLog, ShowsNumbersAsTheyAre) {
 }
 
 TEST(JsonLog, HasNumbersAsNumbers) {
-  const Lines lines(LogFormat::json);
+  const Lines lines(base::LogFormat::json);
   lines.log().info("n", {{"a", 1},
                          {"b", std::numeric_limits<std::int64_t>::min()},
                          {"c", std::numeric_limits<std::uint64_t>::max()},
@@ -121,7 +121,7 @@ TEST(JsonLog, HasNumbersAsNumbers) {
 }
 
 TEST(JsonLog, StatesTheTimeAsIso8601) {
-  const Lines lines(LogFormat::json);
+  const Lines lines(base::LogFormat::json);
   lines.log().info("now");
   EXPECT_THAT(
       lines.text(),
@@ -131,12 +131,12 @@ TEST(JsonLog, StatesTheTimeAsIso8601) {
 
 TEST(Log, KnowsItsLevels) {
   for (const char* level : {"debug", "info", "warning", "error", "off"}) {
-    EXPECT_TRUE(Log::open(level, LogFormat::text)) << level;
+    EXPECT_TRUE(base::Log::open(level, base::LogFormat::text)) << level;
   }
-  EXPECT_THAT(Log::open("loud", LogFormat::text).error().message,
+  EXPECT_THAT(base::Log::open("loud", base::LogFormat::text).error().message,
               HasSubstr("debug, info, warning, error, off"));
-  EXPECT_TRUE(Log::open("debug", LogFormat::text)->debugs());
-  EXPECT_FALSE(Log::open("info", LogFormat::text)->debugs());
+  EXPECT_TRUE(base::Log::open("debug", base::LogFormat::text)->debugs());
+  EXPECT_FALSE(base::Log::open("info", base::LogFormat::text)->debugs());
 }
 
 }  // namespace

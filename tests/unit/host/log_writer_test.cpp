@@ -1,4 +1,4 @@
-#include "log_writer.hpp"
+#include "base/log_writer.hpp"
 
 #include <array>
 #include <atomic>
@@ -27,19 +27,19 @@ std::string gap(std::uint64_t lost) {
 
 /// Two ends, of which the second is written to; its room is as small as the kernel has it.
 struct Ends {
-  net::Descriptor ours;
-  net::Descriptor theirs;
+  base::Descriptor ours;
+  base::Descriptor theirs;
 
   static Ends pipe() {
     std::array<int, 2> made{};
     EXPECT_EQ(pipe2(made.data(), O_CLOEXEC), 0);
     EXPECT_GT(fcntl(made[1], F_SETPIPE_SZ, 4096), 0);
-    return {net::Descriptor(made[0]), net::Descriptor(made[1])};
+    return {base::Descriptor(made[0]), base::Descriptor(made[1])};
   }
   static Ends sockets() {
     std::array<int, 2> made{};
     EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, made.data()), 0);
-    return {net::Descriptor(made[0]), net::Descriptor(made[1])};
+    return {base::Descriptor(made[0]), base::Descriptor(made[1])};
   }
   /// What has arrived by now.
   [[nodiscard]] std::string read_now() const {
@@ -54,7 +54,7 @@ struct Ends {
     return text;
   }
   /// All that there is to come.
-  [[nodiscard]] std::string read_all(LogWriter& writer) const {
+  [[nodiscard]] std::string read_all(base::LogWriter& writer) const {
     std::string text;
     EXPECT_TRUE(test::eventually([&] {
       text += read_now();
@@ -68,7 +68,7 @@ class FullLogWriter : public testing::TestWithParam<Ends (*)()> {};
 
 TEST_P(FullLogWriter, NeverWaitsAndSaysWhereLinesAreMissing) {
   const auto ends = GetParam()();
-  LogWriter writer(ends.theirs.get(), gap, 8'192);
+  base::LogWriter writer(ends.theirs.get(), gap, 8'192);
   constexpr std::uint64_t kLines = 20'000;
   for (std::uint64_t i = 0; i < kLines; ++i) {
     writer.write("line " + std::to_string(i) + std::string(100, '.') + "\n");
@@ -100,7 +100,7 @@ TEST_P(FullLogWriter, NeverWaitsAndSaysWhereLinesAreMissing) {
 
 TEST_P(FullLogWriter, GoesThoughNobodyReads) {
   const auto ends = GetParam()();
-  LogWriter writer(ends.theirs.get(), gap);
+  base::LogWriter writer(ends.theirs.get(), gap);
   for (int i = 0; i < 20'000; ++i) writer.write(std::string(100, '.') + "\n");
   EXPECT_FALSE(writer.flush(0ms));
 }
@@ -109,14 +109,14 @@ INSTANTIATE_TEST_SUITE_P(Ways, FullLogWriter, testing::Values(&Ends::pipe, &Ends
 
 TEST(LogWriter, WritesAtOnceWhatCanBe) {
   const auto ends = Ends::pipe();
-  LogWriter writer(ends.theirs.get(), gap);
+  base::LogWriter writer(ends.theirs.get(), gap);
   writer.write("one\n");
   EXPECT_EQ(ends.read_now(), "one\n") << "a crash would not take it";
 }
 
 TEST(LogWriter, LeavesTheDescriptorAsOthersHaveIt) {
   const auto ends = Ends::pipe();
-  LogWriter writer(ends.theirs.get(), gap);
+  base::LogWriter writer(ends.theirs.get(), gap);
   writer.write("one\n");
   EXPECT_EQ(fcntl(ends.theirs.get(), F_GETFL) & O_NONBLOCK, 0);
 }
@@ -124,10 +124,11 @@ TEST(LogWriter, LeavesTheDescriptorAsOthersHaveIt) {
 TEST(LogWriter, GoesOnInAFileWhereOthersHaveWritten) {
   const test::ScratchFolder scratch;
   const auto path = scratch / "log";
-  const net::Descriptor file(open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR));
+  const base::Descriptor file(
+      open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR));
   ASSERT_EQ(write(file.get(), "before\n", 7), 7);
   {
-    LogWriter writer(file.get(), gap);
+    base::LogWriter writer(file.get(), gap);
     for (int i = 0; i < 100; ++i) writer.write(std::to_string(i) + "\n");
     ASSERT_TRUE(writer.flush(20s));
     ASSERT_EQ(write(file.get(), "after\n", 6), 6);
@@ -138,9 +139,9 @@ TEST(LogWriter, GoesOnInAFileWhereOthersHaveWritten) {
 }
 
 TEST(LogWriter, ForgetsNoneOfTheLinesThatTheDescriptorRefused) {
-  const net::Descriptor full(open("/dev/full", O_WRONLY | O_CLOEXEC));
+  const base::Descriptor full(open("/dev/full", O_WRONLY | O_CLOEXEC));
   std::atomic<std::uint64_t> told = 0;
-  LogWriter writer(full.get(), [&](std::uint64_t lost) {
+  base::LogWriter writer(full.get(), [&](std::uint64_t lost) {
     told = lost;
     return gap(lost);
   });
@@ -154,7 +155,7 @@ TEST(LogWriter, ForgetsNoneOfTheLinesThatTheDescriptorRefused) {
 TEST(LogWriter, OutlivesItsReader) {
   std::signal(SIGPIPE, SIG_IGN);
   auto ends = Ends::pipe();
-  LogWriter writer(ends.theirs.get(), gap);
+  base::LogWriter writer(ends.theirs.get(), gap);
   ends.ours.reset();
   for (int i = 0; i < 10; ++i) writer.write("line\n");
   EXPECT_TRUE(writer.flush(20s));
@@ -162,9 +163,9 @@ TEST(LogWriter, OutlivesItsReader) {
 
 TEST(WriteWithin, GivesUpWhereNobodyReads) {
   const auto ends = Ends::pipe();
-  EXPECT_TRUE(write_within(ends.theirs.get(), "a line\n", 0ms));
+  EXPECT_TRUE(base::write_within(ends.theirs.get(), "a line\n", 0ms));
   EXPECT_EQ(ends.read_now(), "a line\n");
-  EXPECT_FALSE(write_within(ends.theirs.get(), std::string(10'000, 'x'), 1ms));
+  EXPECT_FALSE(base::write_within(ends.theirs.get(), std::string(10'000, 'x'), 1ms));
 }
 
 }  // namespace

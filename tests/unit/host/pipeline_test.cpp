@@ -1,4 +1,4 @@
-#include "pipeline/pipeline.hpp"
+#include "request/pipeline.hpp"
 
 #include <deque>
 
@@ -12,7 +12,7 @@
 #include "host/signed_head.hpp"
 #include "host/support.hpp"
 
-namespace dojo::pipeline {
+namespace dojo::request {
 namespace {
 
 using namespace std::chrono_literals;
@@ -45,7 +45,7 @@ class PipelineTest : public testing::Test {
   static ExchangePtr begin(const SignedHead& head, Inbox& inbox) {
     auto exchange = inbox.exchange();
     exchange->head = head.head();
-    exchange->address = *net::IpAddress::parse("10.1.2.3");
+    exchange->address = *base::IpAddress::parse("10.1.2.3");
     exchange->peer = "10.1.2.3";
     return exchange;
   }
@@ -59,11 +59,11 @@ class PipelineTest : public testing::Test {
   const wire::Keypair self = wire::Keypair::generate();
   const wire::Keypair caller = wire::Keypair::generate();
   test::Lines lines;
-  admin::Metrics metrics;
+  base::Metrics metrics;
   test::ScratchFolder state;
-  std::unique_ptr<access::Access> access =
-      access::Access::open({}, state.path(), lines.log(), wall_clock).value();
-  access::ReplayMemory seen{{}, access::ReplayClocks::of_the_system()};
+  std::unique_ptr<policy::Access> access =
+      policy::Access::open({}, state.path(), lines.log(), wall_clock).value();
+  policy::ReplayMemory seen{{}, policy::ReplayClocks::of_the_system()};
   Authenticator authenticator{{}, self.public_key(), seen, wall_clock};
   Pipeline pipeline{authenticator, *access, {}, 3, lines.log(), metrics};
   test::Served served{pipeline.serving(), pipeline.services(), "test_behaviours"};
@@ -254,4 +254,4 @@ TEST_F(PipelineTest, EndsItsPluginsBeforeWhatServesThem) {
 }
 
 }  // namespace
-}  // namespace dojo::pipeline
+}  // namespace dojo::request

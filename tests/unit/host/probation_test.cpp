@@ -1,4 +1,4 @@
-#include "plugins/probation.hpp"
+#include "plugins/deploy/probation.hpp"
 
 #include <cstdint>
 #include <vector>

@@ -1,4 +1,4 @@
-#include "plugins/probe.hpp"
+#include "plugins/deploy/probe.hpp"
 
 #include <chrono>
 #include <filesystem>
@@ -11,10 +11,11 @@
 #include <sys/wait.h>
 
 #include "host/scratch_folder.hpp"
-#include "plugins/probe_line.hpp"
-#include "plugins/probe_report.hpp"
-#include "plugins/shortage.hpp"
+#include "plugins/deploy/probe_line.hpp"
+#include "plugins/deploy/probe_report.hpp"
+#include "plugins/deploy/shortage.hpp"
 #include "sanitized.hpp"
+#include "text/terminal.hpp"
 #include "where.hpp"
 
 namespace dojo::plugins {
@@ -257,21 +258,21 @@ TEST(ProbeLineText, ComesBackAsItWasWritten) {
 
 TEST(Printable, LeavesWhatPeopleWrite) {
   const std::string text = "a \xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80 \xd7\xa9";
-  EXPECT_EQ(printable(text, 100), text);
+  EXPECT_EQ(text::printable(text, 100), text);
 }
 
 TEST(Printable, LeavesNothingThatATerminalObeys) {
-  EXPECT_EQ(printable("a\n\x1b[31mb\x7f", 100), "a  [31mb ");
-  EXPECT_EQ(printable("a\xc2\x9b[31mb", 100), "a  [31mb") << "C1";
-  EXPECT_EQ(printable("a\xe2\x80\xae\xd8\x9c\xe2\x81\xa6z", 100), "a        z") << "bidi";
-  EXPECT_EQ(printable("\xc3\xa9\xff\xc3z", 100), "\xc3\xa9  z") << "no UTF-8";
+  EXPECT_EQ(text::printable("a\n\x1b[31mb\x7f", 100), "a  [31mb ");
+  EXPECT_EQ(text::printable("a\xc2\x9b[31mb", 100), "a  [31mb") << "C1";
+  EXPECT_EQ(text::printable("a\xe2\x80\xae\xd8\x9c\xe2\x81\xa6z", 100), "a        z") << "bidi";
+  EXPECT_EQ(text::printable("\xc3\xa9\xff\xc3z", 100), "\xc3\xa9  z") << "no UTF-8";
 }
 
 TEST(Printable, CutsNoCharacterInTwo) {
-  EXPECT_EQ(printable("a\xc3\xa9", 2), "a");
-  EXPECT_EQ(printable("a\xc3\xa9", 3), "a\xc3\xa9");
-  EXPECT_EQ(printable(std::string(200, '\n'), 100), std::string(100, ' '));
-  EXPECT_EQ(printable("a", 0), "");
+  EXPECT_EQ(text::printable("a\xc3\xa9", 2), "a");
+  EXPECT_EQ(text::printable("a\xc3\xa9", 3), "a\xc3\xa9");
+  EXPECT_EQ(text::printable(std::string(200, '\n'), 100), std::string(100, ' '));
+  EXPECT_EQ(text::printable("a", 0), "");
 }
 
 TEST(ProbeLineText, IsBoundedAndPrintable) {

@@ -59,8 +59,8 @@ std::uint64_t bits(std::initializer_list<int> signals) {
 TEST(TheHost, ServesDeploysAndStopsThoughNobodyReadsItsLog) {
   std::array<int, 2> ends{};
   ASSERT_EQ(pipe2(ends.data(), O_CLOEXEC), 0);
-  const net::Descriptor unread(ends[0]);
-  const net::Descriptor theirs(ends[1]);
+  const base::Descriptor unread(ends[0]);
+  const base::Descriptor theirs(ends[1]);
   ASSERT_GT(fcntl(theirs.get(), F_SETPIPE_SZ, 4096), 0);
   HostProcess host({.plugins = {"test_behaviours", "test_versioned_1"},
                     .config = "[reload]\ndebounce_ms = 20\n",
@@ -87,8 +87,8 @@ TEST(TheHost, ServesDeploysAndStopsThoughNobodyReadsItsLog) {
 TEST(TheHost, StartsThoughNobodyReadsItsOutput) {
   std::array<int, 2> ends{};
   ASSERT_EQ(pipe2(ends.data(), O_CLOEXEC), 0);
-  const net::Descriptor unread(ends[0]);
-  const net::Descriptor theirs(ends[1]);
+  const base::Descriptor unread(ends[0]);
+  const base::Descriptor theirs(ends[1]);
   fcntl(theirs.get(), F_SETPIPE_SZ, 4096);
   ASSERT_EQ(write(theirs.get(), std::string(4096, 'x').data(), 4096), 4096);
   HostProcess host({.prepare = [&] { dup2(theirs.get(), STDOUT_FILENO); }});
@@ -204,7 +204,7 @@ TEST(TheHost, TakesALinkForItsStateFolder) {
 }
 
 TEST(TheHost, LeavesItsDescriptorsToNobody) {
-  const net::Descriptor stray(open("/dev/zero", O_RDONLY | O_CLOEXEC));
+  const base::Descriptor stray(open("/dev/zero", O_RDONLY | O_CLOEXEC));
   constexpr int kStray = 77;
   HostProcess host({.plugins = {"test_behaviours", "test_versioned_1"},
                     .config = "[run.versioned]\nisolation = \"process\"\nworkers = 2\n",

@@ -1,5 +1,5 @@
 // Plugins that are replaced while the host serves.
-#include "plugins/reloader.hpp"
+#include "plugins/deploy/reloader.hpp"
 
 #include <filesystem>
 #include <fstream>
@@ -7,8 +7,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/threads.hpp"
 #include "host/host_test.hpp"
-#include "threads/threads.hpp"
 
 namespace dojo::plugins {
 namespace {

@@ -1,11 +1,11 @@
-#include "pipeline/route.hpp"
+#include "request/route.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "host/support.hpp"
 
-namespace dojo::pipeline {
+namespace dojo::request {
 namespace {
 
 using testing::HasSubstr;
@@ -87,4 +87,4 @@ TEST_F(RouteTableTest, LetsGoOfACrew) {
 }
 
 }  // namespace
-}  // namespace dojo::pipeline
+}  // namespace dojo::request

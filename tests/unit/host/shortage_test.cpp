@@ -18,11 +18,11 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include "base/descriptor.hpp"
+#include "base/log.hpp"
+#include "base/log_writer.hpp"
+#include "base/threads.hpp"
 #include "host/dispatch_host.hpp"
-#include "log.hpp"
-#include "log_writer.hpp"
-#include "net/descriptor.hpp"
-#include "threads/threads.hpp"
 
 namespace {
 
@@ -47,7 +47,7 @@ void operator delete(void* gone, std::size_t /*size*/) noexcept {
   std::free(gone);
 }
 
-namespace dojo::pipeline {
+namespace dojo::request {
 namespace {
 
 using test::eventually;
@@ -148,8 +148,8 @@ class PipedErrors {
   PipedErrors() {
     std::array<int, 2> ends{};
     EXPECT_EQ(pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK), 0);
-    ours_ = net::Descriptor(ends[0]);
-    before_ = net::Descriptor(fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0));
+    ours_ = base::Descriptor(ends[0]);
+    before_ = base::Descriptor(fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0));
     EXPECT_EQ(dup2(ends[1], STDERR_FILENO), STDERR_FILENO);
     close(ends[1]);
   }
@@ -164,16 +164,16 @@ class PipedErrors {
   }
 
  private:
-  net::Descriptor ours_;
-  net::Descriptor before_;
+  base::Descriptor ours_;
+  base::Descriptor before_;
 };
 
-class LogShortage : public testing::TestWithParam<host::LogFormat> {};
+class LogShortage : public testing::TestWithParam<base::LogFormat> {};
 
 TEST_P(LogShortage, OfMemoryCostsALineAndSaysSo) {
   exempt = false;
   const PipedErrors errors;
-  const auto log = host::Log::open("info", GetParam());
+  const auto log = base::Log::open("info", GetParam());
   ASSERT_TRUE(log);
   const std::string text(1'000, 'x');
   bool failed = true;
@@ -194,16 +194,16 @@ TEST_P(LogShortage, OfMemoryCostsALineAndSaysSo) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Formats, LogShortage,
-                         testing::Values(host::LogFormat::text, host::LogFormat::json));
+                         testing::Values(base::LogFormat::text, base::LogFormat::json));
 
 TEST(Shortage, OfMemoryIsCountedOfLinesThatWait) {
   exempt = false;
   std::array<int, 2> ends{};
   ASSERT_EQ(pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK), 0);
-  const net::Descriptor ours(ends[0]);
-  const net::Descriptor theirs(ends[1]);
+  const base::Descriptor ours(ends[0]);
+  const base::Descriptor theirs(ends[1]);
   std::atomic<std::uint64_t> missing = 0;
-  host::LogWriter writer(theirs.get(), [&](std::uint64_t lost) {
+  base::LogWriter writer(theirs.get(), [&](std::uint64_t lost) {
     missing += lost;
     return std::string("gap\n");
   });
@@ -265,4 +265,4 @@ TEST(Threads, EndAloneForWhatTheyThrow) {
 }
 
 }  // namespace
-}  // namespace dojo::pipeline
+}  // namespace dojo::request

@@ -13,7 +13,7 @@
 #include <dojo/wire/keypair.hpp>
 
 #include "host/made_head.hpp"
-#include "pipeline/dialect.hpp"
+#include "request/dialect.hpp"
 
 namespace dojo::test {
 
@@ -48,7 +48,7 @@ inline SignedHead legacy(const wire::Keypair& key, const std::string& path = "/A
 
 /// What a dojo/1 caller states about POST `path` with `body`, now.
 inline wire::DojoMessage statement(const wire::Keypair& to, const std::string& path,
-                                   std::string_view body, pipeline::WallTime now) {
+                                   std::string_view body, request::WallTime now) {
   return {.method = "POST",
           .path = path,
           .to = to.public_key(),
@@ -66,7 +66,7 @@ inline SignedHead dojo1(const wire::Keypair& key, const wire::DojoMessage& messa
 }
 
 /// What an epistula/2 caller states, now. @param to empty: no receiver
-inline wire::EpistulaStatement epistula_statement(const std::string& to, pipeline::WallTime now) {
+inline wire::EpistulaStatement epistula_statement(const std::string& to, request::WallTime now) {
   const auto nonce = wire::make_nonce();
   std::string uuid;
   for (const auto byte : nonce) uuid += static_cast<char>('a' + byte % 16);

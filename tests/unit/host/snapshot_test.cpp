@@ -1,4 +1,4 @@
-#include "threads/snapshot.hpp"
+#include "base/snapshot.hpp"
 
 #include <thread>
 #include <vector>
@@ -18,27 +18,27 @@ std::shared_ptr<const Pair> pair_of(int number) {
 }
 
 TEST(Snapshot, IsWhatWasPublishedLast) {
-  Snapshot<Pair> snapshot(pair_of(1));
+  base::Snapshot<Pair> snapshot(pair_of(1));
   EXPECT_EQ(snapshot.read().a, 1);
   snapshot.publish(pair_of(2));
   EXPECT_EQ(snapshot.read().a, 2);
 }
 
 TEST(Snapshot, IsNotTakenForAnother) {
-  Snapshot<Pair> first(pair_of(1));
-  Snapshot<Pair> second(pair_of(2));
+  base::Snapshot<Pair> first(pair_of(1));
+  base::Snapshot<Pair> second(pair_of(2));
   for (int i = 0; i < 3; ++i) {
     EXPECT_EQ(first.read().a, 1);
     EXPECT_EQ(second.read().a, 2);
   }
   for (int i = 0; i < 3; ++i) {  // at the same address
-    const Snapshot<Pair> next(pair_of(i));
+    const base::Snapshot<Pair> next(pair_of(i));
     EXPECT_EQ(next.read().a, i);
   }
 }
 
 TEST(Snapshot, IsReadWholeWhileItChanges) {
-  Snapshot<Pair> snapshot(pair_of(0));
+  base::Snapshot<Pair> snapshot(pair_of(0));
   std::vector<std::thread> readers;
   for (int i = 0; i < 3; ++i) {
     readers.emplace_back([&] {

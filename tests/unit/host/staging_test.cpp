@@ -1,4 +1,4 @@
-#include "plugins/staging.hpp"
+#include "plugins/deploy/staging.hpp"
 
 #include <algorithm>
 #include <atomic>

@@ -1,4 +1,4 @@
-#include "plugins/store.hpp"
+#include "plugins/deploy/store.hpp"
 
 #include <chrono>
 #include <filesystem>

@@ -1,4 +1,4 @@
-#include "plugins/stragglers.hpp"
+#include "plugins/run/stragglers.hpp"
 
 #include <array>
 #include <atomic>
@@ -15,8 +15,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/threads.hpp"
 #include "host/support.hpp"
-#include "threads/threads.hpp"
 
 namespace dojo::plugins {
 namespace {

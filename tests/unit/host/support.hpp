@@ -21,11 +21,11 @@
 
 #include <dojo/model.hpp>
 
-#include "log.hpp"
-#include "pipeline/crew.hpp"
-#include "pipeline/exchange.hpp"
-#include "plugins/in_process.hpp"
-#include "plugins/serving.hpp"
+#include "base/log.hpp"
+#include "plugins/run/in_process.hpp"
+#include "plugins/run/serving.hpp"
+#include "request/crew.hpp"
+#include "request/exchange.hpp"
 #include "where.hpp"
 
 namespace dojo::test {
@@ -49,9 +49,9 @@ inline std::filesystem::path plugin(const std::string& name) {
 /// A log whose lines are read back.
 class Lines {
  public:
-  explicit Lines(host::LogFormat format = host::LogFormat::text)
+  explicit Lines(base::LogFormat format = base::LogFormat::text)
       : sink_(std::make_shared<Sink>()), log_(logger(sink_), format) {}
-  [[nodiscard]] const host::Log& log() const { return log_; }
+  [[nodiscard]] const base::Log& log() const { return log_; }
   [[nodiscard]] std::string text() const { return sink_->text(); }
   [[nodiscard]] bool has(std::string_view part) const {
     return text().find(part) != std::string::npos;
@@ -88,7 +88,7 @@ class Lines {
     return made;
   }
   std::shared_ptr<Sink> sink_;
-  host::Log log_;
+  base::Log log_;
 };
 
 struct Answer {
@@ -126,8 +126,8 @@ class Inbox {
         on_gone_([&keeper](auto& exchange) { keeper.on_gone(exchange); }) {}
 
   /// An exchange whose answer arrives here.
-  pipeline::ExchangePtr exchange() {
-    pipeline::ExchangePtr made(new pipeline::Exchange);
+  request::ExchangePtr exchange() {
+    request::ExchangePtr made(new request::Exchange);
     made->open(outlet_);
     if (gone_) made->hang_up();
     exchanges_.push_back(made);
@@ -188,9 +188,9 @@ class Inbox {
   };
 
   std::shared_ptr<Outlet> outlet_ = std::make_shared<Outlet>();
-  std::function<void(pipeline::Exchange&)> on_deadline_;
-  std::function<void(pipeline::Exchange&)> on_gone_;
-  std::vector<pipeline::ExchangePtr> exchanges_;
+  std::function<void(request::Exchange&)> on_deadline_;
+  std::function<void(request::Exchange&)> on_gone_;
+  std::vector<request::ExchangePtr> exchanges_;
   bool gone_ = false;
 };
 
@@ -277,10 +277,10 @@ class Served {
 };
 
 /// A crew whose workers drop what they are given.
-inline std::shared_ptr<pipeline::Crew> crew(std::shared_ptr<plugins::Generation> generation) {
-  pipeline::Executor::Options options;
-  options.run = [](pipeline::Executor&, pipeline::Task&&, unsigned) {};
-  return std::make_shared<pipeline::Crew>(std::move(generation), std::move(options));
+inline std::shared_ptr<request::Crew> crew(std::shared_ptr<plugins::Generation> generation) {
+  request::Executor::Options options;
+  options.run = [](request::Executor&, request::Task&&, unsigned) {};
+  return std::make_shared<request::Crew>(std::move(generation), std::move(options));
 }
 
 }  // namespace dojo::test

@@ -1,4 +1,4 @@
-#include "net/address.hpp"
+#include "base/address.hpp"
 
 #include <cstring>
 #include <string>
@@ -10,9 +10,9 @@ namespace dojo::net {
 namespace {
 
 TEST(IpAddress, IsWrittenAsPeopleDo) {
-  EXPECT_EQ(IpAddress::parse("192.0.2.7")->text(), "192.0.2.7");
-  EXPECT_EQ(IpAddress::parse("2001:DB8:0:0::1")->text(), "2001:db8::1");
-  EXPECT_EQ(IpAddress::parse("[::1]")->text(), "::1");
+  EXPECT_EQ(base::IpAddress::parse("192.0.2.7")->text(), "192.0.2.7");
+  EXPECT_EQ(base::IpAddress::parse("2001:DB8:0:0::1")->text(), "2001:db8::1");
+  EXPECT_EQ(base::IpAddress::parse("[::1]")->text(), "::1");
 }
 
 TEST(IpAddress, ShowsAMappedIpv4AddressAsIpv4) {
@@ -21,23 +21,26 @@ TEST(IpAddress, ShowsAMappedIpv4AddressAsIpv4) {
   v6.sin6_family = AF_INET6;
   inet_pton(AF_INET6, "::ffff:192.0.2.7", &v6.sin6_addr);
   std::memcpy(&storage, &v6, sizeof v6);
-  EXPECT_EQ(IpAddress::of(storage).text(), "192.0.2.7");
+  EXPECT_EQ(base::IpAddress::of(storage).text(), "192.0.2.7");
 }
 
 TEST(IpAddress, IsNotReadFromNames) {
   for (const char* text : {"", "localhost", "1.2.3", "1.2.3.4.5", "::g", "[::1", "1.2.3.4:80"}) {
-    EXPECT_FALSE(IpAddress::parse(text)) << text;
+    EXPECT_FALSE(base::IpAddress::parse(text)) << text;
   }
 }
 
 TEST(IpAddress, CountsIpv6BySixtyFourBitsAndIpv4Whole) {
-  EXPECT_EQ(IpAddress::parse("2001:db8::1")->owner(), IpAddress::parse("2001:db8::ffff")->owner());
-  EXPECT_NE(IpAddress::parse("2001:db8::1")->owner(), IpAddress::parse("2001:db8:0:1::1")->owner());
-  EXPECT_NE(IpAddress::parse("192.0.2.1")->owner(), IpAddress::parse("192.0.2.2")->owner());
+  EXPECT_EQ(base::IpAddress::parse("2001:db8::1")->owner(),
+            base::IpAddress::parse("2001:db8::ffff")->owner());
+  EXPECT_NE(base::IpAddress::parse("2001:db8::1")->owner(),
+            base::IpAddress::parse("2001:db8:0:1::1")->owner());
+  EXPECT_NE(base::IpAddress::parse("192.0.2.1")->owner(),
+            base::IpAddress::parse("192.0.2.2")->owner());
 }
 
 bool contains(const char* block, const char* address) {
-  return Network::parse(block)->contains(*IpAddress::parse(address));
+  return base::Network::parse(block)->contains(*base::IpAddress::parse(address));
 }
 
 TEST(Network, HoldsItsAddressesAndNoOthers) {
@@ -55,7 +58,7 @@ TEST(Network, HoldsItsAddressesAndNoOthers) {
 
 TEST(IpAddress, KeepsItsFirstBitsWhenItIsMasked) {
   const auto masked = [](const char* text, unsigned prefix) {
-    return IpAddress(IpAddress::parse(text)->masked(prefix)).text();
+    return base::IpAddress(base::IpAddress::parse(text)->masked(prefix)).text();
   };
   EXPECT_EQ(masked("192.0.2.7", 128), "192.0.2.7");
   EXPECT_EQ(masked("192.0.2.7", 126), "192.0.2.4");
@@ -76,13 +79,13 @@ TEST(Network, IsWrittenWithoutTheBitsBehindItsPrefix) {
                                       {"::ffff:10.0.0.1/128", "10.0.0.1"},
                                       {"10.0.0.0/0", "0.0.0.0/0"},
                                       {"1::/0", "::/0"}}) {
-    EXPECT_EQ(Network::parse(text)->text(), written);
-    EXPECT_EQ(Network::parse(written), Network::parse(text));
+    EXPECT_EQ(base::Network::parse(text)->text(), written);
+    EXPECT_EQ(base::Network::parse(written), base::Network::parse(text));
   }
-  EXPECT_EQ(Network::parse("10.0.0.0/8")->prefix(), 104);
-  EXPECT_EQ(Network::parse("2001:db8::/32")->prefix(), 32);
-  EXPECT_EQ(Network::parse("10.1.2.3/8")->base(), IpAddress::parse("10.0.0.0"));
-  EXPECT_NE(Network::parse("10.0.0.0/8"), Network::parse("10.0.0.0/9"));
+  EXPECT_EQ(base::Network::parse("10.0.0.0/8")->prefix(), 104);
+  EXPECT_EQ(base::Network::parse("2001:db8::/32")->prefix(), 32);
+  EXPECT_EQ(base::Network::parse("10.1.2.3/8")->base(), base::IpAddress::parse("10.0.0.0"));
+  EXPECT_NE(base::Network::parse("10.0.0.0/8"), base::Network::parse("10.0.0.0/9"));
 }
 
 TEST(Network, OfAllAddressesHoldsBothKinds) {
@@ -94,7 +97,7 @@ TEST(Network, IsNotReadFromNonsense) {
   for (const char* text :
        {"", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/-1", "::/129", "10.0.0.0/8x", "name/8",
         "10.0.0.0/08", "10.0.0.0/00", "::/064", "::ffff:10.0.0.0/8", "::ffff:0:0/95"}) {
-    EXPECT_FALSE(Network::parse(text)) << text;
+    EXPECT_FALSE(base::Network::parse(text)) << text;
   }
 }
 

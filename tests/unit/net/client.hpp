@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "net/descriptor.hpp"
+#include "base/descriptor.hpp"
 
 namespace dojo::net {
 
@@ -63,7 +63,7 @@ class Client {
 
   bool v6_ = false;
   bool ended_with_reset_ = false;
-  Descriptor fd_;
+  base::Descriptor fd_;
   std::string buffer_;
 };
 

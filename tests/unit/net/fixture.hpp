@@ -89,7 +89,9 @@ struct TestExchange : Exchange {
 /// Answers at once with `METHOD target peer {body}`; /wait goes to `waiting`, /big?N is N bytes.
 class TestHandler : public Handler {
  public:
-  bool welcomes(const IpAddress& caller) override { return !welcome_hook || welcome_hook(caller); }
+  bool welcomes(const base::IpAddress& caller) override {
+    return !welcome_hook || welcome_hook(caller);
+  }
   ExchangePtr make() override { return ExchangePtr(new TestExchange); }
   std::optional<Response> on_head(Exchange& exchange) override {
     ++heads;
@@ -114,7 +116,7 @@ class TestHandler : public Handler {
     return text(std::string(why), status);
   }
 
-  std::function<bool(const IpAddress&)> welcome_hook;           // set before start()
+  std::function<bool(const base::IpAddress&)> welcome_hook;     // set before start()
   std::function<std::optional<Response>(Exchange&)> head_hook;  // set before start()
   std::function<void(ExchangePtr, Responder)> request_hook;     // set before start()
   std::atomic<int> heads{0};

@@ -272,8 +272,8 @@ class IdleCrowd {
     }
     ::close(to[0]);
     ::close(from[1]);
-    order_ = Descriptor(to[1]);
-    report_ = Descriptor(from[0]);
+    order_ = base::Descriptor(to[1]);
+    report_ = base::Descriptor(from[0]);
   }
   ~IdleCrowd() {
     order_.reset();
@@ -312,8 +312,8 @@ class IdleCrowd {
   }
 
   pid_t child_ = -1;
-  Descriptor order_;
-  Descriptor report_;
+  base::Descriptor order_;
+  base::Descriptor report_;
 };
 
 TEST_F(TheLimit, OnConnectionsHasRoomForTenThousandIdleOnes) {

@@ -467,7 +467,7 @@ TEST_F(TheServer, CountsCallersBehindAProxyByTheirOwnAddress) {
 
 TEST_F(TheServer, ClosesOnWhomItsHandlerDoesNotWelcome) {
   std::atomic<bool> welcome{false};
-  handler.welcome_hook = [&](const IpAddress& caller) {
+  handler.welcome_hook = [&](const base::IpAddress& caller) {
     return welcome || caller.text() != "127.0.0.1";
   };
   start();
@@ -482,7 +482,9 @@ TEST_F(TheServer, ClosesOnWhomItsHandlerDoesNotWelcome) {
 
 TEST_F(TheServer, AsksWhetherItWelcomesTheCallerThatAProxyNames) {
   options.proxies = {"127.0.0.1"};
-  handler.welcome_hook = [](const IpAddress& caller) { return caller.text() != "203.0.113.9"; };
+  handler.welcome_hook = [](const base::IpAddress& caller) {
+    return caller.text() != "203.0.113.9";
+  };
   start();
   Client shut_out = connect();
   shut_out.send(proxy_v2(0x21, 0x11, v4_addresses()) + request("/a"));

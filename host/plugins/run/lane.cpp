@@ -1,0 +1,401 @@
+#include "plugins/run/lane.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cerrno>
+#include <cstring>
+#include <new>
+#include <tuple>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+
+#include "plugins/abi/span.hpp"
+#include "plugins/abi/tables.hpp"
+
+namespace dojo::plugins {
+namespace {
+
+constexpr std::size_t kTexts = std::tuple_size_v<decltype(Message::texts)>;
+// Not F_SEAL_WRITE, which would wait for pages that other processors have yet to let go of; whoever
+// maps the file for writing before it is sealed has only itself to surprise, since the host copies.
+constexpr int kSeals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL;
+constexpr std::size_t kLongestReason = std::size_t{8} * 1024;
+constexpr std::size_t kKeptCopy = std::size_t{4} << 20;  // a larger buffer is not kept for the next
+constexpr std::int32_t kPriorities = 1000;               // to either side of 0
+
+using Pieces = std::array<iovec, kTexts + 1>;
+
+iovec piece(const void* bytes, std::size_t size) {
+  return {const_cast<void*>(bytes), size};  // the kernel's struct knows no const; it only reads
+}
+
+/// A sealed memory file with all texts in it, one behind the other, and DOJO_BODY_PADDING zeros.
+base::Descriptor attach(Pieces pieces, std::size_t size) {
+  base::Descriptor file(::memfd_create("dojo", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  if (!file || ::ftruncate(file.get(), static_cast<off_t>(size + DOJO_BODY_PADDING)) != 0)
+    return {};
+  auto* next = pieces.data() + 1;  // the header goes through the socket
+  const auto* const end = pieces.data() + pieces.size();
+  for (std::size_t left = size; left != 0;) {
+    const auto wrote = ::writev(file.get(), next, static_cast<int>(end - next));
+    if (wrote < 0 && errno == EINTR) continue;
+    if (wrote <= 0) return {};
+    left -= static_cast<std::size_t>(wrote);
+    for (auto done = static_cast<std::size_t>(wrote); next != end;) {
+      const auto step = std::min(done, next->iov_len);
+      next->iov_base = static_cast<char*>(next->iov_base) + step;
+      next->iov_len -= step;
+      done -= step;
+      if (next->iov_len != 0) break;
+      ++next;
+    }
+  }
+  if (::fcntl(file.get(), F_ADD_SEALS, kSeals) != 0) return {};
+  return file;
+}
+
+/// The one descriptor that came with a packet. @return false if there was more than one, or one was
+/// lost on the way
+bool take_attachment(msghdr& packet, base::Descriptor& attachment) {
+  bool sound = (packet.msg_flags & MSG_CTRUNC) == 0;
+  for (auto* part = CMSG_FIRSTHDR(&packet); part != nullptr; part = CMSG_NXTHDR(&packet, part)) {
+    if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
+    const auto count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (std::size_t i = 0; i < count; ++i) {
+      int fd = -1;
+      std::memcpy(&fd, CMSG_DATA(part) + i * sizeof fd, sizeof fd);
+      base::Descriptor received(fd);
+      if (attachment) sound = false;
+      attachment = std::move(received);
+    }
+  }
+  return sound;
+}
+
+bool read_fully(int file, char* to, std::size_t size) {
+  for (std::size_t done = 0; done < size;) {
+    const auto got = ::pread(file, to + done, size - done, static_cast<off_t>(done));
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return false;
+    done += static_cast<std::size_t>(got);
+  }
+  return true;
+}
+
+bool fits(std::uint64_t number, std::uint64_t most) {
+  return number <= most;
+}
+
+}  // namespace
+
+Result<Message> slice(const Header& header, std::string_view texts) {
+  Message message{static_cast<Kind>(header.kind), header.numbers, {}};
+  std::size_t at = 0;
+  for (std::size_t i = 0; i < kTexts; ++i) {
+    if (header.sizes[i] > texts.size() - at) return fail("its texts are longer than the message");
+    const auto size = static_cast<std::size_t>(header.sizes[i]);
+    message.texts[i] = texts.substr(at, size);
+    at += size;
+  }
+  if (at != texts.size()) return fail("its texts are shorter than the message");
+  return message;
+}
+
+Status read_packet(std::string_view bytes, Parcel& parcel) {
+  if (bytes.size() < sizeof(Header)) return fail("a packet is too short");
+  std::memcpy(&parcel.header, bytes.data(), sizeof(Header));
+  if (parcel.header.protocol != kProtocol) {
+    return fail("it speaks another protocol: install dojo-host and dojo-worker of one release");
+  }
+  if (parcel.header.kind < static_cast<std::uint32_t>(Kind::setup) ||
+      parcel.header.kind > static_cast<std::uint32_t>(Kind::answer)) {
+    return fail(fmt::format("there is no message of kind {}", parcel.header.kind));
+  }
+  parcel.texts = bytes.substr(sizeof(Header));
+  const bool attached = parcel.header.attached != 0;
+  if (attached && !parcel.texts.empty()) return fail("its texts are both in and beside a packet");
+  if (attached != static_cast<bool>(parcel.attachment)) {
+    return fail(attached ? "what it attached is not there (perhaps there are too few descriptors)"
+                         : "it attached a descriptor without need");
+  }
+  return {};
+}
+
+Lane::Lane(base::Descriptor socket)
+    : socket_(std::move(socket)),
+      buffer_(std::make_unique_for_overwrite<char[]>(sizeof(Header) + kInline)) {}
+
+Result<std::pair<base::Descriptor, base::Descriptor>> Lane::pair() {
+  std::array<int, 2> ends{-1, -1};
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0) {
+    return fail(fmt::format("cannot make a socket pair: {}", std::strerror(errno)));
+  }
+  return std::pair(base::Descriptor(ends[0]), base::Descriptor(ends[1]));
+}
+
+Sent Lane::send(const Message& message, bool wait) const noexcept {
+  Header header{kProtocol, static_cast<std::uint32_t>(message.kind), message.numbers, {}, 0};
+  Pieces pieces{};
+  pieces[0] = piece(&header, sizeof header);
+  std::size_t size = 0;
+  for (std::size_t i = 0; i < kTexts; ++i) {
+    const auto& text = message.texts[i];
+    header.sizes[i] = text.size();
+    pieces[i + 1] = piece(text.data(), text.size());
+    size += text.size();
+  }
+  msghdr packet{};
+  packet.msg_iov = pieces.data();
+  packet.msg_iovlen = pieces.size();
+  base::Descriptor attachment;
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> rights{};
+  if (size > kInline) {
+    attachment = attach(pieces, size);
+    if (!attachment) return Sent::failed;
+    header.attached = size;
+    packet.msg_iovlen = 1;
+    packet.msg_control = rights.data();
+    packet.msg_controllen = rights.size();
+    auto* const part = CMSG_FIRSTHDR(&packet);
+    part->cmsg_level = SOL_SOCKET;
+    part->cmsg_type = SCM_RIGHTS;
+    part->cmsg_len = CMSG_LEN(sizeof(int));
+    const int fd = attachment.get();
+    std::memcpy(CMSG_DATA(part), &fd, sizeof fd);
+  }
+  for (;;) {
+    if (::sendmsg(socket(), &packet, MSG_NOSIGNAL | (wait ? 0 : MSG_DONTWAIT)) >= 0)
+      return Sent::yes;
+    if (errno == EINTR) continue;
+    if (errno == EAGAIN) return Sent::full;
+    // A peer that closes with packets unread leaves this error behind, once.
+    if (errno == EPIPE || errno == ECONNRESET || errno == ENOTCONN) return Sent::gone;
+    return Sent::failed;
+  }
+}
+
+Received Lane::receive(Parcel& parcel, std::string& why, bool wait) {
+  parcel = {};
+  iovec into{buffer_.get(), sizeof(Header) + kInline};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> rights{};
+  msghdr packet{};
+  packet.msg_iov = &into;
+  packet.msg_iovlen = 1;
+  for (;;) {
+    packet.msg_control = rights.data();
+    packet.msg_controllen = rights.size();
+    const auto size = ::recvmsg(socket(), &packet, MSG_CMSG_CLOEXEC | (wait ? 0 : MSG_DONTWAIT));
+    if (size == 0) return Received::gone;
+    if (size < 0) {
+      // ECONNRESET comes once, ahead of packets that are still to be had.
+      if (errno == EINTR || errno == ECONNRESET) continue;
+      return errno == EAGAIN ? Received::nothing : Received::gone;
+    }
+    const bool whole = take_attachment(packet, parcel.attachment);
+    auto status = !whole ? Status(fail("it attached more than one descriptor, or one was lost"))
+                  : (packet.msg_flags & MSG_TRUNC) != 0
+                      ? Status(fail("a packet is too long"))
+                      : read_packet({buffer_.get(), static_cast<std::size_t>(size)}, parcel);
+    if (status) return Received::parcel;
+    why = std::move(status.error().message);
+    return Received::broken;
+  }
+}
+
+void Lane::shut() const noexcept {
+  ::shutdown(socket(), SHUT_RDWR);
+}
+
+Result<Message> Copy::read(const Parcel& parcel, std::size_t most) {
+  const auto size = parcel.header.attached;
+  if (size == 0) return slice(parcel.header, parcel.texts);
+  if (size > most) {
+    return fail(fmt::format("it attached {} bytes, {} are allowed", size, most));
+  }
+  // Only a memory file has seals: reading one does not block, and with these it stays as long.
+  const int seals = ::fcntl(parcel.attachment.get(), F_GET_SEALS);
+  struct stat file{};
+  if (seals < 0 || (seals & kSeals) != kSeals || ::fstat(parcel.attachment.get(), &file) != 0 ||
+      static_cast<std::uint64_t>(file.st_size) < size) {
+    return fail("what it attached is no sealed memory file of that size");
+  }
+  const auto bytes = static_cast<std::size_t>(size);
+  if ((capacity_ < bytes || capacity_ > kKeptCopy) && !make_room(bytes))
+    return fail(fmt::format("there is no memory for the {} bytes it attached", size));
+  if (!read_fully(parcel.attachment.get(), bytes_.get(), bytes))
+    return fail("what it attached cannot be read");
+  return slice(parcel.header, {bytes_.get(), bytes});
+}
+
+bool Copy::make_room(std::size_t bytes) {
+  bytes_.reset();
+  capacity_ = 0;
+  try {
+    bytes_ = std::make_unique_for_overwrite<char[]>(bytes);
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+  capacity_ = bytes;
+  return true;
+}
+
+void Held::Unmap::operator()(char* bytes) const {
+  ::munmap(bytes, size);
+}
+
+Result<Held> Held::take(Parcel& parcel) {
+  Held held;
+  std::string_view texts;
+  if (const auto size = static_cast<std::size_t>(parcel.header.attached); size != 0) {
+    const auto all = size + DOJO_BODY_PADDING;
+    auto* const bytes =
+        ::mmap(nullptr, all, PROT_READ, MAP_SHARED | MAP_POPULATE, parcel.attachment.get(), 0);
+    if (bytes == MAP_FAILED) {
+      return fail(fmt::format("cannot map {} bytes of a message: {}", size, std::strerror(errno)));
+    }
+    held.mapped_ = std::unique_ptr<char, Unmap>(static_cast<char*>(bytes), Unmap{all});
+    texts = {held.mapped_.get(), size};
+  } else {
+    const auto all = parcel.texts.size() + DOJO_BODY_PADDING;
+    held.bytes_ = std::make_unique_for_overwrite<char[]>(all);
+    std::memcpy(held.bytes_.get(), parcel.texts.data(), parcel.texts.size());
+    std::memset(held.bytes_.get() + parcel.texts.size(), 0, DOJO_BODY_PADDING);
+    texts = {held.bytes_.get(), parcel.texts.size()};
+  }
+  auto message = slice(parcel.header, texts);
+  if (!message) return Unexpected(message.error());
+  held.message_ = *message;
+  return held;
+}
+
+Message message_of(const Setup& setup) {
+  return {Kind::setup,
+          {setup.has_state ? 1u : 0u, setup.seccomp ? 1u : 0u, setup.max_answer,
+           setup.limits.memory_bytes, setup.limits.cpu_seconds, setup.limits.open_files},
+          {setup.file, setup.config, setup.state}};
+}
+
+Setup setup_of(const Message& message) {
+  const auto& numbers = message.numbers;
+  return {message.texts[0],
+          message.texts[1],
+          message.texts[2],
+          numbers[0] != 0,
+          numbers[1] != 0,
+          numbers[2],
+          {numbers[3], numbers[4], numbers[5]}};
+}
+
+Message message_of(Kind kind, const dojo_request& request) {
+  return {kind,
+          {request.id, request.route, request.deadline_ns},
+          {view(request.hotkey), view(request.dialect), view(request.peer), view(request.trace),
+           view(request.body)}};
+}
+
+dojo_request request_of(const Message& message) {
+  dojo_request request{};
+  request.struct_size = sizeof request;
+  request.id = message.numbers[0];
+  request.route = static_cast<std::uint32_t>(message.numbers[1]);
+  request.deadline_ns = message.numbers[2];
+  request.hotkey = span(message.texts[0]);
+  request.dialect = span(message.texts[1]);
+  request.peer = span(message.texts[2]);
+  request.trace = span(message.texts[3]);
+  request.body = span(message.texts[4]);
+  return request;
+}
+
+Message message_of(const Answer& answer) {
+  return {Kind::answer, {answer.id, answer.status}, {answer.error, answer.metadata, answer.body}};
+}
+
+Result<Answer> answer_of(const Message& message) {
+  if (message.numbers[0] == 0 || !fits(message.numbers[1], UINT32_MAX)) {
+    return fail("an answer's id or status is none");
+  }
+  const Answer answer{message.numbers[0], static_cast<std::uint32_t>(message.numbers[1]),
+                      message.texts[2], message.texts[0], message.texts[1]};
+  if (!is_answer_status(answer.status)) {
+    return fail(fmt::format("it passed on an answer with status {}", answer.status));
+  }
+  return answer;
+}
+
+Message message_of(const Verdict& verdict) {
+  return {
+      Kind::verdict,
+      {static_cast<std::uint64_t>(verdict.code), std::bit_cast<std::uint32_t>(verdict.priority)},
+      {std::string_view(verdict.reason).substr(0, kLongestReason)}};
+}
+
+Result<Verdict> verdict_of(const Message& message) {
+  const auto& reason = message.texts[0];
+  if (!fits(message.numbers[1], UINT32_MAX) || reason.size() > kLongestReason) {
+    return fail("a verdict's priority or reason is too long");
+  }
+  const auto priority = std::bit_cast<std::int32_t>(static_cast<std::uint32_t>(message.numbers[1]));
+  for (const auto code : {Code::ok, Code::blacklisted, Code::bad_signature, Code::internal}) {
+    if (message.numbers[0] == static_cast<std::uint64_t>(code)) {
+      return Verdict{code, std::string(reason), std::clamp(priority, -kPriorities, kPriorities)};
+    }
+  }
+  return fail(fmt::format("a hook has no verdict {}", message.numbers[0]));
+}
+
+Message message_of(const RouteInfo& route) {
+  return {Kind::route,
+          {static_cast<std::uint64_t>(route.deadline.count()), route.concurrency,
+           route.hooked ? 1u : 0u},
+          {route.name, route.description, route.request_schema, route.response_schema}};
+}
+
+Result<RouteInfo> route_of(const Message& message) {
+  const auto& [deadline_ms, concurrency, hooked, four, five, six, seven] = message.numbers;
+  if (!fits(deadline_ms, kLongestDeadlineMs) || !fits(concurrency, UINT32_MAX) ||
+      !fits(hooked, 1)) {
+    return fail("a route's deadline, concurrency or hooks are out of range");
+  }
+  return RouteInfo{std::string(message.texts[0]),
+                   std::string(message.texts[1]),
+                   std::string(message.texts[2]),
+                   std::string(message.texts[3]),
+                   std::chrono::milliseconds(deadline_ms),
+                   static_cast<std::uint32_t>(concurrency),
+                   hooked != 0};
+}
+
+Message message_of(Kind kind, const Note& note) {
+  return {
+      kind,
+      {std::bit_cast<std::uint32_t>(note.level), note.id, std::bit_cast<std::uint64_t>(note.value)},
+      {note.text.substr(0, kInline)}};
+}
+
+Result<Note> note_of(const Message& message) {
+  if (!fits(message.numbers[0], UINT32_MAX) || message.texts[0].size() > kInline) {
+    return fail("a log line or a metric's name is too long, or its level out of range");
+  }
+  return Note{std::bit_cast<std::int32_t>(static_cast<std::uint32_t>(message.numbers[0])),
+              message.numbers[1], std::bit_cast<double>(message.numbers[2]), message.texts[0]};
+}
+
+Message message_of(const Outcome& outcome) {
+  return {Kind::done, {outcome.call, static_cast<std::uint64_t>(outcome.sort)}, {outcome.text}};
+}
+
+Result<Outcome> outcome_of(const Message& message) {
+  if (!fits(message.numbers[1], static_cast<std::uint64_t>(Outcome::Sort::nothing))) {
+    return fail("a call has come to nothing known");
+  }
+  return Outcome{message.numbers[0], static_cast<Outcome::Sort>(message.numbers[1]),
+                 message.texts[0]};
+}
+
+}  // namespace dojo::plugins

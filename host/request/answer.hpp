@@ -1,0 +1,36 @@
+// The last stage: envelope and compression.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <dojo/code.hpp>
+
+#include "net/exchange.hpp"
+#include "request/refusal.hpp"
+
+namespace dojo::request {
+
+/// How a caller wants to be answered, known from its head.
+struct Terms {
+  std::string request_id;  ///< echoed as x-request-id
+  bool accepts_zstd = false;
+  bool head_only = false;  ///< HEAD: headers alone
+  int compression_level = 3;
+};
+
+/// Whether an Accept-Encoding header allows zstd: the token without regard to case, its weight not
+/// 0 (RFC 9110 §12.5.3).
+bool accepts_zstd(std::string_view accept_encoding);
+
+/// An answer around JSON that is already written: the envelope, compressed if the caller accepts
+/// that; empty for HEAD. @param body and @param metadata as for wire::format_envelope().
+net::Response make_answer(const Terms& terms, int status, Code code, std::string_view body,
+                          std::optional<std::string_view> error, std::string_view metadata);
+
+/// The answer that a refusal gets.
+net::Response make_answer(const Terms& terms, const Refusal& refusal);
+
+}  // namespace dojo::request

@@ -1,0 +1,142 @@
+#include "request/authenticate.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace dojo::request {
+namespace {
+
+using Kind = policy::ReplayMemory::Kind;
+
+Refusal sent_before() {
+  return {Code::replayed, "Forbidden: this request was sent before"};
+}
+
+Refusal wrong_signature() {
+  return {Code::bad_signature, "Forbidden due to invalid signature"};
+}
+
+Refusal too_old_to_know() {
+  return {Code::stale,
+          "Forbidden: signed before this host started, or before what it can remember; sign anew"};
+}
+
+Kind kind_of(const Dialect& dialect) {
+  return dialect.name() == wire::Dialect::legacy ? Kind::legacy : Kind::nonce;
+}
+
+bool remembers(Kind kind, const AuthOptions& options) {
+  return kind == Kind::nonce || options.legacy_memory.count() > 0;
+}
+
+/// How long a nonce is kept, from its message's time on or from when it came, whichever is later.
+std::chrono::milliseconds nonce_memory(const AuthOptions& options) {
+  return std::max(2 * options.window, 2 * (options.epistula_past + options.epistula_future)) +
+         std::chrono::seconds(1);
+}
+
+}  // namespace
+
+Authenticator::Authenticator(AuthOptions options, const wire::PublicKey& self,
+                             policy::ReplayMemory& seen, std::function<WallTime()> now)
+    : self_{self, wire::encode_ss58(self)},
+      seen_(seen),
+      now_(std::move(now)),
+      options_(std::make_shared<const AuthOptions>()) {
+  apply(std::move(options));
+}
+
+void Authenticator::apply(AuthOptions options) {
+  seen_.keep(Kind::nonce, nonce_memory(options));
+  seen_.keep(Kind::legacy, options.legacy_memory);
+  options_.publish(std::make_shared<const AuthOptions>(std::move(options)));
+}
+
+DialectSet Authenticator::accepted(std::string_view path) const {
+  return options_.read().accepted(path);
+}
+
+Expected<Claim, Refusal> Authenticator::read(const net::Head& head) const {
+  const auto spoken = dialect_of(head);
+  if (!spoken) return Unexpected(spoken.error());
+  auto claim = (*spoken)->read(head);
+  if (!claim) return claim;
+  const auto& accepted = options_.read().accepted(head.path());
+  const auto name = (*spoken)->name();
+  if (accepted.contains(name)) return claim;
+  return Unexpected(Refusal{
+      Code::malformed,
+      fmt::format("{} is turned off here; accepted: {}",
+                  name == wire::Dialect::legacy ? "the legacy dialect" : wire::to_string(name),
+                  accepted.text())});
+}
+
+std::optional<Refusal> Authenticator::look_at(Claim& claim, const net::Head& head) const {
+  const auto& spoken = dialect(claim.caller.dialect);
+  const auto& options = options_.read();
+  if (auto refusal = spoken.check_receiver(claim, head, self_, options)) return refusal;
+  if (const auto time = spoken.time(claim)) {
+    if (auto refusal = check_time(spoken, *time, options)) return refusal;
+  }
+  // Whoever repeats a nonce or a signature is refused, whether the rest is right or not, so this
+  // goes before the curve. A nonce counts per caller: nobody can use up another's.
+  if (!remembers(kind_of(spoken), options)) return std::nullopt;
+  claim.once = key_of(spoken, claim);
+  if (seen_.contains(kind_of(spoken), *claim.once)) return sent_before();
+  return std::nullopt;
+}
+
+std::optional<Refusal> Authenticator::check_time(const Dialect& dialect, WallTime time,
+                                                 const AuthOptions& options) const {
+  const auto window = dialect.window(options);
+  // No overflow: a parsed time is never negative, nor far from the year 33658.
+  const auto age = now_() - time;
+  if (age > window.past || age < -window.future) {
+    const bool behind = age.count() > 0;
+    return Refusal{Code::stale,
+                   fmt::format("Forbidden: the time is {} s {} ours, more than {} s",
+                               std::chrono::abs(age).count() / 1000, behind ? "behind" : "ahead of",
+                               (behind ? window.past : window.future).count() / 1000)};
+  }
+  if (time <= seen_.blind_until(window.future)) return too_old_to_know();
+  return std::nullopt;
+}
+
+std::optional<Refusal> Authenticator::prove(const Claim& claim) {
+  const auto& spoken = dialect(claim.caller.dialect);
+  if (spoken.signs_body()) return std::nullopt;
+  if (!spoken.signature_holds(claim, {}, known_)) return wrong_signature();
+  return remember(spoken, claim, options_.read());
+}
+
+std::optional<Refusal> Authenticator::prove_body(const Claim& claim, std::string_view body) {
+  const auto& spoken = dialect(claim.caller.dialect);
+  if (spoken.signs_body()) {
+    if (!spoken.signature_holds(claim, body, known_)) return wrong_signature();
+    return remember(spoken, claim, options_.read());
+  }
+  if (spoken.body_holds(claim, body)) return std::nullopt;
+  return Refusal{Code::bad_signature, "Forbidden: the body is not the one that was signed"};
+}
+
+policy::ReplayKey Authenticator::key_of(const Dialect& dialect, const Claim& claim) const {
+  const auto& key = claim.caller.key;
+  return seen_.key(kind_of(dialect), {reinterpret_cast<const char*>(key.data()), key.size()},
+                   dialect.used_once(claim));
+}
+
+std::optional<Refusal> Authenticator::remember(const Dialect& dialect, const Claim& claim,
+                                               const AuthOptions& options) {
+  const auto kind = kind_of(dialect);
+  if (!claim.once) return std::nullopt;  // when it was looked at, nothing was remembered
+  const auto time = dialect.time(claim);
+  if (!seen_.insert(kind, *claim.once, time.value_or(WallTime()))) return sent_before();
+  // A body may take longer to come than what was seen before it is remembered.
+  if (time && *time <= seen_.blind_until(dialect.window(options).future)) return too_old_to_know();
+  return std::nullopt;
+}
+
+}  // namespace dojo::request

@@ -1,0 +1,60 @@
+// Who sent a request, proven.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string_view>
+
+#include "base/snapshot.hpp"
+#include "policy/replay/replay_memory.hpp"
+#include "request/dialect.hpp"
+#include "request/refusal.hpp"
+#include "wire/known_keys.hpp"
+
+namespace dojo::request {
+
+/// Four steps, from cheap to dear: read() and look_at() cost a stranger's request no curve
+/// operation. They are to be taken in this order; other checks may stand between them. Any thread.
+class Authenticator {
+ public:
+  /// @param self the host's own hotkey, the receiver that messages must name
+  /// @param seen must outlive this @param now the wall clock; tests set it
+  Authenticator(AuthOptions options, const wire::PublicKey& self, policy::ReplayMemory& seen,
+                std::function<WallTime()> now);
+
+  /// From now on others.
+  void apply(AuthOptions options);
+  /// Which dialects a route takes. @param path as in the request line
+  [[nodiscard]] DialectSet accepted(std::string_view path) const;
+
+  /// What the headers say. Nothing is believed, and nothing stored.
+  /// @return or why not: unsigned, malformed, or in a dialect that is not accepted on this route
+  [[nodiscard]] Expected<Claim, Refusal> read(const net::Head& head) const;
+  /// Whether it may be proven at all: wrong-receiver, stale, replayed.
+  /// @param head the one that was read
+  [[nodiscard]] std::optional<Refusal> look_at(Claim& claim, const net::Head& head) const;
+  /// Whether the signature is right: bad-signature, replayed. Nothing to do where it covers the
+  /// body.
+  [[nodiscard]] std::optional<Refusal> prove(const Claim& claim);
+  /// Whether the body is the one that was signed, and the signature is right where that had to
+  /// wait: bad-signature, replayed, or stale if the body took too long. @param body as sent
+  [[nodiscard]] std::optional<Refusal> prove_body(const Claim& claim, std::string_view body);
+  /// The keys of callers that sign often. Counts only: it is this one's to fill.
+  [[nodiscard]] wire::KnownKeys::Sizes known_keys() const { return known_.sizes(); }
+
+ private:
+  [[nodiscard]] std::optional<Refusal> check_time(const Dialect& dialect, WallTime time,
+                                                  const AuthOptions& options) const;
+  [[nodiscard]] policy::ReplayKey key_of(const Dialect& dialect, const Claim& claim) const;
+  std::optional<Refusal> remember(const Dialect& dialect, const Claim& claim,
+                                  const AuthOptions& options);
+
+  const Receiver self_;
+  policy::ReplayMemory& seen_;
+  const std::function<WallTime()> now_;
+  wire::KnownKeys known_;
+  base::Snapshot<AuthOptions> options_;
+};
+
+}  // namespace dojo::request

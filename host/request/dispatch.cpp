@@ -1,0 +1,506 @@
+#include "request/dispatch.hpp"
+
+#include <algorithm>
+#include <exception>
+#include <stdexcept>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include <dojo/model.hpp>
+
+#include "base/threads.hpp"
+#include "plugins/abi/span.hpp"
+#include "plugins/abi/tables.hpp"
+#include "plugins/run/stragglers.hpp"
+
+namespace dojo::request {
+namespace {
+
+using plugins::span;
+using plugins::view;
+using std::chrono::steady_clock;
+
+std::int64_t microseconds(steady_clock::duration duration) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(duration).count();
+}
+
+/// Why a response cannot be sent, if so.
+std::optional<std::string> fault_of(const dojo_response& response, bool isolated) {
+  const bool sound = plugins::is_answer_status(response.status) ||
+                     (isolated && response.status == plugins::kWorkerDied);
+  if (!sound) return fmt::format("it answered with status {}", response.status);
+  for (const auto& [what, text] :
+       {std::pair{"body", view(response.body)}, {"metadata", view(response.metadata)}}) {
+    if (text.empty()) continue;
+    if (const auto status = check_json(text); !status) {
+      return fmt::format("the {} it answered with is {}", what, status.error().message);
+    }
+    if (text[text.find_first_not_of(" \t\r\n")] != '{') {
+      return fmt::format("the {} it answered with is no JSON object", what);
+    }
+  }
+  return std::nullopt;
+}
+
+Refusal refusal_of(const Pushed& pushed) {
+  const bool late = pushed.what == Pushed::What::too_late;
+  return overloaded(pushed.wait, late ? "its turn would come after its deadline" : "");
+}
+
+/// What throws does so for want of memory. That costs the one request that it is about, or a line
+/// of the log.
+template <class Work>
+void unless_it_throws(Work&& work) noexcept {
+  threads::guard(work, [](std::string_view) {});
+}
+
+}  // namespace
+
+Dispatcher::Dispatcher(const DispatchOptions& options, const base::Log& log, base::Metrics& metrics,
+                       Refusals& refusals)
+    : options_(options),
+      log_(log),
+      metrics_(metrics),
+      refusals_(refusals),
+      in_flight_(options.in_flight) {}
+
+// ---- crews
+
+Status Dispatcher::engage(std::shared_ptr<plugins::Generation> generation) {
+  const auto* const key = generation.get();
+  Executor::Options options;
+  options.workers = key->blueprint().workers;
+  options.capacity = options_.queue;
+  options.on_thread = [number = key->number()] { plugins::name_this_thread(number); };
+  options.run = [this](Executor& executor, Task&& task, unsigned worker) {
+    run(executor, std::move(task), worker);
+  };
+  options.is_over = [this](dojo_request_id id) {
+    const auto exchange = in_flight_.find(id);
+    return !exchange || exchange->idle();
+  };
+  options.displaced = [this](Task&& task, std::chrono::nanoseconds wait) {
+    const auto exchange = in_flight_.find(task.id);
+    if (!exchange) return;
+    unless_it_throws([&] {
+      if (auto responder = end(*exchange, Stage::queued))
+        refuse(*exchange, std::move(*responder),
+               overloaded(wait, "callers who had less than their share came first"));
+    });
+  };
+  try {
+    auto crew = std::make_shared<Crew>(std::move(generation), std::move(options));
+    const std::lock_guard lock(mutex_);
+    crews_.emplace(key, std::move(crew));
+    return {};
+  } catch (const std::exception& error) {
+    return dojo::fail(error.what());
+  }
+}
+
+std::shared_ptr<Crew> Dispatcher::crew_of(const plugins::Generation& generation) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = crews_.find(&generation);
+  return found == crews_.end() ? nullptr : found->second;
+}
+
+bool Dispatcher::retire(Crew& crew, std::chrono::milliseconds drain,
+                        std::chrono::milliseconds grace) {
+  if (!crew.wait_until_idle(drain)) {
+    if (!crew.cancelled()) {
+      // Its handlers come to know it before their callers do: they may still have an answer.
+      crew.cancel();
+      in_flight_.for_each_of(
+          crew, [&](const Exchange& exchange) { crew.generation().cancel(exchange.id); });
+      (void)crew.wait_until_idle(grace);
+    }
+    answer_for(crew);
+  }
+  const bool ended = crew.executor().stop(grace);
+  answer_for(crew);  // what came into its queue at the last moment, and was dropped with it
+  return ended;
+}
+
+void Dispatcher::answer_for(const Crew& crew) {
+  in_flight_.for_each_of(crew, [&](Exchange& exchange) {
+    unless_it_throws([&] {
+      auto ended = end(exchange, Stage::queued);
+      refuse(exchange, ended ? std::move(*ended) : take_responder(exchange), draining());
+    });
+  });
+}
+
+void Dispatcher::dismiss(const plugins::Generation& generation) {
+  const auto crew = crew_of(generation);
+  if (!crew) return;
+  in_flight_.for_each_of(*crew, [&](Exchange& exchange) {
+    if (!exchange.end()) return;
+    in_flight_.close(exchange);
+    const auto responder = take_responder(exchange);  // holds nothing, but for want of memory
+    exchange.route.place = {};
+  });
+  const std::lock_guard lock(mutex_);
+  crews_.erase(&generation);
+}
+
+// ---- the way of a request
+
+void Dispatcher::begin(Exchange& exchange, Route route) {
+  exchange.route = std::move(route);
+  const auto own = exchange.route.info().deadline;
+  // From now, since how long a body may take to arrive is limited apart.
+  exchange.times.whole = steady_clock::now();
+  exchange.deadline = exchange.times.whole + (own.count() != 0 ? own : options_.deadline);
+}
+
+void Dispatcher::submit(const ExchangePtr& exchange) {
+  auto& route = exchange->route;
+  if (draining_) return turn_away(*exchange, draining());
+  const auto& info = route.info();
+  if (!in_flight_.open(*exchange)) return turn_away(*exchange, overloaded());
+  const auto crew = route.crew;
+  if (!exchange->move(Stage::coming, Stage::queued)) return turn_away(*exchange, draining());
+  const auto now = steady_clock::now();
+  if (exchange->deadline <= now) return on_deadline(*exchange);  // which may have been told before
+  exchange->times.pushed = now;
+  Task task;
+  task.id = exchange->id;
+  task.gate = route.gate;
+  task.hooked = info.hooked;
+  task.caller = exchange->caller().key;
+  task.weight = exchange->weight;
+  task.arrived = now;
+  task.deadline = exchange->deadline;
+  const auto pushed = crew->executor().push(std::move(task));
+  if (pushed) return;
+  if (auto responder = end(*exchange, Stage::queued))
+    refuse(*exchange, std::move(*responder), refusal_of(pushed));
+}
+
+void Dispatcher::turn_away(Exchange& exchange, const Refusal& refusal) {
+  exchange.route.place = {};
+  refuse(exchange, take_responder(exchange), refusal);
+}
+
+void Dispatcher::run(Executor& executor, Task task, unsigned worker) {
+  const auto exchange = in_flight_.find(task.id);
+  const auto gate = task.hooked ? nullptr : task.gate;  // that it has passed
+  if (!exchange || !exchange->move(Stage::queued, Stage::taken)) return executor.release(gate);
+  try {
+    attend_to(executor, exchange, std::move(task), worker);
+  } catch (const std::exception& error) {
+    // Whoever has ended it has opened its gate, and its caller is answered as it goes.
+    unless_it_throws([&] {
+      auto responder = end(*exchange, Stage::taken);
+      if (!responder) return;
+      executor.release(gate);
+      refuse(*exchange, std::move(*responder), overloaded({}, error.what()));
+    });
+  }
+}
+
+void Dispatcher::attend_to(Executor& executor, const ExchangePtr& exchange, Task task,
+                           unsigned worker) {
+  if (exchange->idle()) {  // its caller has gone, or its crew is ending
+    auto responder = end_early(executor, task, *exchange);
+    if (responder && !exchange->gone()) refuse(*exchange, std::move(*responder), draining());
+    return;
+  }
+  auto& times = exchange->times;
+  times.started = steady_clock::now();
+  times.queued += times.started - times.pushed;
+  if (const auto refusal = prepare_body(*exchange)) {
+    if (auto responder = end_early(executor, task, *exchange))
+      refuse(*exchange, std::move(*responder), *refusal);
+    return;
+  }
+
+  const auto& route = exchange->route;
+  dojo_request request{};
+  request.struct_size = sizeof request;
+  request.route = route.index;
+  request.body = span(exchange->body);
+  request.hotkey = span(exchange->caller().hotkey);
+  request.dialect = span(to_string(exchange->caller().dialect));
+  request.peer = span(exchange->peer);
+  request.trace = span(exchange->terms.request_id);
+  request.deadline_ns = static_cast<std::uint64_t>(task.deadline.time_since_epoch().count());
+  // Its place may be given back before handle() returns; the crew must not go with it.
+  const auto crew = route.crew;
+  if (task.hooked) {
+    if (!ask_hooks(task, request, *exchange, worker)) return;
+    const auto pushed = executor.push_again(std::move(task));
+    if (pushed) return;
+    if (auto responder = end(*exchange, Stage::queued))
+      refuse(*exchange, std::move(*responder), refusal_of(pushed));
+    return;
+  }
+  request.id = exchange->id;
+  exchange->move(Stage::taken, Stage::running);
+  const bool idle = exchange->idle();  // then it is for no plugin; and none knows of it yet
+  const auto taken = idle ? DOJO_FAILED : crew->generation().handle(request, worker);
+  if (taken == DOJO_OK) return;
+  auto responder = end(*exchange, Stage::running);
+  if (!responder) return;
+  executor.release(route.gate);
+  exchange->route.place = {};
+  if (idle) {
+    if (!exchange->gone()) refuse(*exchange, std::move(*responder), draining());
+    return;
+  }
+  fail(*exchange, std::move(*responder), fmt::format("handle returned {}", taken));
+}
+
+bool Dispatcher::ask_hooks(Task& task, const dojo_request& request, Exchange& exchange,
+                           unsigned worker) {
+  const auto& generation = exchange.route.generation();
+  auto verdict = generation.judge(request, worker);
+  if (verdict.code == Code::ok) {
+    task.priority = verdict.priority;
+    exchange.times.pushed = steady_clock::now();
+    return put_back(exchange);
+  }
+  auto responder = end(exchange, Stage::taken);
+  if (!responder) return false;
+  if (verdict.code == Code::internal) {
+    fail(exchange, std::move(*responder), verdict.reason);
+  } else {
+    const auto* word = verdict.code == Code::blacklisted ? "Blacklisted" : "Forbidden";
+    Refusal refusal{verdict.code, fmt::format("{}: {}", word, verdict.reason)};
+    refusal.rule = "plugin " + generation.name();
+    refuse(exchange, std::move(*responder), refusal);
+  }
+  return false;
+}
+
+std::optional<Refusal> Dispatcher::prepare_body(Exchange& exchange) {
+  auto& body = exchange.body;
+  if (exchange.compressed) {
+    auto plain = wire::decompress(body, options_.decompression);
+    if (!plain) {
+      return Refusal{plain.error().code,
+                     "Failed to decompress zstd data: " + plain.error().message};
+    }
+    body = std::move(*plain);
+    exchange.compressed = false;
+    exchange.charge.release();
+    exchange.decompressed = net::Charge(decompressed_);
+    if (!exchange.decompressed.resize(body.size(), options_.decompressed)) return overloaded();
+  }
+  body.reserve(body.size() + DOJO_BODY_PADDING);
+  return std::nullopt;
+}
+
+void Dispatcher::on_deadline(Exchange& exchange) noexcept {
+  if (exchange.stage() == Stage::coming) return;  // submit() will look
+  auto ended = end(exchange, Stage::queued);
+  const bool waited = ended.has_value();
+  auto responder = ended ? std::move(*ended) : take_responder(exchange);
+  if (!waited) exchange.route.crew->generation().cancel(exchange.id);
+  if (!responder) return;
+  if (!waited) exchange.route.crew->count(exchange.caller().key, true);
+  unless_it_throws([&] {
+    if (failures_.take()) {
+      log_.warning("deadline passed", {{"request", exchange.terms.request_id},
+                                       {"route", exchange.route.info().name},
+                                       {"hotkey", exchange.caller().hotkey},
+                                       {"stage", waited ? "queue" : "handler"}});
+    }
+    refuse(exchange, std::move(responder),
+           {Code::deadline, "Gateway Timeout: no answer in time",
+            waited ? "it waited too long for a worker" : "the handler took too long"});
+  });
+}
+
+void Dispatcher::on_gone(Exchange& exchange) noexcept {
+  if (const auto responder = end(exchange, Stage::queued)) {
+    if (*responder) exchange.place = {};  // and the answer goes to nobody
+  } else if (exchange.stage() == Stage::running) {
+    exchange.route.crew->generation().cancel(exchange.id);
+  }
+}
+
+std::optional<net::Responder> Dispatcher::end(Exchange& exchange, Stage stage) {
+  if (!exchange.move(stage, Stage::over)) return std::nullopt;
+  in_flight_.close(exchange);
+  if (stage != Stage::running) exchange.route.place = {};  // else once its spans have been read
+  return take_responder(exchange);
+}
+
+std::optional<net::Responder> Dispatcher::end_early(Executor& executor, const Task& task,
+                                                    Exchange& exchange) {
+  auto responder = end(exchange, Stage::taken);
+  if (responder && !task.hooked) executor.release(task.gate);  // else it has not passed its gate
+  return responder;
+}
+
+bool Dispatcher::put_back(Exchange& exchange) {
+  exchange.move(Stage::taken, Stage::queued);
+  if (!exchange.answered() && !exchange.gone()) return true;
+  // Whoever was told of that has found it taken.
+  const auto responder = end(exchange, Stage::queued);
+  if (responder && *responder) exchange.place = {};
+  return false;
+}
+
+// ---- what plugins ask
+
+std::int32_t Dispatcher::complete(const plugins::Generation& generation, dojo_request_id id,
+                                  const dojo_response& response) noexcept {
+  std::int32_t result = DOJO_STALE;
+  const auto exchange = in_flight_.find(id);
+  auto responder = exchange && &exchange->route.generation() == &generation
+                       ? end(*exchange, Stage::running)
+                       : std::nullopt;
+  if (responder) {
+    exchange->route.crew->executor().release(exchange->route.gate);
+    try {
+      result = complete_now(generation, *exchange, std::move(*responder), response);
+    } catch (const std::exception& error) {  // out of memory; the responder's end has answered 500
+      result = DOJO_FAILED;
+      unless_it_throws([&] {
+        log_.error("an answer was lost", {{"plugin", generation.name()}, {"reason", error.what()}});
+      });
+    }
+    exchange->route.place = {};  // not before the spans have been read
+  }
+  // Spans have been copied, whatever came of it, so the plugin has them back on every way out.
+  if (response.release != nullptr) response.release(response.release_context);
+  return result;
+}
+
+std::int32_t Dispatcher::complete_now(const plugins::Generation& generation, Exchange& exchange,
+                                      net::Responder responder, const dojo_response& response) {
+  if (!responder) return DOJO_STALE;
+  if (const auto fault = fault_of(response, generation.isolated())) {
+    fail(exchange, std::move(responder), *fault);
+    return DOJO_INVALID;
+  }
+  const auto error = view(response.error);
+  const auto metadata = view(response.metadata);
+  if (response.status == plugins::kWorkerDied) {
+    exchange.route.crew->count(exchange.caller().key, true);
+    if (failures_.take()) {
+      log_.error("a request was lost with its plugin's process",
+                 {{"request", exchange.terms.request_id},
+                  {"plugin", generation.name()},
+                  {"route", exchange.route.info().name},
+                  {"hotkey", exchange.caller().hotkey}});
+    }
+    refuse(exchange, std::move(responder),
+           {Code::internal,
+            "Service Unavailable: the plugin's process has ended",
+            {},
+            503,
+            std::chrono::seconds(1)});
+  } else if (response.status == DOJO_STATUS_FAILED) {
+    fail(exchange, std::move(responder), error);
+  } else if (response.status == DOJO_STATUS_INVALID_BODY) {
+    refuse(exchange, std::move(responder), {Code::invalid_body, std::string(error)});
+  } else if (response.status != 200) {
+    answer(exchange, std::move(responder), static_cast<int>(response.status), Code::handler, {},
+           error, metadata);
+  } else {
+    answer(exchange, std::move(responder), 200, Code::ok, view(response.body), std::nullopt,
+           metadata);
+  }
+  return DOJO_OK;
+}
+
+bool Dispatcher::cancelled(const plugins::Generation&, dojo_request_id id) noexcept {
+  const auto exchange = in_flight_.find(id);
+  return !exchange || exchange->idle();
+}
+
+void Dispatcher::log(const plugins::Generation& generation, std::int32_t level, dojo_request_id id,
+                     std::string_view text) noexcept {
+  unless_it_throws([&] {
+    const auto exchange = id == 0 ? nullptr : in_flight_.find(id);
+    const auto trace = exchange ? std::string_view(exchange->terms.request_id) : "";
+    const base::LogFields fields = {{"plugin", generation.name()}, {"request", trace}};
+    if (level >= DOJO_LOG_ERROR) return log_.error(text, fields);
+    if (level == DOJO_LOG_WARNING) return log_.warning(text, fields);
+    if (level == DOJO_LOG_INFO) return log_.info(text, fields);
+    log_.debug(text, fields);
+  });
+}
+
+void Dispatcher::count(const plugins::Generation& generation, std::string_view name,
+                       double amount) noexcept {
+  unless_it_throws([&] { metrics_.count(generation.name(), name, amount); });
+}
+
+void Dispatcher::observe(const plugins::Generation& generation, std::string_view name,
+                         double value) noexcept {
+  unless_it_throws([&] { metrics_.observe(generation.name(), name, value); });
+}
+
+bool Dispatcher::post(const plugins::Generation& generation, plugins::Job job) noexcept {
+  const auto crew = crew_of(generation);
+  if (!crew) return false;
+  Task task;
+  task.arrived = steady_clock::now();
+  task.job = job;
+  return crew->executor().push(std::move(task));
+}
+
+// ---- answers
+
+net::Responder Dispatcher::take_responder(Exchange& exchange) {
+  auto responder = exchange.take_responder();
+  if (responder && exchange.id != 0) in_flight_.answered();
+  return responder;
+}
+
+void Dispatcher::answer(Exchange& exchange, net::Responder responder, int status, Code code,
+                        std::string_view body, std::optional<std::string_view> error,
+                        std::string_view metadata) {
+  const auto& route = exchange.route;
+  route.crew->count(exchange.caller().key, code == Code::internal);
+  const auto handled = steady_clock::now();
+  auto whole = make_answer(exchange.terms, status, code, body, error, metadata);
+  whole.headers.add("x-dojo-generation", std::to_string(route.generation().number()));
+  refusals_.count(code);
+  exchange.place = {};  // before its caller can know that it has one again
+  responder.send(std::move(whole));
+  if (!log_.debugs()) return;
+  const auto& times = exchange.times;
+  log_.debug("answered", {{"request", exchange.terms.request_id},
+                          {"route", route.info().name},
+                          {"hotkey", exchange.caller().hotkey},
+                          {"code", to_string(code)},
+                          {"status", status},
+                          {"admission_us", microseconds(times.admitted - times.received)},
+                          {"body_us", microseconds(times.whole - times.admitted)},
+                          {"queue_us", microseconds(times.queued)},
+                          {"handler_us", microseconds(handled - times.started)},
+                          {"answer_us", microseconds(steady_clock::now() - handled)}});
+}
+
+void Dispatcher::refuse(Exchange& exchange, net::Responder responder, const Refusal& refusal) {
+  if (!responder) return;
+  exchange.place = {};
+  refusals_.note(exchange, refusal);
+  responder.send(make_answer(exchange.terms, refusal));
+}
+
+void Dispatcher::fail(Exchange& exchange, net::Responder responder, std::string_view reason) {
+  if (!responder) return;
+  if (failures_.take()) {
+    log_.error("handler failed", {{"request", exchange.terms.request_id},
+                                  {"plugin", exchange.route.generation().name()},
+                                  {"route", exchange.route.info().name},
+                                  {"reason", reason}});
+  }
+  const auto told = fmt::format("Internal server error (request {})", exchange.terms.request_id);
+  answer(exchange, std::move(responder), http_status(Code::internal), Code::internal, {}, told, {});
+}
+
+bool Dispatcher::drain(std::chrono::milliseconds limit) {
+  refuse_new();
+  return in_flight_.wait_until_answered(steady_clock::now() + limit);
+}
+
+}  // namespace dojo::request

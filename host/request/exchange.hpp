@@ -1,0 +1,80 @@
+// A request on its way through the host, and its answer: all that is known of it, in one object.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <boost/smart_ptr/intrusive_ptr.hpp>
+
+#include <dojo/plugin.h>
+
+#include "net/exchange.hpp"
+#include "policy/quotas.hpp"
+#include "request/answer.hpp"
+#include "request/dialect.hpp"
+#include "request/route.hpp"
+
+namespace dojo::request {
+
+/// When each stage was done. Differences are what the stage cost.
+struct Times {
+  using Point = std::chrono::steady_clock::time_point;
+  Point received;            ///< the head was whole
+  Point admitted;            ///< authenticated and routed
+  Point whole;               ///< its body was
+  Point pushed;              ///< put into the queue, for the last time
+  Point started;             ///< taken up by a worker, for the last time
+  Point::duration queued{};  ///< all of its time in the queue; with hooks it waits twice
+};
+
+/// Who has a request. Only that one may use what is in it; whoever makes it
+/// `over` frees its slot.
+enum class Stage : std::uint8_t {
+  coming,   ///< a reactor, or who proves its body
+  queued,   ///< the executor: it may be ended by anybody
+  taken,    ///< a worker, which prepares it and asks the plugin's hooks
+  running,  ///< its plugin, which may end it
+  over,
+};
+
+/// Whether it is answered is another question, see net::Exchange: one whose deadline has passed is
+/// answered, but stays with its plugin, which may still be reading it.
+class Exchange final : public net::Exchange {
+ public:
+  // What its head says: written by admit().
+  Terms terms;
+  Claim claim;
+  bool known = false;           ///< the hotkey is proven, or registered
+  bool registered = false;      ///< in the metagraph
+  double weight = 1;            ///< of the caller among those who share the workers; 1 is average
+  bool charged = false;         ///< for the body's bytes
+  bool compressed = false;      ///< the body is zstd; a worker puts the plain one in its place
+  policy::Quotas::Place place;  ///< among its hotkey's requests; of who has the right to answer
+
+  // From where it is whole.
+  Route route;
+  dojo_request_id id = 0;    ///< 0: it has no slot
+  net::Charge decompressed;  ///< of what all plain bodies may take
+  Times times;
+
+  [[nodiscard]] const Caller& caller() const { return claim.caller; }
+  [[nodiscard]] Stage stage() const { return stage_.load(); }
+  /// Moves on. @return false if somebody else has moved it
+  bool move(Stage from, Stage to) { return stage_.compare_exchange_strong(from, to); }
+  /// Makes it over, wherever it is. @return false if it was
+  bool end() { return stage_.exchange(Stage::over) != Stage::over; }
+  /// Whether nobody waits for its answer.
+  [[nodiscard]] bool idle() const { return answered() || gone() || route.crew->cancelled(); }
+
+ private:
+  std::atomic<Stage> stage_{Stage::coming};
+};
+
+using ExchangePtr = boost::intrusive_ptr<Exchange>;
+
+}  // namespace dojo::request

@@ -1,0 +1,242 @@
+#include "request/executor.hpp"
+
+#include <algorithm>
+#include <new>
+#include <stdexcept>
+#include <string_view>
+#include <utility>
+
+#include "base/threads.hpp"
+
+namespace dojo::request {
+namespace {
+
+using std::chrono::steady_clock;
+
+// How often a full queue is searched for requests that nobody waits for.
+constexpr std::chrono::milliseconds kSweep{10};
+constexpr std::chrono::milliseconds kLong = std::chrono::hours(1);
+
+/// Whether a task of this gate's has to wait for its leave.
+bool is_shut(const std::shared_ptr<Gate>& gate) {
+  return gate && gate->admitted >= gate->limit;
+}
+
+}  // namespace
+
+Executor::Executor(Options options)
+    : options_(std::move(options)), unasked_(options_.workers), queue_(options_.workers) {
+  const auto workers = std::max(1u, options_.workers);
+  workers_.reserve(workers);
+  running_ = workers;
+  for (unsigned i = 0; i < workers; ++i) {
+    auto thread = threads::start([this, i] { work(i); });
+    if (thread) {
+      workers_.push_back(std::move(*thread));
+      continue;
+    }
+    {
+      const std::lock_guard lock(mutex_);
+      running_ -= workers - i;
+    }
+    (void)stop(kLong);
+    throw std::runtime_error(thread.error().message);
+  }
+}
+
+Executor::~Executor() {
+  (void)stop(std::chrono::milliseconds(0));
+  for (auto& worker : workers_) worker.join();
+}
+
+bool Executor::stop(std::chrono::milliseconds limit) {
+  {
+    std::unique_lock lock(mutex_);
+    stopping_ = true;
+    ready_.notify_all();
+    if (!left_.wait_for(lock, limit, [this] { return running_ == 0; })) return false;
+  }
+  for (auto& worker : workers_) worker.join();
+  workers_.clear();
+  return true;
+}
+
+Pushed Executor::push(Task task) {
+  std::optional<Task> displaced;
+  Pushed pushed;
+  try {
+    const std::lock_guard lock(mutex_);
+    pushed = admit(std::move(task), displaced);
+  } catch (const std::bad_alloc&) {
+    pushed = {Pushed::What::full};
+  }
+  if (displaced) options_.displaced(std::move(*displaced), pushed.wait);
+  if (pushed) ready_.notify_one();
+  return pushed;
+}
+
+Pushed Executor::admit(Task task, std::optional<Task>& displaced) {
+  if (stopping_) return {Pushed::What::stopping};
+  const auto now = steady_clock::now();
+  task.sequence = ++sequence_;
+  const bool parks = !task.hooked && is_shut(task.gate);
+  auto& queue = task.hooked ? unasked_ : parks ? task.gate->parked : queue_;
+  if (const auto wait = too_late(queue, task, now)) return {Pushed::What::too_late, *wait};
+  const auto wait = queue.backlog();
+  const auto full = [&] { return (parks ? queue.size() : queued()) >= options_.capacity; };
+  if (full()) (void)make_room(task.gate, now);
+  if (full()) {
+    displaced =
+        parks ? displace_for(task, {&queue}, now) : displace_for(task, {&queue_, &unasked_}, now);
+    if (!displaced) return {Pushed::What::full, wait};
+    if (parks) --parked_;
+  }
+  if (task.hooked) {
+    unasked_.push(std::move(task), now);
+  } else {
+    enter(std::move(task), now);
+  }
+  return {Pushed::What::taken, wait};
+}
+
+Pushed Executor::push_again(Task task) {
+  try {
+    const std::lock_guard lock(mutex_);
+    const auto now = steady_clock::now();
+    const auto& queue = is_shut(task.gate) ? task.gate->parked : queue_;
+    if (const auto wait = too_late(queue, task, now)) return {Pushed::What::too_late, *wait};
+    task.hooked = false;
+    enter(std::move(task), now);
+  } catch (const std::bad_alloc&) {
+    return {Pushed::What::full};
+  }
+  ready_.notify_one();
+  return {};
+}
+
+void Executor::enter(Task task, Task::Time now) {
+  if (is_shut(task.gate)) {
+    const auto gate = std::exchange(task.gate, nullptr);  // or they would keep each other
+    gate->parked.push(std::move(task), now);
+    ++parked_;
+    return;
+  }
+  queue_.prepare(task);
+  if (task.gate) ++task.gate->admitted;
+  queue_.push(std::move(task), now);
+}
+
+std::optional<FairQueue::Wait> Executor::too_late(const FairQueue& queue, const Task& task,
+                                                  Task::Time now) {
+  if (task.id == 0) return std::nullopt;
+  const auto wait = queue.too_late(task, now);
+  // Perhaps of those before it many have gone.
+  return wait && make_room(task.gate, now) ? queue.too_late(task, now) : wait;
+}
+
+/// Drops the requests that nobody waits for any more, unless that was done a moment ago. @return
+/// whether there were some
+bool Executor::make_room(const std::shared_ptr<Gate>& gate, Task::Time now) {
+  if (now - swept_ < kSweep) return false;
+  swept_ = now;
+  const auto over = [this](const Task& task) {
+    // One that has passed its gate gives its leave back when a worker drops it.
+    return task.id != 0 && (!task.gate || task.hooked) && options_.is_over(task.id);
+  };
+  const auto parked = gate ? gate->parked.remove_if(over, now) : 0;
+  parked_ -= parked;
+  return unasked_.remove_if(over, now) + queue_.remove_if(over, now) + parked != 0;
+}
+
+/// The task that has to go so that this one's caller gets its part of the places, if one has to.
+std::optional<Task> Executor::displace_for(const Task& task,
+                                           std::initializer_list<FairQueue*> queues,
+                                           Task::Time now) const {
+  if (task.id == 0) return std::nullopt;
+  std::size_t held = 0;
+  double weight = 0;
+  for (const auto* queue : queues) {
+    held += queue->displaceable(task.caller);
+    weight += queue->weight();  // of a caller in both twice: then parts count as smaller
+  }
+  const auto own = FairQueue::sane(task.weight);
+  if (held == 0) weight += own;
+  const auto each = static_cast<double>(options_.capacity) / weight;
+  if (static_cast<double>(held + 1) > std::max(1.0, each * own)) return std::nullopt;
+  Task displaced;
+  for (auto* queue : queues) {
+    if (queue->displace(each, displaced, now)) return displaced;
+  }
+  return std::nullopt;
+}
+
+void Executor::release(const std::shared_ptr<Gate>& gate) {
+  if (!gate) return;
+  Task lost;
+  while (!hand_on(gate, lost)) options_.displaced(std::exchange(lost, {}), {});
+}
+
+bool Executor::hand_on(const std::shared_ptr<Gate>& gate, Task& lost) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (gate->parked.empty()) {
+      --gate->admitted;
+      return true;
+    }
+    const auto now = steady_clock::now();
+    auto next = gate->parked.pop(now);
+    --parked_;
+    next.gate = gate;  // and its leave
+    try {
+      queue_.prepare(next);
+    } catch (const std::bad_alloc&) {
+      lost = std::move(next);
+      return false;
+    }
+    queue_.push(std::move(next), now);
+  }
+  ready_.notify_one();
+  return true;
+}
+
+std::size_t Executor::waiting() const {
+  const std::lock_guard lock(mutex_);
+  return queued() + parked_;
+}
+
+bool Executor::take(Task& task) {
+  std::unique_lock lock(mutex_);
+  ready_.wait(lock, [this] { return stopping_ || queued() != 0; });
+  const auto now = steady_clock::now();
+  if (stopping_) {
+    unasked_.drop_requests(now);
+    queue_.drop_requests(now);
+    if (queue_.empty()) return false;
+  }
+  task = unasked_.empty() ? queue_.pop(now) : unasked_.pop(now);
+  return true;
+}
+
+void Executor::work(unsigned worker) {
+  threads::guard(options_.on_thread, [](std::string_view) {});
+  Task task;
+  while (take(task)) run(std::exchange(task, {}), worker);
+  const std::lock_guard lock(mutex_);
+  if (--running_ == 0) left_.notify_all();
+}
+
+void Executor::run(Task task, unsigned worker) {
+  const auto work = [&] {
+    if (task.id != 0) return options_.run(*this, std::move(task), worker);
+    bool cancelled = false;
+    {
+      const std::lock_guard lock(mutex_);
+      cancelled = stopping_;
+    }
+    task.job.run(task.job.data, cancelled ? 1 : 0);
+  };
+  // A job is a plugin's, which may not keep to the ABI.
+  threads::guard(work, [](std::string_view) {});
+}
+
+}  // namespace dojo::request

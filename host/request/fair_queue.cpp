@@ -1,0 +1,376 @@
+#include "request/fair_queue.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <tuple>
+#include <utility>
+
+namespace dojo::request {
+namespace {
+
+// Callers of whom account is kept though they have nothing waiting.
+constexpr std::size_t kMostIdle = 1'024;
+// A caller is ahead of its share by more than this part of a task: sums of fractions are not exact.
+constexpr double kTolerance = 0.01;
+// Tasks by which a caller can be ahead of its share, for instance by priority, or behind it.
+constexpr double kMostAhead = 8;
+constexpr double kMostBehind = 1;
+// Part of an estimate that one has to be sure of before a request is refused on account of it.
+constexpr double kSure = 0.875;
+
+FairQueue::Wait wait_of(double nanoseconds) {
+  constexpr double kMost = 86'400e9;
+  return FairQueue::Wait(static_cast<std::int64_t>(std::clamp(nanoseconds, -kMost, kMost)));
+}
+
+/// When tasks are due, up to a time. One that is not taken before it is due is dropped, and then
+/// keeps no server busy.
+class DueTimes {
+ public:
+  DueTimes(Task::Time now, Task::Time end)
+      : now_(now), part_(std::max(1.0, nanoseconds(end - now) / kParts)) {}
+  void add(Task::Time due) {
+    if (due <= now_) return;
+    const auto parts = nanoseconds(due - now_) / part_;
+    ++tasks_[parts < kParts ? static_cast<std::size_t>(parts) : kParts];
+  }
+  /// How many can be taken before they are due, and before the end, if one is taken in each `pace`
+  /// ns. Those due after the end count all.
+  [[nodiscard]] double takeable(double pace) const {
+    if (!(pace > 0)) return 0;
+    double taken = 0;
+    for (std::size_t i = 0; i < kParts; ++i) {
+      const auto most = part_ * static_cast<double>(i + 1) / pace;
+      taken = std::max(taken, std::min(taken + tasks_[i], most));
+    }
+    return taken + tasks_[kParts];
+  }
+
+ private:
+  static constexpr std::size_t kParts = 64;
+  static double nanoseconds(FairQueue::Wait time) { return static_cast<double>(time.count()); }
+  Task::Time now_;
+  double part_;
+  std::array<double, kParts + 1> tasks_{};
+};
+
+/// Room for `size` + 1 in all, without a new block for each.
+template <class T>
+void reserve_one_more(std::vector<T>& all, std::size_t size) {
+  if (all.capacity() <= size) all.reserve(std::max<std::size_t>(8, 2 * size));
+}
+
+bool is_displaceable(const Task& task) {
+  // One that has passed its gate gives its leave back when a worker drops it.
+  return task.id != 0 && (!task.gate || task.hooked);
+}
+
+}  // namespace
+
+bool FairQueue::Place::operator<(const Place& other) const {
+  const auto all = [](const Place& place) {
+    return std::tie(place.step, place.ahead, place.deadline, place.start, place.sequence);
+  };
+  return all(*this) < all(other);
+}
+
+double FairQueue::sane(double weight) {
+  return weight >= 0.01 ? std::min(weight, 100.0) : 0.01;  // also if it is no number
+}
+
+FairQueue::FairQueue(unsigned servers)
+    : servers_(std::max(1u, servers)), lines_(1), samples_(-servers_) {}
+
+void FairQueue::prepare(const Task& task) {
+  (void)line_for(task);
+}
+
+/// The line that a task belongs to, with room for it.
+std::uint32_t FairQueue::line_for(const Task& task) {
+  if (order_.capacity() == 0) order_.reserve(lines_.size());
+  const auto index = task.id == 0 ? kJobs : line_of(task.caller);
+  lines_[index].tasks.reserve_one();
+  return index;
+}
+
+void FairQueue::push(Task task, Time now) {
+  const auto index = line_for(task);
+  auto& line = lines_[index];
+  if (index != kJobs) {
+    const auto weight = sane(task.weight);
+    if (line.competes) weight_ += weight - line.weight;
+    line.weight = weight;
+    if (!line.competes) {
+      line.start = std::max(line.start, virtual_);
+      line.follows = false;
+    }
+  }
+  count(line, task, 1);
+  const auto sequence = task.sequence;
+  line.tasks.push(std::move(task));
+  if (!line.competes || line.tasks.top().sequence == sequence) settle(index, now);
+}
+
+Task FairQueue::pop(Time now) {
+  measure(now);
+  const auto index = order_.front();
+  auto& line = lines_[index];
+  auto task = line.tasks.pop();
+  count(line, task, -1);
+  if (index != kJobs) charge(line);
+  settle(index, now);
+  return task;
+}
+
+std::size_t FairQueue::displaceable(const wire::PublicKey& caller) const {
+  const auto found = index_.find(caller);
+  if (found == index_.end()) return 0;
+  const auto& line = lines_[found->second];
+  return line.tasks.size() - line.gated;
+}
+
+bool FairQueue::displace(double per_weight, Task& out, Time now) {
+  std::uint32_t most = kJobs;
+  double holds = per_weight;
+  for (const auto index : order_) {
+    const auto& line = lines_[index];
+    const auto tasks = line.tasks.size() - line.gated;
+    const auto each = static_cast<double>(tasks) / line.weight;
+    if (index == kJobs || tasks < 2 || each <= holds) continue;
+    holds = each;
+    most = index;
+  }
+  if (most == kJobs) return false;
+  auto& line = lines_[most];
+  if (!line.tasks.take_last(is_displaceable, out)) return false;
+  count(line, out, -1);
+  settle(most, now);
+  return true;
+}
+
+// ---- lines
+
+/// The line of a caller, with room for one more task of its.
+std::uint32_t FairQueue::line_of(const wire::PublicKey& caller) {
+  if (const auto found = index_.find(caller); found != index_.end()) return found->second;
+  if (free_.empty()) {
+    // Every line may come to stand in each of the two.
+    reserve_one_more(order_, lines_.size());
+    reserve_one_more(free_, lines_.size());
+    lines_.emplace_back();
+    free_.push_back(static_cast<std::uint32_t>(lines_.size() - 1));
+  }
+  const auto index = free_.back();
+  auto& line = lines_[index];
+  line.tasks.reserve_one();
+  index_.emplace(caller, index);
+  free_.pop_back();
+  line.caller = caller;
+  line.start = virtual_;
+  return index;
+}
+
+bool FairQueue::is_ahead(const Line& line) const {
+  return (line.start - virtual_) * line.weight > kTolerance;
+}
+
+/// @param weight of all that compete, this one included
+FairQueue::Place FairQueue::place_of(const Task& task, const Line& line, double weight,
+                                     Time now) const {
+  Place place{0, false, task.deadline, 0, task.sequence};
+  auto turn = task.arrived;
+  if (line.follows || is_ahead(line)) {
+    turn = std::max(turn, now + wait_of((line.start - virtual_) * weight * interval_));
+    place.ahead = true;
+    place.deadline = Time::max();
+    place.start = line.start;
+  }
+  place.step = turn.time_since_epoch() / kAgeing - task.priority;
+  return place;
+}
+
+/// One of its tasks has been taken: virtual time goes on for all, and by a whole task for its line.
+void FairQueue::charge(Line& line) {
+  virtual_ += 1 / weight_;
+  line.start = std::clamp(line.start + 1 / line.weight, virtual_ - kMostBehind / line.weight,
+                          virtual_ + kMostAhead / line.weight);
+  furthest_ = std::max(furthest_, line.start);
+  line.follows = true;
+}
+
+/// Puts a line where its head belongs, or away if it has none.
+void FairQueue::settle(std::uint32_t index, Time now) {
+  auto& line = lines_[index];
+  if (line.tasks.empty()) {
+    if (line.competes) retire(index);
+    if (size_ == 0) start_anew();
+    return;
+  }
+  if (!line.competes) {
+    line.competes = true;
+    if (index != kJobs) weight_ += line.weight;
+    line.place = place_of(line.tasks.top(), line, weight_, now);
+    order_.push_back(index);
+    sift_up(order_.size() - 1);
+    return;
+  }
+  line.place = place_of(line.tasks.top(), line, weight_, now);
+  sift_up(line.at);
+  sift_down(line.at);
+}
+
+void FairQueue::retire(std::uint32_t index) {
+  auto& line = lines_[index];
+  line.competes = false;
+  const auto at = line.at;
+  const auto last = order_.back();
+  order_.pop_back();
+  if (last != index) {
+    put(at, last);
+    sift_up(at);
+    sift_down(lines_[last].at);
+  }
+  if (index == kJobs) return;
+  weight_ = order_.empty() ? 0 : weight_ - line.weight;
+  if (!std::exchange(line.kept, true)) keep(index);
+  while (idle_ > kMostIdle) forget_longest();
+}
+
+void FairQueue::keep(std::uint32_t index) {
+  (idle_ == 0 ? idle_first_ : lines_[idle_last_].next) = index;
+  idle_last_ = index;
+  ++idle_;
+}
+
+void FairQueue::forget_longest() {
+  const auto longest = idle_first_;
+  auto& gone = lines_[longest];
+  idle_first_ = gone.next;
+  --idle_;
+  gone.kept = false;
+  if (gone.competes) return;
+  index_.erase(gone.caller);
+  free_.push_back(longest);
+}
+
+/// Nobody waits any more, so nobody has been kept waiting by others.
+void FairQueue::start_anew() {
+  virtual_ = std::max(virtual_, furthest_);
+  taken_.reset();
+  samples_ = -servers_;
+}
+
+void FairQueue::count(Line& line, const Task& task, int by) {
+  const auto one = static_cast<std::uint32_t>(by);  // -1 wraps round
+  size_ += static_cast<std::size_t>(by);
+  if (!is_displaceable(task)) line.gated += one;
+  if (task.priority < 0) line.low += one;
+}
+
+void FairQueue::put(std::size_t at, std::uint32_t index) {
+  order_[at] = index;
+  lines_[index].at = static_cast<std::uint32_t>(at);
+}
+
+void FairQueue::sift_up(std::size_t at) {
+  const auto index = order_[at];
+  const auto& place = lines_[index].place;
+  while (at > 0) {
+    const auto parent = (at - 1) / 2;
+    if (!(place < lines_[order_[parent]].place)) break;
+    put(at, order_[parent]);
+    at = parent;
+  }
+  put(at, index);
+}
+
+void FairQueue::sift_down(std::size_t at) {
+  const auto index = order_[at];
+  const auto& place = lines_[index].place;
+  while (2 * at + 1 < order_.size()) {
+    auto child = 2 * at + 1;
+    if (child + 1 < order_.size() &&
+        lines_[order_[child + 1]].place < lines_[order_[child]].place) {
+      ++child;
+    }
+    if (!(lines_[order_[child]].place < place)) break;
+    put(at, order_[child]);
+    at = child;
+  }
+  put(at, index);
+}
+
+// ---- how long it takes
+
+/// A mean over so many takes that servers which become free all at once do not sway it.
+void FairQueue::measure(Time now) {
+  if (taken_ && ++samples_ > 0) {
+    const auto passed = static_cast<double>(Wait(now - *taken_).count());
+    const auto over = std::min(samples_, std::max<std::int64_t>(16, 8 * servers_));
+    interval_ += (passed - interval_) / static_cast<double>(over);
+  }
+  taken_ = now;
+}
+
+FairQueue::Wait FairQueue::backlog() const {
+  return wait_of(static_cast<double>(size_) * interval_);
+}
+
+std::optional<FairQueue::Wait> FairQueue::too_late(const Task& task, Time now) const {
+  if (samples_ < std::max<std::int64_t>(8, 2 * servers_) || task.deadline == Time::max())
+    return std::nullopt;
+  const auto left = static_cast<double>(Wait(task.deadline - now).count());
+  if (static_cast<double>(size_) * interval_ * kSure <= left) return std::nullopt;
+  auto wait = ahead_of(task, now) * interval_;
+  if (wait * kSure > left) wait = std::min(wait, takeable_before(task.deadline, now) * interval_);
+  return wait * kSure > left ? std::optional(wait_of(wait)) : std::nullopt;
+}
+
+/// How many tasks will be taken before this one, at the least.
+double FairQueue::ahead_of(const Task& task, Time now) const {
+  Line line;
+  line.weight = sane(task.weight);
+  line.start = virtual_;
+  auto weight = weight_;
+  DueTimes before(now, task.deadline);
+  const auto found = index_.find(task.caller);
+  const auto* const mine = found == index_.end() ? nullptr : &lines_[found->second];
+  if (mine != nullptr && mine->competes) {
+    line.start = mine->start;
+    for (const auto& other : mine->tasks)
+      if (runs_before(other, task)) before.add(other.deadline);
+  } else {
+    if (mine != nullptr) line.start = std::max(virtual_, mine->start);
+    weight += line.weight;
+  }
+  const auto own = std::floor(before.takeable(interval_ * weight / line.weight));
+  const auto place = place_of(task, line, weight, now);
+  double ahead = own;
+  for (const auto index : order_) {
+    const auto& other = lines_[index];
+    if (&other == mine) continue;
+    const double head = other.place < place ? 1 : 0;
+    // Of others one cannot tell what is before a priority that may not be theirs.
+    const bool shares = index != kJobs && task.priority == 0;
+    ahead += shares ? std::max(head, due_before(other, line, own)) : head;
+  }
+  return ahead;
+}
+
+/// How many of all that wait can be taken before `deadline`.
+double FairQueue::takeable_before(Time deadline, Time now) const {
+  DueTimes all(now, deadline);
+  for (const auto index : order_)
+    for (const auto& task : lines_[index].tasks) all.add(task.deadline);
+  return all.takeable(interval_);
+}
+
+/// Of another line, how many are due before a task that has `own` of its own line before it.
+double FairQueue::due_before(const Line& other, const Line& line, double own) const {
+  const auto due = line.start + own / line.weight;
+  const auto tasks = std::floor((due - std::max(other.start, virtual_)) * other.weight);
+  return std::clamp(tasks, 0.0, static_cast<double>(other.tasks.size() - other.low));
+}
+
+}  // namespace dojo::request

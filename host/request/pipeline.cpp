@@ -1,0 +1,203 @@
+#include "request/pipeline.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <memory>
+#include <string_view>
+#include <thread>
+#include <utility>
+
+#include <sodium.h>
+
+#include "base/threads.hpp"
+#include "net/grammar.hpp"
+
+namespace dojo::request {
+namespace {
+
+using std::chrono::steady_clock;
+
+constexpr std::size_t kLongestRequestId = 64;
+constexpr std::size_t kMostCallersWarned = 4'096;
+constexpr std::size_t kProvenAtOnce = std::size_t{16} << 10;  // bytes: hashed in some 15 µs
+constexpr std::size_t kMostProofs = 1'024;                    // that wait for a thread
+
+const Refusal kNoRoute{Code::not_found, "Not Found: there is no such route"};
+
+bool is_request_id(std::string_view text) {
+  return !text.empty() && text.size() <= kLongestRequestId &&
+         std::all_of(text.begin(), text.end(), [](unsigned char c) {
+           return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.' || c == ':';
+         });
+}
+
+/// 16 hex digits that nobody can foretell, without asking the system for each.
+std::string make_request_id() {
+  thread_local const auto kSecret = [] {
+    std::array<unsigned char, crypto_shorthash_KEYBYTES> made{};
+    crypto_shorthash_keygen(made.data());
+    return made;
+  }();
+  thread_local std::uint64_t count = 0;
+  ++count;
+  std::array<unsigned char, crypto_shorthash_BYTES> hash{};
+  crypto_shorthash(hash.data(), reinterpret_cast<const unsigned char*>(&count), sizeof count,
+                   kSecret.data());
+  std::array<char, 2 * hash.size() + 1> hex{};
+  return sodium_bin2hex(hex.data(), hex.size(), hash.data(), hash.size());
+}
+
+/// Whether the body is zstd, told by the headers; an error for any other coding.
+Expected<bool, Refusal> is_compressed(const net::Head& head) {
+  const auto coding = head.value("content-encoding");
+  if (head.count("content-encoding") == 0 || net::same_word(coding, "identity")) return false;
+  if (net::same_word(coding, "zstd")) return true;
+  return Unexpected(Refusal{Code::invalid_body,
+                            "Unsupported Media Type: content-encoding is none or zstd, once",
+                            {},
+                            415});
+}
+
+}  // namespace
+
+Pipeline::Pipeline(Authenticator& authenticator, policy::Access& access,
+                   const DispatchOptions& dispatch, int compression_level, const base::Log& log,
+                   base::Metrics& metrics)
+    : log_(log),
+      compression_level_(compression_level),
+      refusals_(log, access.refusals(), [&access] { return access.now(); }),
+      admitter_(authenticator, access, log),
+      dispatcher_(dispatch, log, metrics, refusals_),
+      provers_({.workers = std::max(1U, std::thread::hardware_concurrency()),
+                .capacity = kMostProofs,
+                .run = [](Executor&, Task&&, unsigned) {}}) {}
+
+ExchangePtr Pipeline::make() const {
+  return ExchangePtr(new Exchange);
+}
+
+std::optional<net::Response> Pipeline::admit(Exchange& exchange) {
+  exchange.times.received = steady_clock::now();
+  exchange.terms = terms(exchange.head);
+  if (const auto refusal = check(exchange)) {
+    refusals_.note(exchange, *refusal);
+    return make_answer(exchange.terms, *refusal);
+  }
+  exchange.times.admitted = steady_clock::now();
+  return std::nullopt;
+}
+
+std::optional<Refusal> Pipeline::check(Exchange& exchange) {
+  if (auto refusal = admitter_.check(exchange)) return refusal;
+  if (auto refusal = check_route(exchange.head)) return refusal;
+  const auto compressed = is_compressed(exchange.head);
+  if (!compressed) return compressed.error();
+  exchange.compressed = *compressed;
+  return std::nullopt;
+}
+
+std::optional<Refusal> Pipeline::check_route(const net::Head& head) const {
+  if (!routes_.has(head.path())) return kNoRoute;
+  if (head.method() != "POST" && !head.is_head()) {
+    return Refusal{Code::not_found, "Method Not Allowed: use POST", {}, 405, {}, "POST, HEAD"};
+  }
+  if (dispatcher_.refuses_new()) return draining();
+  return std::nullopt;
+}
+
+void Pipeline::take(const ExchangePtr& exchange) {
+  if (!exchange->terms.head_only) {
+    // Now, not when the head came: an upload that takes its time keeps no generation from ending.
+    auto route = routes_.find(exchange->head.path());
+    if (!route) return dispatcher_.turn_away(*exchange, kNoRoute);
+    dispatcher_.begin(*exchange, std::move(*route));
+  }
+  // Reactors do no work that grows with a body, beyond what is as quick as to hand it on.
+  exchange->body.size() > kProvenAtOnce ? prove_elsewhere(exchange) : prove(exchange);
+}
+
+void Pipeline::prove(const ExchangePtr& exchange) {
+  if (const auto refusal = admitter_.check_body(*exchange))
+    return dispatcher_.turn_away(*exchange, *refusal);
+  const auto& caller = exchange->caller();
+  ++dialects_[static_cast<std::size_t>(caller.dialect)];
+  if (caller.dialect == wire::Dialect::legacy) warn_about_legacy(caller);
+  exchange->terms.head_only ? preflight(*exchange) : dispatcher_.submit(exchange);
+}
+
+void Pipeline::prove_elsewhere(const ExchangePtr& exchange) {
+  struct Proof {
+    Pipeline& pipeline;
+    ExchangePtr exchange;
+  };
+  auto proof = std::make_unique<Proof>(Proof{*this, exchange});
+  Task task;
+  task.arrived = exchange->times.whole;
+  task.job.data = proof.get();
+  task.job.run = [](void* data, std::int32_t cancelled) {
+    const std::unique_ptr<Proof> own(static_cast<Proof*>(data));
+    threads::guard(
+        [&] {
+          if (cancelled != 0)
+            return own->pipeline.dispatcher_.turn_away(*own->exchange, draining());
+          if (!own->exchange->gone()) own->pipeline.prove(own->exchange);
+        },
+        [](std::string_view) {});
+    // For want of memory nobody may have answered, or taken it up: then this does, with 500.
+    if (own->exchange->stage() == Stage::coming) own->exchange->take_responder();
+  };
+  const auto pushed = provers_.push(std::move(task));
+  if (!pushed) return dispatcher_.turn_away(*exchange, overloaded(pushed.wait));
+  [[maybe_unused]] const auto* const handed_on = proof.release();
+}
+
+void Pipeline::preflight(Exchange& exchange) {
+  refusals_.count(Code::ok);
+  log_.debug("preflight", {{"request", exchange.terms.request_id},
+                           {"path", exchange.head.path()},
+                           {"hotkey", exchange.caller().hotkey}});
+  exchange.place = {};
+  exchange.take_responder().send(make_answer(exchange.terms, 200, Code::ok, {}, {}, {}));
+}
+
+net::Response Pipeline::refuse_malformed(int status, std::string_view why) {
+  const Code code = status == 413   ? Code::too_large
+                    : status == 503 ? Code::overloaded
+                                    : Code::malformed;
+  Terms nobody;
+  nobody.request_id = make_request_id();
+  const Refusal refusal{code, std::string(why), {}, status};
+  refusals_.note(nobody.request_id, refusal);
+  return make_answer(nobody, refusal);
+}
+
+Terms Pipeline::terms(const net::Head& head) const {
+  Terms terms;
+  const auto id = head.value(wire::kRequestIdHeader);
+  terms.request_id = is_request_id(id) ? std::string(id) : make_request_id();
+  head.for_each("accept-encoding", [&](std::string_view value) {
+    terms.accepts_zstd = terms.accepts_zstd || accepts_zstd(value);
+  });
+  terms.head_only = head.is_head();
+  terms.compression_level = compression_level_;
+  return terms;
+}
+
+Admitter::Rehearsal Pipeline::rehearse(const policy::Visit& visit) {
+  auto rehearsal = admitter_.rehearse(visit);
+  if (!rehearsal.refusal && !routes_.has('/' + std::string(visit.route))) {
+    rehearsal.refusal = kNoRoute;
+  }
+  if (!rehearsal.refusal && dispatcher_.refuses_new()) rehearsal.refusal = draining();
+  return rehearsal;
+}
+
+void Pipeline::warn_about_legacy(const Caller& caller) {
+  const std::lock_guard lock(mutex_);
+  if (warned_.size() >= kMostCallersWarned || !warned_.insert(caller.key).second) return;
+  log_.warning("caller signs the legacy dialect, which binds a signature to nothing",
+               {{"hotkey", caller.hotkey}});
+}
+
+}  // namespace dojo::request

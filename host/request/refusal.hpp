@@ -1,0 +1,76 @@
+// Why a request is not answered by a handler.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include <dojo/code.hpp>
+
+namespace dojo::request {
+
+/// The HTTP status that goes with a code where nothing else is said (docs/wire.md, status table).
+constexpr int http_status(Code code) {
+  switch (code) {
+    case Code::ok:
+    case Code::blacklisted:  // apart from HTTP's status, so that callers do not try again
+    case Code::internal:     // as the original answers a handler that failed
+      return 200;
+    case Code::no_signature:
+    case Code::malformed:
+    case Code::invalid_body:
+    case Code::handler:
+      return 400;
+    case Code::bad_signature:
+    case Code::stale:
+    case Code::replayed:
+    case Code::wrong_receiver:
+      return 403;
+    case Code::not_found:
+      return 404;
+    case Code::too_large:
+      return 413;
+    case Code::quota:
+      return 429;
+    case Code::overloaded:
+    case Code::draining:
+      return 503;
+    case Code::deadline:
+      return 504;
+  }
+  return 500;
+}
+
+struct Refusal {
+  Code code = Code::internal;
+  std::string told{};    ///< the caller's `error`: short, and nothing a stranger should not know
+  std::string reason{};  ///< for the log, where it says more than `told`
+  std::optional<int> status{};  ///< HTTP's, if not http_status(code)
+  std::optional<std::chrono::seconds> retry_after{};
+  std::string allow{};  ///< the Allow header of a 405
+  std::string
+      rule{};  ///< what made it, where the code does not say it all: a rule's or a quota's name
+  bool close = false;  ///< end the caller's connection with it
+};
+
+/// What new requests get once the host goes down.
+inline Refusal draining() {
+  return {Code::draining,
+          "Service Unavailable: this host is going down",
+          {},
+          {},
+          std::chrono::seconds(1)};
+}
+
+/// @param wait until it may be better; 0: not known
+inline Refusal overloaded(std::chrono::nanoseconds wait = {}, std::string reason = {}) {
+  return {Code::overloaded,
+          "Service Unavailable: too many requests are waiting",
+          std::move(reason),
+          {},
+          std::max(std::chrono::ceil<std::chrono::seconds>(wait), std::chrono::seconds(1))};
+}
+
+}  // namespace dojo::request
