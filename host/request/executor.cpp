@@ -64,14 +64,16 @@ bool Executor::stop(std::chrono::milliseconds limit) {
 Pushed Executor::push(Task task) {
   std::optional<Task> displaced;
   Pushed pushed;
+  bool calls = false;
   try {
     const std::lock_guard lock(mutex_);
     pushed = admit(std::move(task), displaced);
+    calls = calls_one();
   } catch (const std::bad_alloc&) {
     pushed = {Pushed::What::full};
   }
+  if (calls) ready_.notify_one();
   if (displaced) options_.displaced(std::move(*displaced), pushed.wait);
-  if (pushed) ready_.notify_one();
   return pushed;
 }
 
@@ -110,8 +112,7 @@ Pushed Executor::push_again(Task task) {
   } catch (const std::bad_alloc&) {
     return {Pushed::What::full};
   }
-  ready_.notify_one();
-  return {};
+  return {};  // no other is called: this worker comes back for the next task at once
 }
 
 void Executor::enter(Task task, Task::Time now) {
@@ -177,6 +178,7 @@ void Executor::release(const std::shared_ptr<Gate>& gate) {
 }
 
 bool Executor::hand_on(const std::shared_ptr<Gate>& gate, Task& lost) {
+  bool calls = false;
   {
     const std::lock_guard lock(mutex_);
     if (gate->parked.empty()) {
@@ -194,8 +196,9 @@ bool Executor::hand_on(const std::shared_ptr<Gate>& gate, Task& lost) {
       return false;
     }
     queue_.push(std::move(next), now);
+    calls = calls_one();
   }
-  ready_.notify_one();
+  if (calls) ready_.notify_one();
   return true;
 }
 
@@ -204,9 +207,21 @@ std::size_t Executor::waiting() const {
   return queued() + parked_;
 }
 
+/// Whether a worker is to be called, with ready_.notify_one() after the lock. One at a time: that
+/// one calls the next if there is work for it. So a burst costs its pusher one call, and workers
+/// that are awake find the rest by themselves.
+bool Executor::calls_one() {
+  return sleeping_ != 0 && queued() != 0 && !std::exchange(calling_, true);
+}
+
 bool Executor::take(Task& task) {
   std::unique_lock lock(mutex_);
-  ready_.wait(lock, [this] { return stopping_ || queued() != 0; });
+  while (!stopping_ && queued() == 0) {
+    ++sleeping_;
+    ready_.wait(lock);
+    --sleeping_;
+    calling_ = false;
+  }
   const auto now = steady_clock::now();
   if (stopping_) {
     unasked_.drop_requests(now);
@@ -214,6 +229,9 @@ bool Executor::take(Task& task) {
     if (queue_.empty()) return false;
   }
   task = unasked_.empty() ? queue_.pop(now) : unasked_.pop(now);
+  const bool calls = calls_one();
+  lock.unlock();
+  if (calls) ready_.notify_one();
   return true;
 }
 

@@ -81,6 +81,7 @@ class Executor {
   bool hand_on(const std::shared_ptr<Gate>& gate, Task& lost);
   /// The next task; blocks. @return false when there is none and the executor stops.
   bool take(Task& task);
+  [[nodiscard]] bool calls_one();
   [[nodiscard]] std::size_t queued() const { return unasked_.size() + queue_.size(); }
   Pushed admit(Task task, std::optional<Task>& displaced);
   bool make_room(const std::shared_ptr<Gate>& gate, Task::Time now);
@@ -99,7 +100,9 @@ class Executor {
   std::uint64_t sequence_ = 0;
   std::chrono::steady_clock::time_point swept_{};
   bool stopping_ = false;
-  unsigned running_ = 0;  // threads
+  unsigned running_ = 0;   // threads
+  unsigned sleeping_ = 0;  // of them
+  bool calling_ = false;   // one of those has been called, and is not awake yet
   std::vector<std::thread> workers_;
 };
 

@@ -16,46 +16,46 @@ std::size_t index_of(dojo_request_id id) {
 
 InFlight::InFlight(std::size_t capacity) : slots_(capacity) {
   assert(capacity <= std::size_t{1} << kIndexBits);
-  free_.reserve(capacity);
-  for (std::size_t i = capacity; i > 0; --i) free_.push_back(static_cast<std::uint32_t>(i - 1));
+  for (auto& shard : shards_) shard.free.reserve(capacity / kShards + 1);
+  for (std::size_t i = capacity; i-- > 0;)
+    shards_[i % kShards].free.push_back(static_cast<std::uint32_t>(i));
 }
 
 bool InFlight::open(Exchange& exchange) {
-  std::uint32_t index = 0;
-  {
-    const std::lock_guard lock(mutex_);
-    if (free_.empty()) return false;
-    index = free_.back();
-    free_.pop_back();
+  const auto first = next_.fetch_add(1, std::memory_order_relaxed);
+  for (std::size_t i = 0; i < kShards; ++i) {
+    auto& shard = shards_[(first + i) % kShards];
+    const std::lock_guard lock(shard.mutex);
+    if (shard.free.empty()) continue;
+    const auto index = shard.free.back();
+    shard.free.pop_back();
+    ++waiting_;
+    auto& slot = slots_[index];
+    exchange.id = slot.generation << kIndexBits | index;
+    slot.exchange = ExchangePtr(&exchange);
+    return true;
   }
-  ++waiting_;
-  auto& slot = slots_[index];
-  const std::lock_guard lock(slot.mutex);
-  exchange.id = slot.generation << kIndexBits | index;
-  slot.exchange = ExchangePtr(&exchange);
-  return true;
+  return false;
 }
 
 ExchangePtr InFlight::find(dojo_request_id id) {
   const auto index = index_of(id);
   if (index >= slots_.size()) return nullptr;
-  auto& slot = slots_[index];
-  const std::lock_guard lock(slot.mutex);
+  const auto& slot = slots_[index];
+  const std::lock_guard lock(shard_of(slot).mutex);
   return slot.generation == id >> kIndexBits ? slot.exchange : nullptr;
 }
 
 void InFlight::close(const Exchange& exchange) {
   const auto index = index_of(exchange.id);
   auto& slot = slots_[index];
+  auto& shard = shard_of(slot);
   ExchangePtr gone;  // after the lock
-  {
-    const std::lock_guard lock(slot.mutex);
-    assert(slot.exchange.get() == &exchange);
-    gone = std::exchange(slot.exchange, nullptr);
-    ++slot.generation;
-  }
-  const std::lock_guard lock(mutex_);
-  free_.push_back(static_cast<std::uint32_t>(index));
+  const std::lock_guard lock(shard.mutex);
+  assert(slot.exchange.get() == &exchange);
+  gone = std::exchange(slot.exchange, nullptr);
+  ++slot.generation;
+  shard.free.push_back(static_cast<std::uint32_t>(index));
 }
 
 void InFlight::answered() {
@@ -71,8 +71,12 @@ bool InFlight::wait_until_answered(std::chrono::steady_clock::time_point limit) 
 }
 
 std::size_t InFlight::size() const {
-  const std::lock_guard lock(mutex_);
-  return slots_.size() - free_.size();
+  std::size_t free = 0;
+  for (const auto& shard : shards_) {
+    const std::lock_guard lock(shard.mutex);
+    free += shard.free.size();
+  }
+  return slots_.size() - free;
 }
 
 }  // namespace dojo::request

@@ -1,6 +1,7 @@
 // The requests between admission and answer, by the ids that plugins know them by.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -36,7 +37,7 @@ class InFlight {
     for (auto& slot : slots_) {
       ExchangePtr exchange;
       {
-        const std::lock_guard lock(slot.mutex);
+        const std::lock_guard lock(shard_of(slot).mutex);
         if (slot.exchange && slot.exchange->route.crew.get() == &crew) exchange = slot.exchange;
       }
       if (exchange) visit(*exchange);
@@ -48,17 +49,26 @@ class InFlight {
   [[nodiscard]] std::size_t size() const;
 
  private:
-  struct Slot {
-    std::mutex mutex;
+  static constexpr std::size_t kShards = 16;
+  struct Slot {  // all of it under its shard's mutex
     std::uint64_t generation = 1;
     ExchangePtr exchange;  // null: it is free
   };
+  /// Every sixteenth slot, so that threads rarely meet.
+  struct alignas(64) Shard {
+    mutable std::mutex mutex;
+    std::vector<std::uint32_t> free{};  // slots
+  };
+  [[nodiscard]] Shard& shard_of(const Slot& slot) {
+    return shards_[static_cast<std::size_t>(&slot - slots_.data()) % kShards];
+  }
 
   std::vector<Slot> slots_;
+  std::array<Shard, kShards> shards_;
+  std::atomic<std::size_t> next_{0};     // the shard to look in first
   std::atomic<std::size_t> waiting_{0};  // those with a slot that are not answered
   std::atomic<bool> awaited_{false};     // somebody waits for the last of them
-  mutable std::mutex mutex_;             // taken alone
-  std::vector<std::uint32_t> free_;      // guarded by mutex_
+  std::mutex mutex_;                     // of who waits so; taken alone
   std::condition_variable answered_;
 };
 

@@ -18,7 +18,7 @@ class InFlightTest : public testing::Test {
  protected:
   ExchangePtr exchange() {
     ExchangePtr made(new Exchange);
-    made->route = {crew, 0, nullptr, Crew::Place(*crew)};
+    made->route = {crew, 0, nullptr, Crew::Stay(*crew)};
     return made;
   }
   ExchangePtr open() {
@@ -99,7 +99,7 @@ TEST_F(InFlightTest, VisitsThoseOfOneCrew) {
   const auto ours = open();
   const auto other_crew = test::crew(test::load("test_plugin_c", services));
   ExchangePtr theirs(new Exchange);
-  theirs->route = {other_crew, 0, nullptr, Crew::Place(*other_crew)};
+  theirs->route = {other_crew, 0, nullptr, Crew::Stay(*other_crew)};
   ASSERT_TRUE(calls.open(*theirs));
   std::vector<Exchange*> visited;
   calls.for_each_of(*crew, [&](Exchange& exchange) {
