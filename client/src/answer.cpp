@@ -11,7 +11,7 @@
 #include <dojo/wire/dialect.hpp>
 #include <dojo/wire/envelope.hpp>
 
-#include "words.hpp"
+#include "text/words.hpp"
 
 namespace dojo {
 
@@ -45,7 +45,7 @@ std::string_view to_string(SendError::Kind kind) {
 
 std::optional<std::string_view> ClientResponse::header(std::string_view name) const {
   for (const auto& [key, value] : headers) {
-    if (detail::same_word(key, name)) return value;
+    if (text::same_word(key, name)) return value;
   }
   return std::nullopt;
 }
@@ -89,8 +89,8 @@ bool is_empty_object(std::string_view json) {
 
 std::optional<SendError> decompress(ClientResponse& http, const ClientOptions& limits) {
   const auto encoding = http.header("content-encoding").value_or("");
-  if (encoding.empty() || same_word(encoding, "identity")) return std::nullopt;
-  if (!same_word(encoding, "zstd")) {
+  if (encoding.empty() || text::same_word(encoding, "identity")) return std::nullopt;
+  if (!text::same_word(encoding, "zstd")) {
     return SendError{SendError::Kind::bad_response,
                      fmt::format("the answer is encoded as \"{}\"; only zstd was asked for",
                                  encoding.substr(0, 40))};

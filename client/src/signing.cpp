@@ -7,7 +7,7 @@
 
 #include <fmt/format.h>
 
-#include "words.hpp"
+#include "text/words.hpp"
 
 namespace dojo::detail {
 namespace {
@@ -31,18 +31,9 @@ constexpr std::array<std::string_view, 16> kReserved = {wire::kRequestIdHeader,
                                                         "content-range"};
 
 bool is_reserved(std::string_view name) {
-  return wire::is_signing_header(name) ||
-         std::ranges::any_of(kReserved, [&](auto reserved) { return same_word(name, reserved); });
-}
-
-// RFC 9110 §5.6.2
-bool is_token(std::string_view name) {
-  static constexpr std::string_view kPunctuation = "!#$%&'*+-.^_`|~";
-  const auto allowed = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           kPunctuation.find(c) != std::string_view::npos;
-  };
-  return !name.empty() && std::ranges::all_of(name, allowed);
+  return wire::is_signing_header(name) || std::ranges::any_of(kReserved, [&](auto reserved) {
+           return text::same_word(name, reserved);
+         });
 }
 
 // RFC 9110 §5.5, without the tab: nothing that could end the line, and no white space around it
@@ -56,7 +47,7 @@ bool is_value(std::string_view value) {
 }
 
 Status check_header(const Header& header) {
-  if (!is_token(header.name)) {
+  if (!text::is_token(header.name)) {
     return fail(fmt::format("header name \"{}\" is no token", header.name), Code::malformed);
   }
   if (is_reserved(header.name)) {

@@ -10,6 +10,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -115,6 +116,15 @@ Result<std::string> read_small(int folder, const std::string& name, std::size_t 
     text.append(buffer.data(), static_cast<std::size_t>(got));
     if (text.size() > longest) return fail(fmt::format("{} is too long", name));
   }
+}
+
+Result<Descriptor> take_lock(int folder, const std::string& name) {
+  Descriptor file(
+      openat(folder, name.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, S_IRUSR | S_IWUSR));
+  if (!file) return fail("cannot be opened: " + why());
+  if (flock(file.get(), LOCK_EX | LOCK_NB) == 0) return file;
+  if (errno != EWOULDBLOCK) return fail("cannot be locked: " + why());
+  return Descriptor();
 }
 
 Status each_entry(int folder, const std::function<void(const std::string&)>& visit) {

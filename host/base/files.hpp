@@ -28,6 +28,11 @@ Status write_all(int fd, std::string_view bytes);
 /// Reads a file without following a link. @return an error also if it is longer than `longest`
 Result<std::string> read_small(int folder, const std::string& name, std::size_t longest);
 
+/// Makes a lock file (0600) if it is missing, and locks it (flock(2)) for as long as its descriptor
+/// is open.
+/// @return the descriptor; none in it if somebody else has the lock
+Result<Descriptor> take_lock(int folder, const std::string& name);
+
 /// Calls `visit` with the name of each entry but "." and "..".
 Status each_entry(int folder, const std::function<void(const std::string&)>& visit);
 

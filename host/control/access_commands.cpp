@@ -193,7 +193,7 @@ Result<std::string> test(Server& server, const Arguments& arguments) {
   TestResult result;
   result.verdict = refusal ? "refused" : "let in, once it proves itself";
   result.code = to_string(refusal ? refusal->code : Code::ok);
-  result.rule = refusal && !refusal->rule.empty() ? refusal->rule : standing.verdict.rule;
+  result.rule = refusal && !refusal->rule.empty() ? refusal->rule : standing.ruling.rule;
   if (refusal) result.reason = refusal->reason.empty() ? refusal->told : refusal->reason;
   const auto view = server.access().metagraph().view();
   if (const auto* neuron = view.metagraph ? view.metagraph->find(hotkey->key) : nullptr) {
@@ -203,7 +203,7 @@ Result<std::string> test(Server& server, const Arguments& arguments) {
   }
   result.registered = standing.registered;
   result.weight = standing.weight;
-  result.would_refuse = standing.verdict.would_refuse;
+  result.would_refuse = standing.ruling.would_refuse;
   result.dialects = server.authenticator().accepted('/' + std::string(route)).text();
   return to_json(result);
 }

@@ -12,7 +12,6 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/eventfd.h>
-#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -32,14 +31,11 @@ constexpr int kWaiting = 16;  // connections that nobody has looked at yet
 /// Whether this host is the only one with this state folder. The lock goes with the process,
 /// however that ends.
 Result<base::Descriptor> lock(const std::filesystem::path& state, int folder) {
-  base::Descriptor file(
-      openat(folder, kLockName, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, S_IRUSR | S_IWUSR));
-  const auto name = (state / kLockName).string();
-  if (!file) return fail(fmt::format("{} cannot be opened: {}", name, base::why()));
-  if (flock(file.get(), LOCK_EX | LOCK_NB) == 0) return file;
-  if (errno != EWOULDBLOCK) {
-    return fail(fmt::format("{} cannot be locked: {}", name, base::why()));
+  auto file = base::take_lock(folder, kLockName);
+  if (!file) {
+    return fail(fmt::format("{} {}", (state / kLockName).string(), file.error().message));
   }
+  if (*file) return file;
   return fail(
       fmt::format("another host runs with the state folder {}: stop it, or give this one "
                   "another folder (--state)",

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "net/grammar.hpp"
+#include "text/words.hpp"
 
 namespace dojo::net {
 
@@ -81,7 +82,7 @@ ChunkReader::Step ChunkReader::read_trailer(std::string_view line) {
   if (line.empty()) return {Event::end};
   trailers_ += line.size() + 2;
   const std::size_t colon = line.find(':');
-  if (colon == std::string_view::npos || !is_token(line.substr(0, colon)))
+  if (colon == std::string_view::npos || !text::is_token(line.substr(0, colon)))
     return malformed("bad trailer");
   return {Event::data};
 }

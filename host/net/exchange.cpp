@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "net/grammar.hpp"
+#include "text/words.hpp"
 
 namespace dojo::net {
 namespace {
@@ -15,13 +16,13 @@ bool is_ours(std::string_view name) {
   constexpr std::array<std::string_view, 4> kOurs{"connection", "content-length", "date",
                                                   "transfer-encoding"};
   return std::any_of(kOurs.begin(), kOurs.end(),
-                     [&](std::string_view ours) { return same_word(name, ours); });
+                     [&](std::string_view ours) { return text::same_word(name, ours); });
 }
 
 }  // namespace
 
 void HeaderLines::add(std::string_view name, std::string_view value) {
-  sound_ = sound_ && is_token(name) && is_text(value);
+  sound_ = sound_ && text::is_token(name) && is_text(value);
   if (!sound_ || is_ours(name)) return;
   if (text_.empty()) text_.reserve(kUsualBytes);
   text_.append(name).append(": ").append(value).append("\r\n");

@@ -10,6 +10,7 @@
 #include <boost/beast/http/rfc7230.hpp>
 
 #include "net/grammar.hpp"
+#include "text/words.hpp"
 
 namespace dojo::net {
 namespace {
@@ -104,7 +105,7 @@ Check reduce_absolute_form(Head& head) {
   const std::size_t colon = target.find("://");
   if (colon == std::string::npos) return Refusal{400, "bad request target"};
   const auto scheme = target.substr(0, colon);
-  if (!same_word(scheme, "http") && !same_word(scheme, "https"))
+  if (!text::same_word(scheme, "http") && !text::same_word(scheme, "https"))
     return Refusal{400, "bad request target"};
   const std::size_t begin = colon + 3;
   const std::size_t end = std::min(target.find_first_of("/?", begin), target.size());
@@ -139,7 +140,7 @@ Check check_length(const Head& head, const Limits& limits, Framing& framing) {
   if (encodings > 0) {
     if (lengths > 0) return Refusal{400, "both Content-Length and Transfer-Encoding"};
     if (!framing.http11 || encodings > 1) return Refusal{400, "bad Transfer-Encoding"};
-    if (!same_word(head.value("transfer-encoding"), "chunked"))
+    if (!text::same_word(head.value("transfer-encoding"), "chunked"))
       return Refusal{501, "only the chunked Transfer-Encoding is known"};
     framing.chunked = true;
   }
@@ -157,7 +158,7 @@ Check check_expect(const Head& head, Framing& framing) {
   if (!framing.http11) return std::nullopt;  // to be ignored (RFC 9110, 10.1.1)
   const auto count = head.count("expect");
   if (count == 0) return std::nullopt;
-  if (count > 1 || !same_word(head.value("expect"), "100-continue"))
+  if (count > 1 || !text::same_word(head.value("expect"), "100-continue"))
     return Refusal{417, "unknown expectation"};
   framing.expects_continue = framing.has_body();
   return std::nullopt;
@@ -168,8 +169,8 @@ bool wants_keep_alive(const Head& head, bool http11) {
   bool keep = http11;
   head.for_each("connection", [&](std::string_view value) {
     for (const auto word : http::token_list({value.data(), value.size()})) {
-      if (same_word(view(word), "close")) close = true;
-      if (same_word(view(word), "keep-alive")) keep = true;
+      if (text::same_word(view(word), "close")) close = true;
+      if (text::same_word(view(word), "keep-alive")) keep = true;
     }
   });
   return keep && !close;
@@ -234,7 +235,7 @@ Framer::Event Framer::read_head(std::string_view& bytes) {
   const std::string_view head = input(bytes);
   if (head.empty()) return Event::need_more;
   if (blank_ % 2 != 0) return refuse(400, "bare CR");
-  if (!is_token(head.substr(0, 1))) return refuse(400, "bad method");
+  if (!text::is_token(head.substr(0, 1))) return refuse(400, "bad method");
   if (const auto refusal = scan(head)) return *refusal;
   if (head_size_ == 0) {
     if (pending_.empty()) stash(bytes);

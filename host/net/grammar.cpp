@@ -17,7 +17,6 @@ constexpr std::array<bool, 256> table(std::string_view others) {
   return set;
 }
 
-constexpr auto kToken = table("!#$%&'*+-.^_`|~");
 constexpr auto kName = table("-._~%!$&'()*+,;=");
 constexpr auto kLiteral = table("-._~!$&'()*+,;=:");
 
@@ -37,15 +36,7 @@ bool escapes_are_whole(std::string_view text) {
   return true;
 }
 
-char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
 }  // namespace
-
-bool is_token(std::string_view text) {
-  return !text.empty() && all_of(text, kToken);
-}
 
 bool is_text(std::string_view text) {
   return std::none_of(text.begin(), text.end(), [](char c) {
@@ -71,11 +62,6 @@ bool is_host(std::string_view text) {
   if (host_end >= text.size()) return true;
   const std::string_view port = text.substr(host_end + 1);
   return port.size() <= 5 && port.find_first_not_of(kDigits) == std::string_view::npos;
-}
-
-bool same_word(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](char x, char y) { return lower(x) == lower(y); });
 }
 
 }  // namespace dojo::net

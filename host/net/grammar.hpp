@@ -5,13 +5,9 @@
 
 namespace dojo::net {
 
-/// True for a non-empty `token`: a method's or a field's name.
-[[nodiscard]] bool is_token(std::string_view text);
 /// True if there is no control character in it but tabs.
 [[nodiscard]] bool is_text(std::string_view text);
 /// True for `uri-host [ ":" port ]`; an empty host is one by the grammar.
 [[nodiscard]] bool is_host(std::string_view text);
-/// Compared without case, as field names are.
-[[nodiscard]] bool same_word(std::string_view a, std::string_view b);
 
 }  // namespace dojo::net

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <string>
 
-#include "net/grammar.hpp"
+#include "text/words.hpp"
 
 namespace dojo::net {
 namespace {
@@ -19,7 +19,7 @@ std::string_view Head::path() const {
 }
 
 bool Head::is(const Entry& field, std::string_view name) const {
-  return field.name.size == name.size() && same_word(at(field.name), name);
+  return field.name.size == name.size() && text::same_word(at(field.name), name);
 }
 
 std::size_t Head::count(std::string_view name) const {

@@ -25,7 +25,7 @@ struct AccessOptions {
 
 /// What is known of a hotkey that has been let in.
 struct Standing {
-  Verdict verdict;
+  Ruling ruling;
   bool registered = false;  ///< in the metagraph that counts now
   double weight = 1;        ///< its share when callers compete: by stake if configured, else 1
 };

@@ -8,8 +8,8 @@
 
 namespace dojo::plugins {
 
-Reaper::Reaper(Serving& serving, const base::Log& log, Options options)
-    : serving_(serving), log_(log), options_(options) {}
+Reaper::Reaper(Roster& roster, const base::Log& log, Options options)
+    : roster_(roster), log_(log), options_(options) {}
 
 Reaper::~Reaper() {
   (void)wait();
@@ -28,7 +28,7 @@ void Reaper::take(Loaded loaded, const Options& options) {
     made.emplace_back();
   } catch (const std::bad_alloc&) {
     (void)end(*loaded.generation, options);
-    serving_.forget(*loaded.generation);
+    roster_.forget(*loaded.generation);
     return;
   }
   const std::lock_guard lock(mutex_);
@@ -75,7 +75,7 @@ void Reaper::bury(Entry& entry) noexcept {
   Ending ending{false, {}};
   threads::guard([&] { ending = end(*generation, entry.options); },
                  [&](const char* why) { ending.why = why; });
-  if (ending.unloaded) serving_.forget(*generation);
+  if (ending.unloaded) roster_.forget(*generation);
   threads::guard([&] { tell(entry, ending); }, [](const char*) {});
   const std::lock_guard lock(mutex_);
   if (!ending.unloaded && !std::exchange(entry.counted, true)) ++pinned_ever_;
@@ -100,11 +100,11 @@ void Reaper::tell(const Entry& entry, const Ending& ending) const {
 }
 
 Ending Reaper::end(Generation& generation, const Options& options) {
-  bool idle = serving_.retire(generation, options.drain, options.grace);
+  bool idle = roster_.retire(generation, options.drain, options.grace);
   if (!idle && !generation.isolated()) return {false, "a handler has not come back"};
   auto ending = generation.end(options.end);
   // A process can be ended with handlers in it, which lets their threads here come back.
-  while (!idle) idle = serving_.retire(generation, std::chrono::milliseconds(0), options.grace);
+  while (!idle) idle = roster_.retire(generation, std::chrono::milliseconds(0), options.grace);
   return ending;
 }
 
@@ -115,7 +115,7 @@ std::vector<Reaper::Retiree> Reaper::list() const {
     if (entry.state == State::gone) continue;
     const auto& generation = *entry.loaded.generation;
     list.push_back({generation.name(), generation.version(), generation.blueprint().sha256,
-                    generation.number(), serving_.tally(generation).in_flight,
+                    generation.number(), roster_.tally(generation).in_flight,
                     entry.state == State::pinned, entry.why});
   }
   return list;

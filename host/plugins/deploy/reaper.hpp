@@ -15,7 +15,7 @@
 #include "base/log.hpp"
 #include "plugins/deploy/staging.hpp"
 #include "plugins/run/generation.hpp"
-#include "plugins/run/serving.hpp"
+#include "plugins/run/roster.hpp"
 
 namespace dojo::plugins {
 
@@ -47,7 +47,7 @@ class Reaper {
   };
 
   /// Both must outlive it.
-  Reaper(Serving& serving, const base::Log& log, Options options);
+  Reaper(Roster& roster, const base::Log& log, Options options);
   /// Waits for all.
   ~Reaper();
   Reaper(const Reaper&) = delete;
@@ -92,7 +92,7 @@ class Reaper {
   void clear_gone();
   bool wait_for(const std::function<bool(const Entry&)>& wanted);
 
-  Serving& serving_;
+  Roster& roster_;
   const base::Log& log_;
   const Options options_;
   mutable std::mutex mutex_;

@@ -19,6 +19,7 @@
 #include "plugins/deploy/shortage.hpp"
 #include "plugins/run/in_process.hpp"
 #include "plugins/run/isolated.hpp"
+#include "wire/hex.hpp"
 
 namespace dojo::plugins {
 namespace {
@@ -31,7 +32,6 @@ constexpr std::chrono::milliseconds kTick{200};
 constexpr char kStopping[] = "the host is being stopped";
 constexpr int kStageAgain = 5;
 constexpr std::chrono::milliseconds kStagePause{10};
-constexpr std::chrono::milliseconds kLongestPause{300'000};  // between two tries of what waits
 
 Reaper::Options reaper_options(const ReloadOptions& reload) {
   return {reload.drain, reload.grace, reload.stop};
@@ -55,8 +55,7 @@ std::string fingerprint(const PluginSettings& settings) {
   std::array<unsigned char, crypto_generichash_BYTES> hash{};
   crypto_generichash(hash.data(), hash.size(), reinterpret_cast<const unsigned char*>(text.data()),
                      text.size(), nullptr, 0);
-  std::array<char, 2 * hash.size() + 1> hex{};
-  return sodium_bin2hex(hex.data(), hex.size(), hash.data(), hash.size());
+  return wire::encode_hex(hash);
 }
 
 /// With words for what the host lacks: a thread, memory.
@@ -77,7 +76,7 @@ std::string joined(const std::vector<RouteInfo>& routes) {
 }  // namespace
 
 Result<std::unique_ptr<Reloader>> Reloader::open(Options options, SettingsOf settings_of,
-                                                 Serving& serving, Services& services,
+                                                 Roster& roster, Services& services,
                                                  const base::Log& log) {
   auto staging = Staging::open(options.state);
   if (!staging) return Unexpected(staging.error());
@@ -85,29 +84,28 @@ Result<std::unique_ptr<Reloader>> Reloader::open(Options options, SettingsOf set
   auto store = Store::open(options.state, remarks);
   if (!store) return Unexpected(store.error());
   for (const auto& remark : remarks) log.warning(remark);
-  return std::unique_ptr<Reloader>(new Reloader(std::move(options), std::move(settings_of), serving,
+  return std::unique_ptr<Reloader>(new Reloader(std::move(options), std::move(settings_of), roster,
                                                 services, log, std::move(*staging),
                                                 std::move(*store)));
 }
 
-Reloader::Reloader(Options options, SettingsOf settings_of, Serving& serving, Services& services,
+Reloader::Reloader(Options options, SettingsOf settings_of, Roster& roster, Services& services,
                    const base::Log& log, Staging staging, Store store)
     : options_(std::move(options)),
       settings_of_(std::move(settings_of)),
-      serving_(serving),
+      roster_(roster),
       services_(services),
       log_(log),
       staging_(std::move(staging)),
       store_(std::move(store)),
       folder_(options_.folder, {options_.reload.debounce, options_.reload.rescan, true}),
-      reaper_(serving, log, reaper_options(options_.reload)) {}
+      waiting_(options_.reload.rescan),
+      reaper_(roster, log, reaper_options(options_.reload)),
+      errands_(work_, [this] { return !stopping_; }, log) {}
 
 Reloader::~Reloader() {
   (void)stop();
   if (watch_.joinable()) watch_.join();  // what it loads does not come back in time
-  for (auto& [source, errand] : errands_) {
-    if (errand.thread.joinable()) errand.thread.join();
-  }
 }
 
 // ---- the folder
@@ -149,9 +147,9 @@ void Reloader::watch() {
 void Reloader::look_round(const std::vector<fs::path>& changed) {
   const std::lock_guard work(work_);
   for (const auto& note : folder_.take_notes()) log_.warning(note);
-  clear_errands();
+  errands_.clear();
   for (const auto& file : changed) {
-    if (!stopping_) send(file, [this, file] { take_up(file); });
+    if (!stopping_) errands_.send(file, [this, file] { take_up(file); });
   }
   if (stopping_) return;
   try_waiting();
@@ -171,44 +169,6 @@ auto Reloader::aside(Act act) {
   };
   const Absence absence(work_);
   return act();
-}
-
-/// Has something done for a file in a thread of its own, or in this one if there is none.
-void Reloader::send(const fs::path& source, std::function<void()> work) {
-  auto& errand = errands_[source];
-  errand.next = std::move(work);
-  if (errand.thread.joinable()) {
-    if (!errand.done) return;
-    errand.thread.join();
-  }
-  errand.done = false;
-  auto thread = threads::start([this, &errand] {
-    const std::lock_guard lock(work_);
-    run(errand);
-  });
-  if (thread) {
-    errand.thread = std::move(*thread);
-  } else {
-    run(errand);
-  }
-}
-
-void Reloader::run(Errand& errand) {
-  while (errand.next && !stopping_) {
-    const auto now = std::exchange(errand.next, nullptr);
-    threads::guard(now, [this](const char* why) {
-      log_.error("a plugin is left as it is", {{"reason", why}});
-    });
-  }
-  errand.done = true;
-}
-
-void Reloader::clear_errands() {
-  for (auto row = errands_.begin(); row != errands_.end();) {
-    auto& errand = row->second;
-    if (errand.done && errand.thread.joinable()) errand.thread.join();
-    row = errand.done ? errands_.erase(row) : std::next(row);
-  }
 }
 
 Reloader::Turn::Turn(Reloader& reloader, const std::string& plugin)
@@ -257,46 +217,15 @@ bool Reloader::is_brought_by_another(const fs::path& source) const {
 // ---- what waits for the host to have what it takes
 
 void Reloader::wait_with(const Candidate& candidate, const std::string& reason) {
-  const auto known = waiting_.find(candidate.file);
-  const bool again = known != waiting_.end() && known->second.reason == reason;
-  const auto pause =
-      again ? std::min(2 * known->second.pause, kLongestPause) : options_.reload.rescan;
-  const auto since = again ? known->second.since : system_clock::now();
-  if (!again && !Staging::is_changing({{}, reason})) {
-    log_.warning(candidate.contends ? "plugin waits: another has what it claims"
-                                    : "plugin waits: the host lacks what it takes",
-                 {{"file", candidate.source.string()}, {"reason", reason}});
-  }
-  const std::lock_guard table(table_);
-  waiting_[candidate.file] = {candidate, reason, since, pause, steady_clock::now() + pause};
-}
-
-/// Routes have become free.
-void Reloader::hurry_contenders() {
-  const std::lock_guard table(table_);
-  for (auto& [file, waiting] : waiting_) {
-    if (waiting.candidate.contends) waiting.next = steady_clock::now();
-  }
+  if (!waiting_.add(candidate, reason) || Staging::is_changing({{}, reason})) return;
+  log_.warning(candidate.contends ? "plugin waits: another has what it claims"
+                                  : "plugin waits: the host lacks what it takes",
+               {{"file", candidate.source.string()}, {"reason", reason}});
 }
 
 void Reloader::try_waiting() {
-  const auto now = steady_clock::now();
-  std::vector<Candidate> due;
-  {
-    const std::lock_guard table(table_);
-    std::erase_if(waiting_, [&](const auto& row) {
-      std::error_code error;
-      return now >= row.second.next && !fs::exists(row.first, error);
-    });
-    for (auto& [file, waiting] : waiting_) {
-      if (now < waiting.next) continue;
-      waiting.next = now + waiting.pause;  // not again while it is under way
-      due.push_back(waiting.candidate);
-    }
-  }
-  for (auto& candidate : due) {
-    send(candidate.source, [this, candidate] { take_up(candidate); });
-  }
+  for (auto& candidate : waiting_.take_due())
+    errands_.send(candidate.source, [this, candidate] { take_up(candidate); });
 }
 
 // ---- the way of a file
@@ -331,8 +260,7 @@ Status Reloader::deploy(Candidate& candidate) {
     if (Staging::is_changing(status.error())) return status;
     return fail(status.error().message + ". That is no fault of the file's: it is tried again");
   }
-  const std::lock_guard table(table_);
-  waiting_.erase(candidate.file);
+  waiting_.remove(candidate.file);
   return status;
 }
 
@@ -426,7 +354,7 @@ Status Reloader::replace(Candidate& candidate, std::shared_ptr<const Staged> sta
                          settings.run.replacement == Replacement::exclusive;
   if (makes_way) make_way(*before);
 
-  auto status = serving_.prepare(next);
+  auto status = roster_.prepare(next);
   if (status) status = bring_up(*next, candidate);
   if (!status) {
     candidate.lacking = tells_of_shortage(status.error().message);
@@ -435,7 +363,7 @@ Status Reloader::replace(Candidate& candidate, std::shared_ptr<const Staged> sta
   const auto* old = before == nullptr ? nullptr : before->active.generation.get();
   if (status && stopping_) status = fail(kStopping);
   if (status) {
-    status = serving_.activate(*next, old);
+    status = roster_.activate(*next, old);
     candidate.lacking = candidate.contends = !status;  // for its routes
   }
   if (!status) {
@@ -491,7 +419,7 @@ std::shared_ptr<Generation> Reloader::make(const Candidate& candidate, const Sta
 void Reloader::make_way(Plugin& plugin) {
   const auto number = plugin.active.generation->number();
   keep_good(plugin.active);
-  serving_.deactivate(*plugin.active.generation);
+  roster_.deactivate(*plugin.active.generation);
   reaper_.take(plugin.active);
   aside([&] { return reaper_.wait(number); });
   const std::lock_guard table(table_);
@@ -550,14 +478,11 @@ void Reloader::record(const Candidate& candidate, Loaded next, PluginSettings se
     plugin.probation_end = now + options_.reload.probation;
     plugin.next_health = now + options_.reload.health;
     plugin.unhealthy.clear();
-    if (candidate.file == candidate.source) {  // nothing older is to take its place
-      std::erase_if(waiting_, [&](const auto& row) {
-        return row.second.candidate.source == candidate.source;
-      });
-    }
   }
+  // Nothing older is to take its place.
+  if (candidate.file == candidate.source) waiting_.remove_for(candidate.source);
   judged_.erase(candidate.source);
-  hurry_contenders();
+  waiting_.hurry_contenders();
   if (store_.find(candidate.sha256)) {
     if (auto status = store_.release(candidate.sha256); !status) {
       log_.warning("a quarantine cannot be lifted", {{"reason", status.error().message}});
@@ -630,18 +555,18 @@ void Reloader::keep_good(const Loaded& loaded) {
 
 bool Reloader::failing(const Plugin& plugin) const {
   const auto& generation = *plugin.active.generation;
-  const auto tally = serving_.tally(generation);
+  const auto tally = roster_.tally(generation);
   return tally.answered + tally.failed >= options_.reload.probation_requests &&
-         fails_probation(serving_.failures_by_caller(generation), plugin.failed_before,
+         fails_probation(roster_.failures_by_caller(generation), plugin.failed_before,
                          options_.reload);
 }
 
 /// What may fail of the next generation, since it does of this one; 0 if little is known.
 double Reloader::failing_now(const Plugin& plugin) const {
   if (!plugin.active.generation) return 0;
-  const auto tally = serving_.tally(*plugin.active.generation);
+  const auto tally = roster_.tally(*plugin.active.generation);
   if (tally.answered + tally.failed < options_.reload.probation_requests) return 0;
-  return failure_rate(serving_.failures_by_caller(*plugin.active.generation));
+  return failure_rate(roster_.failures_by_caller(*plugin.active.generation));
 }
 
 void Reloader::end_probations() {
@@ -649,7 +574,7 @@ void Reloader::end_probations() {
   for (auto& row : plugins_) {
     const auto& name = row.first;
     auto& plugin = row.second;
-    if (!plugin.active.generation || !plugin.on_probation || errands_.contains(plugin.source) ||
+    if (!plugin.active.generation || !plugin.on_probation || errands_.has(plugin.source) ||
         turns_.contains(name)) {
       continue;
     }
@@ -661,11 +586,12 @@ void Reloader::end_probations() {
       keep_good(plugin.active);
       continue;
     }
-    const auto tally = serving_.tally(*plugin.active.generation);
-    const auto callers = serving_.failures_by_caller(*plugin.active.generation);
+    const auto tally = roster_.tally(*plugin.active.generation);
+    const auto callers = roster_.failures_by_caller(*plugin.active.generation);
     const auto reason = fmt::format("{} of its first {} requests failed, of {} callers",
                                     tally.failed, tally.answered + tally.failed, callers.size());
-    send(plugin.source, [this, &name, &plugin, reason] { roll_back(name, plugin, reason); });
+    errands_.send(plugin.source,
+                  [this, &name, &plugin, reason] { roll_back(name, plugin, reason); });
   }
 }
 
@@ -743,10 +669,10 @@ Status Reloader::unload(std::string_view name) {
   quarantine({{}, plugin->source, false, generation.name(), generation.blueprint().sha256},
              "unloaded by the operator");
   log_.info("plugin is unloaded", {{"plugin", name}});
-  serving_.deactivate(generation);
-  hurry_contenders();
+  roster_.deactivate(generation);
+  waiting_.hurry_contenders();
+  waiting_.remove_of(name);
   const std::lock_guard table(table_);
-  std::erase_if(waiting_, [&](const auto& row) { return row.second.candidate.plugin == name; });
   reaper_.take(std::exchange(plugin->active, {}));
   return {};
 }
@@ -812,7 +738,7 @@ bool Reloader::stop() {
     options.drain = std::chrono::milliseconds(0);
     for (auto& [name, plugin] : plugins_) {
       if (!plugin.active.generation) continue;
-      serving_.deactivate(*plugin.active.generation);
+      roster_.deactivate(*plugin.active.generation);
       reaper_.take(std::exchange(plugin.active, {}), options);
     }
   }
@@ -821,6 +747,8 @@ bool Reloader::stop() {
 
 std::vector<PluginRow> Reloader::list() const {
   std::vector<PluginRow> rows;
+  const auto waiting_files =
+      waiting_.list();  // first, so that one that comes to serve is missing from neither
   {
     const std::lock_guard table(table_);
     for (const auto& [name, plugin] : plugins_) {
@@ -831,7 +759,7 @@ std::vector<PluginRow> Reloader::list() const {
                     generation.blueprint().sha256,
                     "active",
                     generation.number(),
-                    serving_.tally(generation),
+                    roster_.tally(generation),
                     word(plugin.settings.run.isolation),
                     generation.process(),
                     plugin.source.string(),
@@ -839,13 +767,13 @@ std::vector<PluginRow> Reloader::list() const {
                     plugin.unhealthy};
       rows.push_back(std::move(row));
     }
-    for (const auto& [file, waiting] : waiting_) {
-      PluginRow row{waiting.candidate.plugin, {}, waiting.candidate.sha256, "waiting"};
-      row.file = waiting.candidate.source.string();
-      row.since = waiting.since;
-      row.reason = fmt::format("{}; tried every {}", waiting.reason, waiting.pause);
-      rows.push_back(std::move(row));
-    }
+  }
+  for (const auto& waiting : waiting_files) {
+    PluginRow row{waiting.candidate.plugin, {}, waiting.candidate.sha256, "waiting"};
+    row.file = waiting.candidate.source.string();
+    row.since = waiting.since;
+    row.reason = fmt::format("{}; tried every {}", waiting.reason, waiting.pause);
+    rows.push_back(std::move(row));
   }
   for (auto& old : reaper_.list()) {
     PluginRow row{old.name, old.version, old.sha256, old.pinned ? "pinned" : "draining",

@@ -20,14 +20,17 @@
 #include <dojo/result.hpp>
 
 #include "base/log.hpp"
+#include "plugins/deploy/candidate.hpp"
+#include "plugins/deploy/errands.hpp"
 #include "plugins/deploy/folder_watch.hpp"
 #include "plugins/deploy/options.hpp"
 #include "plugins/deploy/reaper.hpp"
 #include "plugins/deploy/staging.hpp"
 #include "plugins/deploy/store.hpp"
+#include "plugins/deploy/waiting_list.hpp"
 #include "plugins/run/generation.hpp"
+#include "plugins/run/roster.hpp"
 #include "plugins/run/services.hpp"
-#include "plugins/run/serving.hpp"
 
 namespace dojo::plugins {
 
@@ -66,10 +69,10 @@ class Reloader {
     ReloadOptions reload;
   };
 
-  /// @return an error if the state folder cannot be used. `serving`, `services` and `log` must
+  /// @return an error if the state folder cannot be used. `roster`, `services` and `log` must
   /// outlive it.
   static Result<std::unique_ptr<Reloader>> open(Options options, SettingsOf settings_of,
-                                                Serving& serving, Services& services,
+                                                Roster& roster, Services& services,
                                                 const base::Log& log);
   ~Reloader();
   Reloader(const Reloader&) = delete;
@@ -117,21 +120,6 @@ class Reloader {
     std::chrono::steady_clock::time_point next_health;
     std::string unhealthy;  // why
   };
-  /// What is to be taken up.
-  struct Candidate {
-    std::filesystem::path file;    // to be copied
-    std::filesystem::path source;  // the operator's, for whom it stands
-    bool insist = false;           // also if quarantined, or active already
-    std::string plugin{};          // once known
-    std::string sha256{};          // if given, what the file's must be
-    std::string settings{};        // fingerprint of those that it has been tried with
-    bool proven = false;           // it serves now: if it fails here, that is not the file's fault
-    std::uint64_t number = 0;      // of the copy, and of the generation made from it
-    std::filesystem::path libraries{};  // kept copies of those that it brings, if it is one itself
-    bool stands_in = false;             // for another file, which is what is tried again
-    bool lacking = false;   // it failed for what the host lacks, see tells_of_shortage(),
-    bool contends = false;  // or for a route or a name that another file has
-  };
   /// One plugin's turn, for this thread; again for one that has it already. With work_.
   class Turn {
    public:
@@ -145,31 +133,14 @@ class Reloader {
     const std::string plugin_;
     bool first_ = false;
   };
-  /// What is done for a file in a thread of its own, one after the other.
-  struct Errand {
-    std::thread thread;
-    std::function<void()> next;  // what is to be done now, or after what is being done
-    bool done = false;
-  };
-  /// What was to be taken up when the host lacked something.
-  struct Waiting {
-    Candidate candidate;
-    std::string reason;
-    std::chrono::system_clock::time_point since;
-    std::chrono::milliseconds pause;
-    std::chrono::steady_clock::time_point next;
-  };
   using Plugins = std::map<std::string, Plugin, std::less<>>;
 
-  Reloader(Options options, SettingsOf settings_of, Serving& serving, Services& services,
+  Reloader(Options options, SettingsOf settings_of, Roster& roster, Services& services,
            const base::Log& log, Staging staging, Store store);
   void watch();
   void look_round(const std::vector<std::filesystem::path>& changed);
   template <class Act>
   auto aside(Act act);
-  void send(const std::filesystem::path& source, std::function<void()> work);
-  void run(Errand& errand);
-  void clear_errands();
   [[nodiscard]] bool is_at_work() const { return under_way_ != 0 || !turns_.empty(); }
   void take_up(const std::filesystem::path& source);
   void take_up(Candidate candidate);
@@ -177,7 +148,6 @@ class Reloader {
   Status deploy(Candidate& candidate);
   Status go_its_way(Candidate& candidate);
   void wait_with(const Candidate& candidate, const std::string& reason);
-  void hurry_contenders();
   void try_waiting();
   Result<std::shared_ptr<const Staged>> stage(Candidate& candidate);
   Status try_out(Candidate& candidate, std::filesystem::path file, const SettingsOf& settings_of,
@@ -213,27 +183,27 @@ class Reloader {
 
   const Options options_;
   SettingsOf settings_of_;
-  Serving& serving_;
+  Roster& roster_;
   Services& services_;
   const base::Log& log_;
   Staging staging_;
   Store store_;
   FolderWatch folder_;
   mutable std::mutex work_;   // whoever changes something, but not while he waits for a plugin
-  mutable std::mutex table_;  // plugins_ and waiting_, for readers; writers hold both
+  mutable std::mutex table_;  // plugins_, for readers; writers hold both
   Plugins plugins_;
-  std::map<std::filesystem::path, Waiting> waiting_;     // by the file to be copied
+  WaitingList waiting_;
   std::map<std::filesystem::path, std::string> judged_;  // what was refused, by its hash
   std::uint64_t numbers_ = 0;                            // of generations
   std::atomic<bool> stopping_{false};
-  // From here to errands_: work_.
+  // From here to held_up_: work_.
   std::condition_variable_any changed_;
   std::map<std::string, std::thread::id> turns_;  // plugins, and by whom they are changed
   std::size_t under_way_ = 0;                     // files
   std::vector<const Candidate*> starting_;        // in this process
-  std::map<std::filesystem::path, Errand> errands_;
-  bool held_up_ = false;  // stop() was, by a plugin's code
+  bool held_up_ = false;                          // stop() was, by a plugin's code
   Reaper reaper_;
+  Errands errands_;  // work_
   std::thread watch_;
 };
 

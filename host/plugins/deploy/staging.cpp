@@ -12,12 +12,12 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sodium.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/files.hpp"
+#include "wire/hex.hpp"
 
 namespace dojo::plugins {
 namespace {
@@ -29,16 +29,12 @@ constexpr char kChanging[] = "it changed while it was read";
 
 /// Takes <state>/plugins/lock for as long as the descriptor is open.
 Result<base::Descriptor> take_lock(int folder, const fs::path& state_dir) {
-  base::Descriptor lock(
-      openat(folder, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, S_IRUSR | S_IWUSR));
-  if (!lock) return fail(fmt::format("{}/plugins/lock: {}", state_dir.string(), base::why()));
-  if (flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK) {
-      return fail(fmt::format("{}/plugins/lock: {}", state_dir.string(), base::why()));
-    }
-    std::array<char, 16> holder{};
-    const auto length = pread(lock.get(), holder.data(), holder.size(), 0);
-    std::string pid(holder.data(), length > 0 ? static_cast<std::size_t>(length) : 0);
+  auto lock = base::take_lock(folder, "lock");
+  if (!lock)
+    return fail(fmt::format("{}/plugins/lock {}", state_dir.string(), lock.error().message));
+  if (!*lock) {
+    const auto holder = base::read_small(folder, "lock", 16);
+    std::string pid = holder ? *holder : "";
     std::erase_if(pid, [](char c) { return c < '0' || c > '9'; });
     return fail(
         fmt::format("another dojo-host (pid {}) uses this state folder, {}: give each host a "
@@ -46,8 +42,8 @@ Result<base::Descriptor> take_lock(int folder, const fs::path& state_dir) {
                     pid.empty() ? "unknown" : pid, state_dir.string()));
   }
   const auto own = std::to_string(getpid()) + "\n";
-  const bool told = ftruncate(lock.get(), 0) == 0 && pwrite(lock.get(), own.data(), own.size(),
-                                                            0) == static_cast<ssize_t>(own.size());
+  const bool told = ftruncate(lock->get(), 0) == 0 && pwrite(lock->get(), own.data(), own.size(),
+                                                             0) == static_cast<ssize_t>(own.size());
   (void)told;  // the lock holds all the same; a full disk costs the number alone
   return lock;
 }
@@ -88,17 +84,10 @@ class Passing {
   fs::path path_;
 };
 
-std::string hex(const unsigned char* bytes, std::size_t size) {
-  std::string text(size * 2 + 1, '\0');
-  sodium_bin2hex(text.data(), text.size(), bytes, size);
-  text.pop_back();
-  return text;
-}
-
 std::string sha256_of(std::string_view text) {
   std::array<unsigned char, crypto_hash_sha256_BYTES> hash{};
   crypto_hash_sha256(hash.data(), reinterpret_cast<const unsigned char*>(text.data()), text.size());
-  return hex(hash.data(), hash.size());
+  return wire::encode_hex(hash);
 }
 
 /// Copies to the end of the file, however long it says it is. @return the hash of what was written
@@ -123,7 +112,7 @@ Result<std::string> copy(int from, int to, std::uint64_t size, std::uint64_t lar
   if (total != size) return fail(kChanging);
   std::array<unsigned char, crypto_hash_sha256_BYTES> hash{};
   crypto_hash_sha256_final(&state, hash.data());
-  return hex(hash.data(), hash.size());
+  return wire::encode_hex(hash);
 }
 
 /// Whether the loader, that is given a copy, would look elsewhere than beside the original.

@@ -8,7 +8,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -156,11 +155,10 @@ Status ReplayMemory::take_folder(const fs::path& state) {
     if (!opened) return Unexpected(opened.error());
     folder_ = std::move(*opened);
   }
-  lock_ = base::Descriptor(
-      openat(folder_.get(), "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, S_IRUSR | S_IWUSR));
-  if (!lock_) return fail(fmt::format("{}/lock: {}", path_.string(), base::why()));
-  if (flock(lock_.get(), LOCK_EX | LOCK_NB) == 0) return {};
-  if (errno != EWOULDBLOCK) return fail(fmt::format("{}/lock: {}", path_.string(), base::why()));
+  auto lock = base::take_lock(folder_.get(), "lock");
+  if (!lock) return fail(fmt::format("{}/lock {}", path_.string(), lock.error().message));
+  lock_ = std::move(*lock);
+  if (lock_) return {};
   return fail(
       fmt::format("another dojo-host uses this state folder, {}: give each host a state_dir of its "
                   "own",

@@ -28,26 +28,26 @@ std::size_t bucket_of(const ReplayKey& key, std::size_t buckets) {
 
 }  // namespace
 
-ReplayStore::Place& ReplayStore::Shard::bucket(const ReplayKey& key) {
+ReplayStore::Index& ReplayStore::Shard::bucket(const ReplayKey& key) {
   return buckets[bucket_of(key, buckets.size())];
 }
 
 bool ReplayStore::Shard::contains(const ReplayKey& key) const {
   if (count == 0) return false;
-  for (Place at = buckets[bucket_of(key, buckets.size())]; at != kNone; at = ring[at].next) {
+  for (Index at = buckets[bucket_of(key, buckets.size())]; at != kNone; at = ring[at].next) {
     if (ring[at].key == key) return true;
   }
   return false;
 }
 
-void ReplayStore::Shard::link(Place place) {
-  auto& head = bucket(ring[place].key);
-  ring[place].next = std::exchange(head, place);
+void ReplayStore::Shard::link(Index index) {
+  auto& head = bucket(ring[index].key);
+  ring[index].next = std::exchange(head, index);
 }
 
 void ReplayStore::Shard::drop_oldest() {
-  const auto oldest = static_cast<Place>(first);
-  Place* at = &bucket(ring[oldest].key);
+  const auto oldest = static_cast<Index>(first);
+  Index* at = &bucket(ring[oldest].key);
   while (*at != oldest) at = &ring[*at].next;
   *at = kNone;  // it was the end of its chain, which goes from young to old
   first = (first + 1) % ring.size();
@@ -60,58 +60,58 @@ void ReplayStore::Shard::grow(std::size_t places) {
   ring = std::move(wider);
   buckets.assign(places, kNone);
   first = 0;
-  for (std::size_t i = 0; i < count; ++i) link(static_cast<Place>(i));
+  for (std::size_t i = 0; i < count; ++i) link(static_cast<Index>(i));
 }
 
 ReplayStore::ReplayStore(std::size_t budget)
     : shard_capacity_(std::clamp(budget / kShards / kEntryBytes, std::size_t{1}, kMostPlaces)) {}
 
 bool ReplayStore::contains(const ReplayKey& key) const {
-  const auto& place = shard(key);
-  const std::lock_guard lock(place.mutex);
-  return place.contains(key);
+  const auto& shard = shard_of(key);
+  const std::lock_guard lock(shard.mutex);
+  return shard.contains(key);
 }
 
 bool ReplayStore::insert(const ReplayKey& key, std::chrono::sys_seconds time,
                          std::chrono::sys_seconds before) {
-  auto& place = shard(key);
-  const std::lock_guard lock(place.mutex);
-  forget(place, to_seconds(before));
-  if (place.contains(key)) return false;
-  make_room(place);
-  const auto at = static_cast<Place>((place.first + place.count) % place.ring.size());
-  place.ring[at] = {key, to_seconds(time), kNone};
-  place.link(at);
-  ++place.count;
+  auto& shard = shard_of(key);
+  const std::lock_guard lock(shard.mutex);
+  forget(shard, to_seconds(before));
+  if (shard.contains(key)) return false;
+  make_room(shard);
+  const auto at = static_cast<Index>((shard.first + shard.count) % shard.ring.size());
+  shard.ring[at] = {key, to_seconds(time), kNone};
+  shard.link(at);
+  ++shard.count;
   ++size_;
   return true;
 }
 
-void ReplayStore::make_room(Shard& place) {
-  if (place.count < place.ring.size()) return;
-  if (place.count < shard_capacity_) {
-    place.grow(std::min(std::max(kFirstPlaces, 2 * place.ring.size()), shard_capacity_));
+void ReplayStore::make_room(Shard& shard) {
+  if (shard.count < shard.ring.size()) return;
+  if (shard.count < shard_capacity_) {
+    shard.grow(std::min(std::max(kFirstPlaces, 2 * shard.ring.size()), shard_capacity_));
     return;
   }
-  place.drop_oldest();
+  shard.drop_oldest();
   --size_;
   ++evicted_;
 }
 
 void ReplayStore::forget(std::chrono::sys_seconds before) {
-  for (auto& place : shards_) {
-    const std::lock_guard lock(place.mutex);
-    forget(place, to_seconds(before));
+  for (auto& shard : shards_) {
+    const std::lock_guard lock(shard.mutex);
+    forget(shard, to_seconds(before));
   }
 }
 
-void ReplayStore::forget(Shard& place, std::uint32_t before) {
-  while (place.count > 0 && place.ring[place.first].time < before) {
-    const auto time = place.ring[place.first].time;
+void ReplayStore::forget(Shard& shard, std::uint32_t before) {
+  while (shard.count > 0 && shard.ring[shard.first].time < before) {
+    const auto time = shard.ring[shard.first].time;
     auto latest = forgotten_.load();
     while (latest < time && !forgotten_.compare_exchange_weak(latest, time)) {
     }
-    place.drop_oldest();
+    shard.drop_oldest();
     --size_;
   }
 }
@@ -122,9 +122,9 @@ std::chrono::sys_seconds ReplayStore::forgotten() const {
 
 std::size_t ReplayStore::bytes() const {
   std::size_t total = 0;
-  for (const auto& place : shards_) {
-    const std::lock_guard lock(place.mutex);
-    total += place.ring.capacity() * sizeof(Entry) + place.buckets.capacity() * sizeof(Place);
+  for (const auto& shard : shards_) {
+    const std::lock_guard lock(shard.mutex);
+    total += shard.ring.capacity() * sizeof(Entry) + shard.buckets.capacity() * sizeof(Index);
   }
   return total;
 }

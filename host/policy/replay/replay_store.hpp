@@ -46,31 +46,33 @@ class ReplayStore {
   [[nodiscard]] std::uint64_t evicted() const { return evicted_; }
 
  private:
-  using Place = std::uint32_t;  // in a ring
+  using Index = std::uint32_t;  // in a ring
   struct Entry {
     ReplayKey key;
     std::uint32_t time;  // seconds
-    Place next;          // of the same bucket, older
+    Index next;          // of the same bucket, older
   };
-  static constexpr std::size_t kEntryBytes = sizeof(Entry) + sizeof(Place);
+  static constexpr std::size_t kEntryBytes = sizeof(Entry) + sizeof(Index);
   static constexpr std::size_t kShards = 64;
 
   /// A ring in order of insertion, and chains through it by hash. Always as many buckets as places.
   struct alignas(64) Shard {
     mutable std::mutex mutex;
     std::vector<Entry> ring;
-    std::vector<Place> buckets;
+    std::vector<Index> buckets;
     std::size_t first = 0;
     std::size_t count = 0;
-    [[nodiscard]] Place& bucket(const ReplayKey& key);
+    [[nodiscard]] Index& bucket(const ReplayKey& key);
     [[nodiscard]] bool contains(const ReplayKey& key) const;
-    void link(Place place);
+    void link(Index index);
     void drop_oldest();
     void grow(std::size_t places);
   };
 
-  Shard& shard(const ReplayKey& key) { return shards_[key[0] % kShards]; }
-  [[nodiscard]] const Shard& shard(const ReplayKey& key) const { return shards_[key[0] % kShards]; }
+  Shard& shard_of(const ReplayKey& key) { return shards_[key[0] % kShards]; }
+  [[nodiscard]] const Shard& shard_of(const ReplayKey& key) const {
+    return shards_[key[0] % kShards];
+  }
   void forget(Shard& shard, std::uint32_t before);
   void make_room(Shard& shard);
 

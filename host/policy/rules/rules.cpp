@@ -77,12 +77,12 @@ const char* reason_of(const Rule& rule) {
   return "everybody is denied";
 }
 
-Verdict refusal(std::string rule, const char* reason) {
+Ruling refusal(std::string rule, const char* reason) {
   return {.allowed = false, .rule = std::move(rule), .reason = reason};
 }
 
-void name(Verdict& verdict, const std::string& rule) {
-  if (verdict.would_refuse.size() < RuleSet::kMostNamed) verdict.would_refuse.push_back(rule);
+void name(Ruling& ruling, const std::string& rule) {
+  if (ruling.would_refuse.size() < RuleSet::kMostNamed) ruling.would_refuse.push_back(rule);
 }
 
 Sight sight_of(const MetagraphView& view) {
@@ -100,8 +100,8 @@ class RuleSet::Index {
  public:
   Index(RuleOptions options, const Index* before);
 
-  [[nodiscard]] Verdict judge(const Visit& visit, const MetagraphView& metagraph,
-                              WallTime now) const;
+  [[nodiscard]] Ruling judge(const Visit& visit, const MetagraphView& metagraph,
+                             WallTime now) const;
   [[nodiscard]] const RuleOptions& options() const { return options_; }
   [[nodiscard]] std::uint64_t matched(std::size_t rule) const { return *counters_.at(rule); }
 
@@ -114,8 +114,8 @@ class RuleSet::Index {
     return dry_.at(static_cast<std::size_t>(sight));
   }
   [[nodiscard]] std::uint32_t deciding(const Caller& caller) const;
-  [[nodiscard]] Verdict decide(std::uint32_t rule, const MetagraphView& metagraph) const;
-  void note_dry(const Caller& caller, std::uint32_t decided, Verdict& verdict) const;
+  [[nodiscard]] Ruling decide(std::uint32_t rule, const MetagraphView& metagraph) const;
+  void note_dry(const Caller& caller, std::uint32_t decided, Ruling& ruling) const;
   void count(std::uint32_t rule) const { counters_[rule]->fetch_add(1, std::memory_order_relaxed); }
 
   RuleOptions options_;
@@ -156,20 +156,20 @@ void RuleSet::Index::take_counters(const Index& before) {
   }
 }
 
-Verdict RuleSet::Index::judge(const Visit& visit, const MetagraphView& metagraph,
-                              WallTime now) const {
+Ruling RuleSet::Index::judge(const Visit& visit, const MetagraphView& metagraph,
+                             WallTime now) const {
   const auto sight = sight_of(metagraph);
   const bool asked = needs_metagraph_ && sight == Sight::full;
   const Caller caller{visit, asked ? metagraph.metagraph->find(visit.hotkey) : nullptr, sight, now};
   const auto decided = deciding(caller);
-  Verdict verdict = decide(decided, metagraph);
-  if (!dry(sight).empty()) note_dry(caller, decided, verdict);
-  if (!verdict.allowed && options_.dry_run) {
-    if (verdict.would_refuse.size() >= kMostNamed) verdict.would_refuse.pop_back();
-    verdict.would_refuse.push_back(std::move(verdict.rule));
-    verdict = {.would_refuse = std::move(verdict.would_refuse)};
+  Ruling ruling = decide(decided, metagraph);
+  if (!dry(sight).empty()) note_dry(caller, decided, ruling);
+  if (!ruling.allowed && options_.dry_run) {
+    if (ruling.would_refuse.size() >= kMostNamed) ruling.would_refuse.pop_back();
+    ruling.would_refuse.push_back(std::move(ruling.rule));
+    ruling = {.would_refuse = std::move(ruling.would_refuse)};
   }
-  return verdict;
+  return ruling;
 }
 
 /// The first rule that matches, or blocks; kNone if there is none.
@@ -185,7 +185,7 @@ std::uint32_t RuleSet::Index::deciding(const Caller& caller) const {
   return first;
 }
 
-Verdict RuleSet::Index::decide(std::uint32_t number, const MetagraphView& metagraph) const {
+Ruling RuleSet::Index::decide(std::uint32_t number, const MetagraphView& metagraph) const {
   if (number == kNone) {
     if (options_.otherwise == Action::allow) return {};
     return refusal("default", "not on the list of who may call");
@@ -200,7 +200,7 @@ Verdict RuleSet::Index::decide(std::uint32_t number, const MetagraphView& metagr
   return refusal(rule.name, reason_of(rule));
 }
 
-void RuleSet::Index::note_dry(const Caller& caller, std::uint32_t decided, Verdict& verdict) const {
+void RuleSet::Index::note_dry(const Caller& caller, std::uint32_t decided, Ruling& ruling) const {
   RuleIndex::List found;
   dry(caller.sight)
       .candidates(caller.visit, caller.neuron, [&](const RuleIndex::List& list, FoundBy by) {
@@ -216,7 +216,7 @@ void RuleSet::Index::note_dry(const Caller& caller, std::uint32_t decided, Verdi
     const auto& rule = options_.rules[number];
     const bool blocked = blocks(rule, caller.sight);
     if (!blocked) count(number);
-    if (blocked || rule.action == Action::deny) name(verdict, rule.name);
+    if (blocked || rule.action == Action::deny) name(ruling, rule.name);
   }
 }
 
@@ -226,7 +226,7 @@ RuleSet::RuleSet(RuleOptions options, const RuleSet* before)
 
 RuleSet::~RuleSet() = default;
 
-Verdict RuleSet::judge(const Visit& visit, const MetagraphView& metagraph, WallTime now) const {
+Ruling RuleSet::judge(const Visit& visit, const MetagraphView& metagraph, WallTime now) const {
   return index_->judge(visit, metagraph, now);
 }
 

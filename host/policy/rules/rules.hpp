@@ -44,7 +44,7 @@ struct RuleOptions {
 };
 
 /// What the rules say of a visit.
-struct Verdict {
+struct Ruling {
   bool allowed = true;
   std::string rule{};  ///< of a refusal: the name of the rule that decided, "default" if none did,
                        ///< "metagraph" if it would have to be asked and cannot be
@@ -71,8 +71,8 @@ class RuleSet {
   /// takes it as decided in the caller's favour (a rule that allows matches, one that denies does
   /// not). A dry rule is listed then if it, not being dry, would be the cause of a refusal.
   /// It is a rule's turn if no rule before it decided, and hotkey, network, route and time match.
-  [[nodiscard]] Verdict judge(const Visit& visit, const MetagraphView& metagraph,
-                              WallTime now) const;
+  [[nodiscard]] Ruling judge(const Visit& visit, const MetagraphView& metagraph,
+                             WallTime now) const;
 
   struct Count {
     std::uint64_t matched = 0;  ///< decided, or would have if it were not dry
