@@ -1,5 +1,8 @@
 #include "families.hpp"
 
+#include <chrono>
+#include <cstddef>
+#include <limits>
 #include <string>
 #include <utility>
 
@@ -12,16 +15,19 @@ using Labels = std::vector<std::pair<std::string, std::string>>;
 class Builder {
  public:
   base::Family& counter(std::string name, std::string help) {
-    return add(std::move(name), std::move(help), true);
+    return add(std::move(name), std::move(help), Family::Kind::counter);
   }
   void counter(std::string name, std::string help, std::uint64_t value) {
     set(counter(std::move(name), std::move(help)), {}, value);
   }
   base::Family& gauge(std::string name, std::string help) {
-    return add(std::move(name), std::move(help), false);
+    return add(std::move(name), std::move(help), Family::Kind::gauge);
   }
   void gauge(std::string name, std::string help, double value) {
     gauge(std::move(name), std::move(help)).samples.push_back({{}, value});
+  }
+  base::Family& histogram(std::string name, std::string help) {
+    return add(std::move(name), std::move(help), Family::Kind::histogram);
   }
   static void set(base::Family& family, Labels labels, std::uint64_t value) {
     family.samples.push_back({std::move(labels), static_cast<double>(value)});
@@ -29,8 +35,8 @@ class Builder {
   std::vector<base::Family> take() { return std::move(families_); }
 
  private:
-  base::Family& add(std::string name, std::string help, bool counter) {
-    return families_.emplace_back(base::Family{std::move(name), std::move(help), counter, {}});
+  base::Family& add(std::string name, std::string help, Family::Kind kind) {
+    return families_.emplace_back(base::Family{std::move(name), std::move(help), kind, {}});
   }
   std::vector<base::Family> families_;
 };
@@ -58,6 +64,27 @@ void add_answers(Builder& out, const request::Pipeline& pipeline) {
   for (const auto dialect : wire::kDialects) {
     Builder::set(dialects, {{"dialect", std::string(to_string(dialect))}},
                  pipeline.dialects()[static_cast<std::size_t>(dialect)]);
+  }
+}
+
+void add_stages(Builder& out, const request::StageTimes& times) {
+  using request::StageTimes;
+  const auto seconds = [](StageTimes::Duration time) {
+    return std::chrono::duration<double>(time).count();
+  };
+  auto& stages = out.histogram("dojo_request_stage_seconds",
+                               "What the stages of a request took, of one answer in 16");
+  for (std::size_t i = 0; i < StageTimes::kStages.size(); ++i) {
+    const auto read = times.read(i);
+    base::Family::Sample sample{{{"stage", std::string(StageTimes::kStages[i])}},
+                                seconds(read.sum)};
+    for (std::size_t b = 0; b < read.buckets.size(); ++b) {
+      const bool last = b == StageTimes::kBounds.size();
+      sample.buckets.push_back(
+          {last ? std::numeric_limits<double>::infinity() : seconds(StageTimes::kBounds[b]),
+           read.buckets[b]});
+    }
+    stages.samples.push_back(std::move(sample));
   }
 }
 
@@ -129,6 +156,7 @@ std::vector<base::Family> families_of(const net::Counters& net, const request::P
   Builder out;
   add_connections(out, net);
   add_answers(out, pipeline);
+  add_stages(out, pipeline.stage_times());
   add_rules(out, access);
   add_metagraph(out, access);
   add_quotas(out, access);

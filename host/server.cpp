@@ -92,7 +92,7 @@ Result<std::unique_ptr<Server>> Server::create(const Config& config, const wire:
   server->net_ = std::move(*net);
   auto reloader = plugins::Reloader::open(
       {config.plugins_dir, config.state_dir, config.worker, config.reload}, settings_from(config),
-      server->pipeline_.serving(), server->pipeline_.services(), log);
+      server->pipeline_.roster(), server->pipeline_.services(), log);
   if (!reloader) return Unexpected(reloader.error());
   server->reloader_ = std::move(*reloader);
   server->metrics_.show([&host = *server] {

@@ -84,17 +84,41 @@ class Plugin {
   std::array<std::atomic<const Series*>, kSlots> slots_{};
 };
 
+prometheus::MetricType type_of(Family::Kind kind) {
+  switch (kind) {
+    case Family::Kind::counter:
+      return prometheus::MetricType::Counter;
+    case Family::Kind::gauge:
+      return prometheus::MetricType::Gauge;
+    case Family::Kind::histogram:
+      break;
+  }
+  return prometheus::MetricType::Histogram;
+}
+
+void fill(prometheus::ClientMetric& metric, Family::Kind kind, const Family::Sample& sample) {
+  if (kind == Family::Kind::counter) metric.counter.value = sample.value;
+  if (kind == Family::Kind::gauge) metric.gauge.value = sample.value;
+  if (kind != Family::Kind::histogram) return;
+  auto& histogram = metric.histogram;
+  histogram.sample_sum = sample.value;
+  for (const auto& bucket : sample.buckets) {
+    histogram.sample_count += bucket.count;
+    histogram.bucket.push_back({histogram.sample_count, bucket.bound});
+  }
+}
+
 prometheus::MetricFamily to_prometheus(Family family) {
   prometheus::MetricFamily made;
   made.name = std::move(family.name);
   made.help = std::move(family.help);
-  made.type = family.counter ? prometheus::MetricType::Counter : prometheus::MetricType::Gauge;
+  made.type = type_of(family.kind);
   for (auto& sample : family.samples) {
     prometheus::ClientMetric metric;
     for (auto& [name, value] : sample.labels) {
       metric.label.push_back({std::move(name), std::move(value)});
     }
-    (family.counter ? metric.counter.value : metric.gauge.value) = sample.value;
+    fill(metric, family.kind, sample);
     made.metric.push_back(std::move(metric));
   }
   return made;

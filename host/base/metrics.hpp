@@ -1,6 +1,7 @@
 // The host's metrics, in Prometheus' words.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -12,13 +13,19 @@ namespace dojo::base {
 
 /// Numbers of the host's own, all of one name.
 struct Family {
+  enum class Kind { counter, gauge, histogram };
+  struct Bucket {
+    double bound = 0;         ///< what is not above it; infinity in the last one
+    std::uint64_t count = 0;  ///< of what is in no bucket before
+  };
   struct Sample {
     std::vector<std::pair<std::string, std::string>> labels;
-    double value = 0;
+    double value = 0;               ///< of a histogram: the sum
+    std::vector<Bucket> buckets{};  ///< of a histogram
   };
   std::string name;  ///< "dojo_answers_total"
   std::string help;
-  bool counter = true;  ///< only ever rises; else a gauge
+  Kind kind = Kind::counter;
   std::vector<Sample> samples;
 };
 /// Asked each time the metrics are read. Any thread.

@@ -28,9 +28,9 @@ Refusal shut_out(const policy::Over& over) {
   return refusal;
 }
 
-Refusal blacklisted(const policy::Verdict& verdict) {
-  Refusal refusal{Code::blacklisted, "Blacklisted: " + verdict.reason};
-  refusal.rule = verdict.rule;
+Refusal blacklisted(const policy::Ruling& ruling) {
+  Refusal refusal{Code::blacklisted, "Blacklisted: " + ruling.reason};
+  refusal.rule = ruling.rule;
   return refusal;
 }
 
@@ -62,7 +62,7 @@ std::optional<Refusal> Admitter::check(Exchange& exchange) {
 
   auto standing = access_.judge({hotkey, ip, route_of(exchange.head.path())});
   exchange.known = exchange.registered = standing.registered;
-  if (!standing.verdict.allowed) return blacklisted(standing.verdict);
+  if (!standing.ruling.allowed) return blacklisted(standing.ruling);
   exchange.weight = standing.weight;
 
   if (auto refusal = authenticator_.look_at(exchange.claim, exchange.head)) return refusal;
@@ -75,7 +75,7 @@ std::optional<Refusal> Admitter::check(Exchange& exchange) {
       if (auto refusal = charge_bytes(exchange, *bytes)) return refusal;
     }
   }
-  tell_of_dry_rules(exchange, standing.verdict.would_refuse);
+  tell_of_dry_rules(exchange, standing.ruling.would_refuse);
   return std::nullopt;
 }
 
@@ -124,8 +124,8 @@ Admitter::Rehearsal Admitter::rehearse(const policy::Visit& visit) {
   const auto& standing = rehearsal.standing;
   if (const auto over = quotas.shut_out(visit.ip)) {
     rehearsal.refusal = shut_out(*over);
-  } else if (!standing.verdict.allowed) {
-    rehearsal.refusal = blacklisted(standing.verdict);
+  } else if (!standing.ruling.allowed) {
+    rehearsal.refusal = blacklisted(standing.ruling);
   } else {
     rehearsal.refusal = over_quota(quotas.look_at(visit.hotkey, standing.weight));
   }

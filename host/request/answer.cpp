@@ -2,11 +2,11 @@
 
 #include <cstddef>
 
-#include <boost/beast/core/string.hpp>
-
 #include <dojo/wire/compression.hpp>
 #include <dojo/wire/dialect.hpp>
 #include <dojo/wire/envelope.hpp>
+
+#include "text/words.hpp"
 
 namespace dojo::request {
 namespace {
@@ -25,14 +25,10 @@ std::string_view take(std::string_view& list, char separator) {
   return trim(item);
 }
 
-bool equals(std::string_view a, std::string_view b) {
-  return boost::beast::iequals({a.data(), a.size()}, {b.data(), b.size()});
-}
-
 /// `q=0`, `q=0.000`: RFC 9110 §12.4.2.
 bool is_zero_weight(std::string_view parameter) {
   const auto name = take(parameter, '=');
-  if (!equals(name, "q")) return false;
+  if (!text::same_word(name, "q")) return false;
   parameter = trim(parameter);
   return !parameter.empty() && parameter.find_first_not_of("0.") == std::string_view::npos;
 }
@@ -42,7 +38,7 @@ bool is_zero_weight(std::string_view parameter) {
 bool accepts_zstd(std::string_view accept_encoding) {
   while (!accept_encoding.empty()) {
     auto item = take(accept_encoding, ',');
-    if (!equals(take(item, ';'), "zstd")) continue;
+    if (!text::same_word(take(item, ';'), "zstd")) continue;
     while (!item.empty()) {
       if (is_zero_weight(take(item, ';'))) return false;
     }

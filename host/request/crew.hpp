@@ -34,18 +34,18 @@ class Crew {
 
   /// A request's place with this crew, from the moment it is routed here until nothing of it is
   /// left.
-  class Place {
+  class Stay {
    public:
-    Place() = default;
-    explicit Place(Crew& crew) : crew_(&crew) { ++crew.open_; }
-    Place(Place&& other) noexcept : crew_(std::exchange(other.crew_, nullptr)) {}
-    Place& operator=(Place&& other) noexcept {
+    Stay() = default;
+    explicit Stay(Crew& crew) : crew_(&crew) { ++crew.open_; }
+    Stay(Stay&& other) noexcept : crew_(std::exchange(other.crew_, nullptr)) {}
+    Stay& operator=(Stay&& other) noexcept {
       std::swap(crew_, other.crew_);
       return *this;
     }
-    Place(const Place&) = delete;
-    Place& operator=(const Place&) = delete;
-    ~Place() {
+    Stay(const Stay&) = delete;
+    Stay& operator=(const Stay&) = delete;
+    ~Stay() {
       if (crew_ != nullptr) crew_->leave();
     }
 
@@ -71,7 +71,7 @@ class Crew {
   }
   [[nodiscard]] std::uint64_t answered() const { return answered_; }
   [[nodiscard]] std::uint64_t failed() const { return failed_; }
-  /// As plugins::Serving.
+  /// As plugins::Roster.
   [[nodiscard]] std::vector<double> failures_by_caller() const {
     std::vector<double> parts;
     const std::lock_guard lock(counting_);

@@ -4,16 +4,16 @@
 #include <memory>
 #include <vector>
 
-#include "plugins/run/serving.hpp"
+#include "plugins/run/roster.hpp"
 #include "request/dispatch.hpp"
 #include "request/route.hpp"
 
 namespace dojo::request {
 
-class Roster final : public plugins::Serving {
+class Crews final : public plugins::Roster {
  public:
   /// Both must outlive it.
-  Roster(RouteTable& routes, Dispatcher& dispatcher) : routes_(routes), dispatcher_(dispatcher) {}
+  Crews(RouteTable& routes, Dispatcher& dispatcher) : routes_(routes), dispatcher_(dispatcher) {}
 
   Status prepare(std::shared_ptr<plugins::Generation> generation) override;
   Status activate(const plugins::Generation& next, const plugins::Generation* previous) override;

@@ -26,6 +26,14 @@ std::int64_t microseconds(steady_clock::duration duration) {
   return std::chrono::duration_cast<std::chrono::microseconds>(duration).count();
 }
 
+/// Of one that is answered now. In the order of StageTimes::kStages.
+StageTimes::Measured measure(const Times& times, Times::Point handled) {
+  return {times.admitted - times.received, times.whole - times.admitted,
+          times.proven - times.whole,      times.queued,
+          times.prepared - times.started,  handled - times.prepared,
+          steady_clock::now() - handled};
+}
+
 /// Why a response cannot be sent, if so.
 std::optional<std::string> fault_of(const dojo_response& response, bool isolated) {
   const bool sound = plugins::is_answer_status(response.status) ||
@@ -139,7 +147,7 @@ void Dispatcher::dismiss(const plugins::Generation& generation) {
     if (!exchange.end()) return;
     in_flight_.close(exchange);
     const auto responder = take_responder(exchange);  // holds nothing, but for want of memory
-    exchange.route.place = {};
+    exchange.route.stay = {};
   });
   const std::lock_guard lock(mutex_);
   crews_.erase(&generation);
@@ -151,7 +159,7 @@ void Dispatcher::begin(Exchange& exchange, Route route) {
   exchange.route = std::move(route);
   const auto own = exchange.route.info().deadline;
   // From now, since how long a body may take to arrive is limited apart.
-  exchange.times.whole = steady_clock::now();
+  exchange.times.whole = exchange.times.proven = steady_clock::now();
   exchange.deadline = exchange.times.whole + (own.count() != 0 ? own : options_.deadline);
 }
 
@@ -180,7 +188,7 @@ void Dispatcher::submit(const ExchangePtr& exchange) {
 }
 
 void Dispatcher::turn_away(Exchange& exchange, const Refusal& refusal) {
-  exchange.route.place = {};
+  exchange.route.stay = {};
   refuse(exchange, take_responder(exchange), refusal);
 }
 
@@ -216,6 +224,7 @@ void Dispatcher::attend_to(Executor& executor, const ExchangePtr& exchange, Task
       refuse(*exchange, std::move(*responder), *refusal);
     return;
   }
+  times.prepared = steady_clock::now();
 
   const auto& route = exchange->route;
   dojo_request request{};
@@ -245,7 +254,7 @@ void Dispatcher::attend_to(Executor& executor, const ExchangePtr& exchange, Task
   auto responder = end(*exchange, Stage::running);
   if (!responder) return;
   executor.release(route.gate);
-  exchange->route.place = {};
+  exchange->route.stay = {};
   if (idle) {
     if (!exchange->gone()) refuse(*exchange, std::move(*responder), draining());
     return;
@@ -325,7 +334,7 @@ void Dispatcher::on_gone(Exchange& exchange) noexcept {
 std::optional<net::Responder> Dispatcher::end(Exchange& exchange, Stage stage) {
   if (!exchange.move(stage, Stage::over)) return std::nullopt;
   in_flight_.close(exchange);
-  if (stage != Stage::running) exchange.route.place = {};  // else once its spans have been read
+  if (stage != Stage::running) exchange.route.stay = {};  // else once its spans have been read
   return take_responder(exchange);
 }
 
@@ -364,7 +373,7 @@ std::int32_t Dispatcher::complete(const plugins::Generation& generation, dojo_re
         log_.error("an answer was lost", {{"plugin", generation.name()}, {"reason", error.what()}});
       });
     }
-    exchange->route.place = {};  // not before the spans have been read
+    exchange->route.stay = {};  // not before the spans have been read
   }
   // Spans have been copied, whatever came of it, so the plugin has them back on every way out.
   if (response.release != nullptr) response.release(response.release_context);
@@ -465,18 +474,24 @@ void Dispatcher::answer(Exchange& exchange, net::Responder responder, int status
   refusals_.count(code);
   exchange.place = {};  // before its caller can know that it has one again
   responder.send(std::move(whole));
+  const bool due = StageTimes::is_due();
+  if (!due && !log_.debugs()) return;
+  const auto measured = measure(exchange.times, handled);
+  if (due) stage_times_.add(measured);
   if (!log_.debugs()) return;
-  const auto& times = exchange.times;
+  const auto us = [&](std::size_t stage) { return microseconds(measured[stage]); };
   log_.debug("answered", {{"request", exchange.terms.request_id},
                           {"route", route.info().name},
                           {"hotkey", exchange.caller().hotkey},
                           {"code", to_string(code)},
                           {"status", status},
-                          {"admission_us", microseconds(times.admitted - times.received)},
-                          {"body_us", microseconds(times.whole - times.admitted)},
-                          {"queue_us", microseconds(times.queued)},
-                          {"handler_us", microseconds(handled - times.started)},
-                          {"answer_us", microseconds(steady_clock::now() - handled)}});
+                          {"admission_us", us(0)},
+                          {"body_us", us(1)},
+                          {"signature_us", us(2)},
+                          {"queue_us", us(3)},
+                          {"inflation_us", us(4)},
+                          {"handler_us", us(5)},
+                          {"answer_us", us(6)}});
 }
 
 void Dispatcher::refuse(Exchange& exchange, net::Responder responder, const Refusal& refusal) {

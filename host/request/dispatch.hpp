@@ -22,6 +22,7 @@
 #include "request/exchange.hpp"
 #include "request/in_flight.hpp"
 #include "request/refusals.hpp"
+#include "request/stage_times.hpp"
 
 namespace dojo::request {
 
@@ -48,7 +49,7 @@ class Dispatcher final : public plugins::Services {
   /// there are not so many
   Status engage(std::shared_ptr<plugins::Generation> generation);
   [[nodiscard]] std::shared_ptr<Crew> crew_of(const plugins::Generation& generation) const;
-  /// As plugins::Serving::retire.
+  /// As plugins::Roster::retire.
   bool retire(Crew& crew, std::chrono::milliseconds drain, std::chrono::milliseconds grace);
   /// Lets go of a generation that has ended, and of the bodies that it might still have read.
   void dismiss(const plugins::Generation& generation);
@@ -72,6 +73,7 @@ class Dispatcher final : public plugins::Services {
   /// is.
   bool drain(std::chrono::milliseconds limit);
   [[nodiscard]] std::size_t in_flight() const { return in_flight_.size(); }
+  [[nodiscard]] const StageTimes& stage_times() const { return stage_times_; }
 
   std::int32_t complete(const plugins::Generation& generation, dojo_request_id id,
                         const dojo_response& response) noexcept override;
@@ -117,6 +119,7 @@ class Dispatcher final : public plugins::Services {
   base::Metrics& metrics_;
   Refusals& refusals_;
   base::LogBudget failures_{log_};
+  StageTimes stage_times_;
   std::atomic<std::uint64_t> decompressed_{0};  // bytes; outlives the exchanges that share in it
   InFlight in_flight_;
   std::atomic<bool> draining_{false};

@@ -27,8 +27,10 @@ struct Times {
   Point received;            ///< the head was whole
   Point admitted;            ///< authenticated and routed
   Point whole;               ///< its body was
+  Point proven;              ///< who sent it
   Point pushed;              ///< put into the queue, for the last time
   Point started;             ///< taken up by a worker, for the last time
+  Point prepared;            ///< its body is as the plugin gets it
   Point::duration queued{};  ///< all of its time in the queue; with hooks it waits twice
 };
 

@@ -68,9 +68,9 @@ bool is_displaceable(const Task& task) {
 
 }  // namespace
 
-bool FairQueue::Place::operator<(const Place& other) const {
-  const auto all = [](const Place& place) {
-    return std::tie(place.step, place.ahead, place.deadline, place.start, place.sequence);
+bool FairQueue::Rank::operator<(const Rank& other) const {
+  const auto all = [](const Rank& rank) {
+    return std::tie(rank.step, rank.ahead, rank.deadline, rank.start, rank.sequence);
   };
   return all(*this) < all(other);
 }
@@ -176,18 +176,18 @@ bool FairQueue::is_ahead(const Line& line) const {
 }
 
 /// @param weight of all that compete, this one included
-FairQueue::Place FairQueue::place_of(const Task& task, const Line& line, double weight,
-                                     Time now) const {
-  Place place{0, false, task.deadline, 0, task.sequence};
+FairQueue::Rank FairQueue::rank_of(const Task& task, const Line& line, double weight,
+                                   Time now) const {
+  Rank rank{0, false, task.deadline, 0, task.sequence};
   auto turn = task.arrived;
   if (line.follows || is_ahead(line)) {
     turn = std::max(turn, now + wait_of((line.start - virtual_) * weight * interval_));
-    place.ahead = true;
-    place.deadline = Time::max();
-    place.start = line.start;
+    rank.ahead = true;
+    rank.deadline = Time::max();
+    rank.start = line.start;
   }
-  place.step = turn.time_since_epoch() / kAgeing - task.priority;
-  return place;
+  rank.step = turn.time_since_epoch() / kAgeing - task.priority;
+  return rank;
 }
 
 /// One of its tasks has been taken: virtual time goes on for all, and by a whole task for its line.
@@ -210,12 +210,12 @@ void FairQueue::settle(std::uint32_t index, Time now) {
   if (!line.competes) {
     line.competes = true;
     if (index != kJobs) weight_ += line.weight;
-    line.place = place_of(line.tasks.top(), line, weight_, now);
+    line.rank = rank_of(line.tasks.top(), line, weight_, now);
     order_.push_back(index);
     sift_up(order_.size() - 1);
     return;
   }
-  line.place = place_of(line.tasks.top(), line, weight_, now);
+  line.rank = rank_of(line.tasks.top(), line, weight_, now);
   sift_up(line.at);
   sift_down(line.at);
 }
@@ -275,10 +275,10 @@ void FairQueue::put(std::size_t at, std::uint32_t index) {
 
 void FairQueue::sift_up(std::size_t at) {
   const auto index = order_[at];
-  const auto& place = lines_[index].place;
+  const auto& rank = lines_[index].rank;
   while (at > 0) {
     const auto parent = (at - 1) / 2;
-    if (!(place < lines_[order_[parent]].place)) break;
+    if (!(rank < lines_[order_[parent]].rank)) break;
     put(at, order_[parent]);
     at = parent;
   }
@@ -287,14 +287,13 @@ void FairQueue::sift_up(std::size_t at) {
 
 void FairQueue::sift_down(std::size_t at) {
   const auto index = order_[at];
-  const auto& place = lines_[index].place;
+  const auto& rank = lines_[index].rank;
   while (2 * at + 1 < order_.size()) {
     auto child = 2 * at + 1;
-    if (child + 1 < order_.size() &&
-        lines_[order_[child + 1]].place < lines_[order_[child]].place) {
+    if (child + 1 < order_.size() && lines_[order_[child + 1]].rank < lines_[order_[child]].rank) {
       ++child;
     }
-    if (!(lines_[order_[child]].place < place)) break;
+    if (!(lines_[order_[child]].rank < rank)) break;
     put(at, order_[child]);
     at = child;
   }
@@ -345,12 +344,12 @@ double FairQueue::ahead_of(const Task& task, Time now) const {
     weight += line.weight;
   }
   const auto own = std::floor(before.takeable(interval_ * weight / line.weight));
-  const auto place = place_of(task, line, weight, now);
+  const auto rank = rank_of(task, line, weight, now);
   double ahead = own;
   for (const auto index : order_) {
     const auto& other = lines_[index];
     if (&other == mine) continue;
-    const double head = other.place < place ? 1 : 0;
+    const double head = other.rank < rank ? 1 : 0;
     // Of others one cannot tell what is before a priority that may not be theirs.
     const bool shares = index != kJobs && task.priority == 0;
     ahead += shares ? std::max(head, due_before(other, line, own)) : head;

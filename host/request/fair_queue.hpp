@@ -81,13 +81,13 @@ class FairQueue {
 
  private:
   /// Where the head of a line stands among the heads.
-  struct Place {
+  struct Rank {
     std::int64_t step = 0;  // of kAgeing
     bool ahead = false;     // of its share, or has waited for its own
     Time deadline;          // those within their share; else max()
     double start = 0;       // those ahead of it, in virtual time; else 0
     std::uint64_t sequence = 0;
-    bool operator<(const Place& other) const;
+    bool operator<(const Rank& other) const;
   };
   struct Line {
     wire::PublicKey caller{};
@@ -96,7 +96,7 @@ class FairQueue {
     TaskHeap tasks;
     std::uint32_t gated = 0;  // of the tasks: not to be displaced
     std::uint32_t low = 0;    // of the tasks: with a priority below 0
-    Place place;              // of its head
+    Rank rank;                // of its head
     std::uint32_t at = 0;     // in order_
     bool follows = false;     // its head has waited for another one of its own
     bool competes = false;    // is in order_
@@ -107,7 +107,7 @@ class FairQueue {
 
   std::uint32_t line_for(const Task& task);
   std::uint32_t line_of(const wire::PublicKey& caller);
-  [[nodiscard]] Place place_of(const Task& task, const Line& line, double weight, Time now) const;
+  [[nodiscard]] Rank rank_of(const Task& task, const Line& line, double weight, Time now) const;
   [[nodiscard]] bool is_ahead(const Line& line) const;
   [[nodiscard]] double ahead_of(const Task& task, Time now) const;
   [[nodiscard]] double takeable_before(Time deadline, Time now) const;

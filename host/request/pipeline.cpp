@@ -11,7 +11,8 @@
 #include <sodium.h>
 
 #include "base/threads.hpp"
-#include "net/grammar.hpp"
+#include "text/words.hpp"
+#include "wire/hex.hpp"
 
 namespace dojo::request {
 namespace {
@@ -44,15 +45,14 @@ std::string make_request_id() {
   std::array<unsigned char, crypto_shorthash_BYTES> hash{};
   crypto_shorthash(hash.data(), reinterpret_cast<const unsigned char*>(&count), sizeof count,
                    kSecret.data());
-  std::array<char, 2 * hash.size() + 1> hex{};
-  return sodium_bin2hex(hex.data(), hex.size(), hash.data(), hash.size());
+  return wire::encode_hex(hash);
 }
 
 /// Whether the body is zstd, told by the headers; an error for any other coding.
 Expected<bool, Refusal> is_compressed(const net::Head& head) {
   const auto coding = head.value("content-encoding");
-  if (head.count("content-encoding") == 0 || net::same_word(coding, "identity")) return false;
-  if (net::same_word(coding, "zstd")) return true;
+  if (head.count("content-encoding") == 0 || text::same_word(coding, "identity")) return false;
+  if (text::same_word(coding, "zstd")) return true;
   return Unexpected(Refusal{Code::invalid_body,
                             "Unsupported Media Type: content-encoding is none or zstd, once",
                             {},
@@ -120,6 +120,7 @@ void Pipeline::take(const ExchangePtr& exchange) {
 void Pipeline::prove(const ExchangePtr& exchange) {
   if (const auto refusal = admitter_.check_body(*exchange))
     return dispatcher_.turn_away(*exchange, *refusal);
+  exchange->times.proven = steady_clock::now();
   const auto& caller = exchange->caller();
   ++dialects_[static_cast<std::size_t>(caller.dialect)];
   if (caller.dialect == wire::Dialect::legacy) warn_about_legacy(caller);

@@ -16,11 +16,11 @@
 #include "request/admit.hpp"
 #include "request/answer.hpp"
 #include "request/authenticate.hpp"
+#include "request/crews.hpp"
 #include "request/dispatch.hpp"
 #include "request/exchange.hpp"
 #include "request/executor.hpp"
 #include "request/refusals.hpp"
-#include "request/roster.hpp"
 #include "request/route.hpp"
 #include "wire/key_hash.hpp"
 
@@ -36,10 +36,11 @@ class Pipeline {
   Pipeline& operator=(const Pipeline&) = delete;
 
   /// Where generations serve.
-  plugins::Serving& serving() { return roster_; }
+  plugins::Roster& roster() { return crews_; }
   plugins::Services& services() { return dispatcher_; }
   Dispatcher& dispatcher() { return dispatcher_; }
   [[nodiscard]] const Refusals& refusals() const { return refusals_; }
+  [[nodiscard]] const StageTimes& stage_times() const { return dispatcher_.stage_times(); }
   /// Requests that were let in, by dialect.
   [[nodiscard]] const std::array<std::atomic<std::uint64_t>, wire::kDialects.size()>& dialects()
       const {
@@ -80,7 +81,7 @@ class Pipeline {
   Admitter admitter_;
   RouteTable routes_;
   Dispatcher dispatcher_;
-  Roster roster_{routes_, dispatcher_};
+  Crews crews_{routes_, dispatcher_};
   std::array<std::atomic<std::uint64_t>, wire::kDialects.size()> dialects_{};
   std::mutex mutex_;
   std::unordered_set<wire::PublicKey, wire::KeyHash> warned_;  // callers named for using legacy

@@ -40,7 +40,7 @@ std::optional<Route> RouteTable::find(std::string_view path) const {
   const auto* entry = look_up(path);
   if (entry == nullptr) return std::nullopt;
   // The place is taken under the lock: once a crew's routes are gone, nobody new comes to it.
-  return Route{entry->crew, entry->index, entry->gate, Crew::Place(*entry->crew)};
+  return Route{entry->crew, entry->index, entry->gate, Crew::Stay(*entry->crew)};
 }
 
 bool RouteTable::has(std::string_view path) const {

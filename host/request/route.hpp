@@ -28,7 +28,7 @@ struct Route {
   std::shared_ptr<Crew> crew;
   std::uint32_t index = 0;
   std::shared_ptr<Gate> gate;  ///< null: no limit of its own
-  Crew::Place place;
+  Crew::Stay stay;
   [[nodiscard]] const plugins::Generation& generation() const { return crew->generation(); }
   [[nodiscard]] const plugins::RouteInfo& info() const { return generation().routes()[index]; }
 };

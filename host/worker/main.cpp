@@ -6,8 +6,8 @@
 #include <string_view>
 
 #include "process/inherited.hpp"
-#include "worker/probe.hpp"
 #include "worker/serve.hpp"
+#include "worker/trial.hpp"
 
 namespace {
 
@@ -19,7 +19,7 @@ int run(int argc, char** argv) {
   // it has no more need of them, and takes the end of one that tries a file for the file's fault.
   for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) std::signal(signal, SIG_IGN);
   const std::string_view task = argc > 1 ? argv[1] : "";
-  if (task == "probe") return dojo::worker::probe(argc - 1, argv + 1);
+  if (task == "probe") return dojo::worker::try_file(argc - 1, argv + 1);
   if (task == "serve") return dojo::worker::serve(argc - 1, argv + 1);
   std::fputs(
       "dojo-worker: started by dojo-host, as `dojo-worker probe …` to try a plugin's file, or as "

@@ -34,17 +34,17 @@
 namespace dojo::worker {
 namespace {
 
-using plugins::Answer;
 using plugins::Held;
 using plugins::Instance;
-using plugins::Kind;
 using plugins::Lane;
 using plugins::Message;
+using plugins::MessageKind;
 using plugins::Outcome;
 using plugins::Parcel;
 using plugins::Received;
 using plugins::Sent;
 using plugins::view;
+using plugins::WorkerAnswer;
 
 constexpr int kFailed = 1;
 constexpr int kUsage = 2;
@@ -92,7 +92,9 @@ class Worker {
   /// Where this thread tells the host things: on its lane in the order in which it does, so that a
   /// line of the log comes before the answer to its request.
   [[nodiscard]] const Lane& way() const { return served != nullptr ? *served : control_; }
-  void note(Kind kind, const plugins::Note& note) const { way().send(message_of(kind, note)); }
+  void note(MessageKind kind, const plugins::Note& note) const {
+    way().send(message_of(kind, note));
+  }
 
   Lane control_;
   std::vector<Lane> lanes_;
@@ -130,13 +132,13 @@ void Worker::make_host_table() {
   };
   host_.now_ns = [](void*) { return now_ns(); };
   host_.log = [](void* context, std::int32_t level, dojo_request_id id, dojo_span text) {
-    worker_of(context).note(Kind::log, {level, id, 0, view(text)});
+    worker_of(context).note(MessageKind::log, {level, id, 0, view(text)});
   };
   host_.count = [](void* context, dojo_span name, double amount) {
-    worker_of(context).note(Kind::count, {0, 0, amount, view(name)});
+    worker_of(context).note(MessageKind::count, {0, 0, amount, view(name)});
   };
   host_.observe = [](void* context, dojo_span name, double value) {
-    worker_of(context).note(Kind::observe, {0, 0, value, view(name)});
+    worker_of(context).note(MessageKind::observe, {0, 0, value, view(name)});
   };
   host_.extension = [](void* context, const char* name) -> const void* {
     return std::string_view(name) == DOJO_EXT_EXECUTOR ? &worker_of(context).executor_ : nullptr;
@@ -171,11 +173,11 @@ std::int32_t Worker::complete(dojo_request_id id, const dojo_response* given) no
     auto fault = fault_of(given, response);
     if (!fault) {
       const auto sent =
-          way().send(message_of(Answer{id, response.status, view(response.body),
-                                       view(response.error), view(response.metadata)}));
+          way().send(message_of(WorkerAnswer{id, response.status, view(response.body),
+                                             view(response.error), view(response.metadata)}));
       if (sent == Sent::failed) fault = "its answer cannot be passed on: there is no memory for it";
     }
-    if (fault) way().send(message_of(Answer{id, DOJO_STATUS_FAILED, {}, *fault, {}}));
+    if (fault) way().send(message_of(WorkerAnswer{id, DOJO_STATUS_FAILED, {}, *fault, {}}));
     // What the host has told of a request by a cancel, it takes no answer to.
     result = fault ? DOJO_INVALID : request->cancelled ? DOJO_STALE : DOJO_OK;
   }
@@ -190,8 +192,8 @@ void Worker::serve(Lane& lane) {
   Parcel parcel;
   std::string why;
   while (lane.receive(parcel, why) == Received::parcel) {
-    const auto kind = static_cast<Kind>(parcel.header.kind);
-    if (kind == Kind::handle) {
+    const auto kind = static_cast<MessageKind>(parcel.header.kind);
+    if (kind == MessageKind::handle) {
       handle(lane, parcel);
     } else {
       plugins::Verdict verdict;
@@ -212,13 +214,13 @@ void Worker::handle(const Lane& lane, Parcel& parcel) {
       code = instance_->handle(request);
       if (code != DOJO_OK) requests_.take(id);
     } else {
-      note(Kind::log, {DOJO_LOG_ERROR, id, 0, held.error().message});
+      note(MessageKind::log, {DOJO_LOG_ERROR, id, 0, held.error().message});
     }
   } catch (const std::bad_alloc&) {
     requests_.take(id);
-    note(Kind::log, {DOJO_LOG_ERROR, id, 0, "its process has no memory left for a request"});
+    note(MessageKind::log, {DOJO_LOG_ERROR, id, 0, "its process has no memory left for a request"});
   }
-  lane.send({Kind::returned, {static_cast<std::uint32_t>(code)}, {}});
+  lane.send({MessageKind::returned, {static_cast<std::uint32_t>(code)}, {}});
 }
 
 Message Worker::judge(Parcel& parcel, plugins::Verdict& verdict) const {
@@ -238,8 +240,8 @@ void Worker::listen() {
   Parcel parcel;
   std::string why;
   while (control_.receive(parcel, why) == Received::parcel) {
-    const Message message{static_cast<Kind>(parcel.header.kind), parcel.header.numbers, {}};
-    if (message.kind == Kind::cancel) {  // not behind a health check that takes its time
+    const Message message{static_cast<MessageKind>(parcel.header.kind), parcel.header.numbers, {}};
+    if (message.kind == MessageKind::cancel) {  // not behind a health check that takes its time
       requests_.cancel(message.numbers[0]);
       continue;
     }
@@ -255,9 +257,9 @@ int Worker::run() {
   std::string why;
   if (control_.receive(parcel, why) != Received::parcel) return kFailed;
   const auto setup = Held::take(parcel);
-  if (!setup || setup->message().kind != Kind::setup) return kFailed;
+  if (!setup || setup->message().kind != MessageKind::setup) return kFailed;
   if (const auto status = begin(*setup); !status) {
-    control_.send({Kind::refused, {}, {status.error().message}});
+    control_.send({MessageKind::refused, {}, {status.error().message}});
     // Without destructors, as threads of the plugin's may be running.
     std::fflush(nullptr);
     ::_exit(kFailed);
@@ -284,7 +286,7 @@ Status Worker::open(const plugins::Setup& setup) {
   auto instance = Instance::open(setup.file);
   if (!instance) return Unexpected(instance.error());
   instance_ = std::move(*instance);
-  control_.send({Kind::opened, {}, {instance_->name(), instance_->version()}});
+  control_.send({MessageKind::opened, {}, {instance_->name(), instance_->version()}});
   if (auto status = instance_->create(host_, std::string(setup.config)); !status) return status;
   if (setup.has_state && instance_->takes_state()) {
     if (auto status = instance_->restore(setup.state); !status) return status;
@@ -297,7 +299,7 @@ Status Worker::open(const plugins::Setup& setup) {
 
 void Worker::introduce() {
   for (const auto& route : instance_->routes()) control_.send(message_of(route));
-  control_.send({Kind::started, {}, {}});
+  control_.send({MessageKind::started, {}, {}});
 }
 
 void Worker::obey() {
@@ -310,13 +312,13 @@ void Worker::obey() {
     std::string text;
     Outcome outcome;
     switch (command.kind) {
-      case Kind::save:
+      case MessageKind::save:
         outcome = save(text);
         break;
-      case Kind::health:
+      case MessageKind::health:
         outcome = check_health(text);
         break;
-      case Kind::stop:
+      case MessageKind::stop:
         return;
       default:
         continue;
@@ -358,7 +360,7 @@ void Worker::end() {
   for (const auto& lane : lanes_) lane.shut();
   for (std::size_t i = 1; i < threads_.size(); ++i) threads_[i].join();  // the first one listens
   if (const auto status = instance_->end(); !status) {
-    note(Kind::log, {DOJO_LOG_WARNING, 0, 0, status.error().message});
+    note(MessageKind::log, {DOJO_LOG_WARNING, 0, 0, status.error().message});
   }
   instance_->unload();  // for the destructors of its static objects
 }

@@ -1,4 +1,4 @@
-#include "worker/probe.hpp"
+#include "worker/trial.hpp"
 
 #include <algorithm>
 #include <array>
@@ -276,7 +276,7 @@ void die_plainly() {
 
 }  // namespace
 
-int probe(int argc, char** argv) {
+int try_file(int argc, char** argv) {
   CLI::App app("Tries a plugin's file for dojo-host", "dojo-worker probe");
   std::string file;
   Limits limits;

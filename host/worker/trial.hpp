@@ -4,6 +4,6 @@
 namespace dojo::worker {
 
 /// @param argv begins with the word "probe" @return the process's exit code
-int probe(int argc, char** argv);
+int try_file(int argc, char** argv);
 
 }  // namespace dojo::worker

@@ -88,9 +88,9 @@ void judge(benchmark::State& state, std::uint32_t first, const char* ip, bool al
   }
   std::size_t next = 0;
   for (auto _ : state) {
-    auto verdict = set.judge(visits[next++ % visits.size()], view, kNow);
-    benchmark::DoNotOptimize(verdict);
-    if (verdict.allowed != allowed) state.SkipWithError("another verdict");
+    auto ruling = set.judge(visits[next++ % visits.size()], view, kNow);
+    benchmark::DoNotOptimize(ruling);
+    if (ruling.allowed != allowed) state.SkipWithError("another ruling");
   }
 }
 BENCHMARK_CAPTURE(judge, allowed_v4, kNamed + 512, "203.0.113.7", true)->Arg(10)->Arg(10'000);

@@ -34,13 +34,13 @@ void same(const Message& message, const Message& again, std::size_t numbers, std
 
 void read(const Message& message) {
   switch (message.kind) {
-    case Kind::answer:
+    case MessageKind::answer:
       if (const auto answer = answer_of(message)) {
         require(answer->id != 0 && is_answer_status(answer->status));
         same(message, message_of(*answer), 2, 3);
       }
       break;
-    case Kind::verdict:
+    case MessageKind::verdict:
       if (const auto verdict = verdict_of(message)) {
         require(verdict->priority >= -1000 && verdict->priority <= 1000);
         const auto again = verdict_of(message_of(*verdict));
@@ -48,23 +48,23 @@ void read(const Message& message) {
                 again->reason == verdict->reason);
       }
       break;
-    case Kind::route:
+    case MessageKind::route:
       if (const auto route = route_of(message)) {
         same(message, message_of(*route), 3, 4);
         (void)check_route(*route, {});
       }
       break;
-    case Kind::log:
-    case Kind::count:
-    case Kind::observe:
+    case MessageKind::log:
+    case MessageKind::count:
+    case MessageKind::observe:
       if (const auto note = note_of(message)) {
         require(message_of(message.kind, *note).numbers[0] == message.numbers[0]);
       }
       break;
-    case Kind::done:
+    case MessageKind::done:
       if (const auto outcome = outcome_of(message)) same(message, message_of(*outcome), 2, 1);
       break;
-    case Kind::opened:
+    case MessageKind::opened:
       (void)check_name(message.texts[0]);
       break;
     default:

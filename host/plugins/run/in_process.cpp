@@ -179,7 +179,7 @@ std::optional<Returned> InProcess::on_control(Work work, milliseconds limit) {
 }
 
 template <class Work, class Returned>
-InProcess::Place<Returned> InProcess::hand_over(Work work) {
+InProcess::Receipt<Returned> InProcess::hand_over(Work work) {
   // Shared, since the caller may have gone when the work is done.
   auto returned = std::make_shared<std::optional<Returned>>();
   work_ = [work = std::move(work), returned] {

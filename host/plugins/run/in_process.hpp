@@ -39,14 +39,14 @@ class InProcess final : public Generation {
   using Clock = std::chrono::steady_clock;
   /// Where what a call returns is put: by the control thread, which clears work_ after that.
   template <class Returned>
-  using Place = std::shared_ptr<std::optional<Returned>>;
+  using Receipt = std::shared_ptr<std::optional<Returned>>;
   /// Runs `work` on the control thread. @return what it returns; nothing if it has not come back in
   /// time, or an earlier one has not
   template <class Work, class Returned = std::invoke_result_t<Work>>
   std::optional<Returned> on_control(Work work, std::chrono::milliseconds limit);
   /// Gives the control thread work, which it must have none of. With mutex_.
   template <class Work, class Returned = std::invoke_result_t<Work>>
-  Place<Returned> hand_over(Work work);
+  Receipt<Returned> hand_over(Work work);
   void control();
   void end_control();
   [[nodiscard]] Ending unload();
@@ -62,7 +62,7 @@ class InProcess final : public Generation {
   std::function<void()> work_;  // for the control thread; empty once it is done
   bool stuck_ = false;          // it has not come back from that within its limit
   bool leaving_ = false;
-  Place<Status> health_;  // that was asked for
+  Receipt<Status> health_;  // that was asked for
   Clock::time_point health_by_;
   std::thread control_;
 };

@@ -123,7 +123,7 @@ std::optional<std::int64_t> Isolated::process() const {
 
 // -- Calls: whoever controls the generation -----------------------------------------------------
 
-Result<Isolated::Reply> Isolated::call(Kind kind) {
+Result<Isolated::Reply> Isolated::call(MessageKind kind) {
   std::unique_lock lock(mutex_);
   const auto process = process_;
   if (is_stuck()) return fail("its process has not come back from its health check");
@@ -141,7 +141,7 @@ Result<Isolated::Reply> Isolated::call(Kind kind) {
 }
 
 Result<std::optional<std::string>> Isolated::save() {
-  auto reply = call(Kind::save);
+  auto reply = call(MessageKind::save);
   if (!reply) return Unexpected(reply.error());
   if (reply->sort == Outcome::Sort::failed) return fail(std::move(reply->text));
   if (reply->sort == Outcome::Sort::nothing) return std::optional<std::string>();
@@ -151,7 +151,7 @@ Result<std::optional<std::string>> Isolated::save() {
 std::optional<Status> Isolated::ask_health() {
   const std::lock_guard lock(mutex_);
   if (!check_) {
-    if (!process_ || !process_->tell({Kind::health, {++calls_}, {}})) {
+    if (!process_ || !process_->tell({MessageKind::health, {++calls_}, {}})) {
       return fail("its process does not listen; it may be starting anew");
     }
     check_ = {calls_, process_, Clock::now() + blueprint().limit, std::nullopt};
@@ -297,11 +297,11 @@ Status Isolated::hear_start(Introduction& introduction, const Message& message) 
   for (const auto text : message.texts) introduction.size += text.size();
   if (introduction.size > kLongestIntroduction) return fail("it has too much to say of itself");
   switch (message.kind) {
-    case Kind::opened:
+    case MessageKind::opened:
       introduction.name = message.texts[0];
       introduction.version = message.texts[1];
       return check_name(introduction.name);
-    case Kind::route: {
+    case MessageKind::route: {
       auto route = route_of(message);
       if (!route) return Unexpected(route.error());
       if (introduction.routes.size() >= kMostRoutes) return fail("it has too many routes");
@@ -309,11 +309,11 @@ Status Isolated::hear_start(Introduction& introduction, const Message& message) 
       introduction.routes.push_back(std::move(*route));
       return {};
     }
-    case Kind::started:
+    case MessageKind::started:
       introduction.started = true;
       if (introduction.name.empty() || introduction.routes.empty()) return fail("it has no routes");
       return {};
-    case Kind::refused:
+    case MessageKind::refused:
       introduction.refusal = message.texts[0].empty() ? "no reason given" : message.texts[0];
       return {};
     default:
@@ -343,13 +343,13 @@ void Isolated::tend() {
       if (told) log(DOJO_LOG_WARNING, "its process does not stop, and is killed");
       return;
     }
-    if (end_by && !std::exchange(told, true)) watched_->tell({Kind::stop, {}, {}});
+    if (end_by && !std::exchange(told, true)) watched_->tell({MessageKind::stop, {}, {}});
     if (!watched_->attend(wake_.get(), end_by ? until(*end_by) : kFarAway, hear)) return;
   }
 }
 
 Status Isolated::hear_reply(const Message& message) {
-  if (message.kind != Kind::done) {
+  if (message.kind != MessageKind::done) {
     return fail(
         fmt::format("a message of kind {} out of turn", static_cast<unsigned>(message.kind)));
   }

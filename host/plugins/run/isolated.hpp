@@ -108,7 +108,7 @@ class Isolated final : public Generation {
     Clock::time_point by;
     std::optional<Reply> reply;
   };
-  Result<Reply> call(Kind kind);
+  Result<Reply> call(MessageKind kind);
   [[nodiscard]] bool is_stuck() const;
 
   Services& services_;

@@ -94,7 +94,7 @@ bool fits(std::uint64_t number, std::uint64_t most) {
 }  // namespace
 
 Result<Message> slice(const Header& header, std::string_view texts) {
-  Message message{static_cast<Kind>(header.kind), header.numbers, {}};
+  Message message{static_cast<MessageKind>(header.kind), header.numbers, {}};
   std::size_t at = 0;
   for (std::size_t i = 0; i < kTexts; ++i) {
     if (header.sizes[i] > texts.size() - at) return fail("its texts are longer than the message");
@@ -112,8 +112,8 @@ Status read_packet(std::string_view bytes, Parcel& parcel) {
   if (parcel.header.protocol != kProtocol) {
     return fail("it speaks another protocol: install dojo-host and dojo-worker of one release");
   }
-  if (parcel.header.kind < static_cast<std::uint32_t>(Kind::setup) ||
-      parcel.header.kind > static_cast<std::uint32_t>(Kind::answer)) {
+  if (parcel.header.kind < static_cast<std::uint32_t>(MessageKind::setup) ||
+      parcel.header.kind > static_cast<std::uint32_t>(MessageKind::answer)) {
     return fail(fmt::format("there is no message of kind {}", parcel.header.kind));
   }
   parcel.texts = bytes.substr(sizeof(Header));
@@ -274,7 +274,7 @@ Result<Held> Held::take(Parcel& parcel) {
 }
 
 Message message_of(const Setup& setup) {
-  return {Kind::setup,
+  return {MessageKind::setup,
           {setup.has_state ? 1u : 0u, setup.seccomp ? 1u : 0u, setup.max_answer,
            setup.limits.memory_bytes, setup.limits.cpu_seconds, setup.limits.open_files},
           {setup.file, setup.config, setup.state}};
@@ -291,7 +291,7 @@ Setup setup_of(const Message& message) {
           {numbers[3], numbers[4], numbers[5]}};
 }
 
-Message message_of(Kind kind, const dojo_request& request) {
+Message message_of(MessageKind kind, const dojo_request& request) {
   return {kind,
           {request.id, request.route, request.deadline_ns},
           {view(request.hotkey), view(request.dialect), view(request.peer), view(request.trace),
@@ -312,16 +312,18 @@ dojo_request request_of(const Message& message) {
   return request;
 }
 
-Message message_of(const Answer& answer) {
-  return {Kind::answer, {answer.id, answer.status}, {answer.error, answer.metadata, answer.body}};
+Message message_of(const WorkerAnswer& answer) {
+  return {MessageKind::answer,
+          {answer.id, answer.status},
+          {answer.error, answer.metadata, answer.body}};
 }
 
-Result<Answer> answer_of(const Message& message) {
+Result<WorkerAnswer> answer_of(const Message& message) {
   if (message.numbers[0] == 0 || !fits(message.numbers[1], UINT32_MAX)) {
     return fail("an answer's id or status is none");
   }
-  const Answer answer{message.numbers[0], static_cast<std::uint32_t>(message.numbers[1]),
-                      message.texts[2], message.texts[0], message.texts[1]};
+  const WorkerAnswer answer{message.numbers[0], static_cast<std::uint32_t>(message.numbers[1]),
+                            message.texts[2], message.texts[0], message.texts[1]};
   if (!is_answer_status(answer.status)) {
     return fail(fmt::format("it passed on an answer with status {}", answer.status));
   }
@@ -330,7 +332,7 @@ Result<Answer> answer_of(const Message& message) {
 
 Message message_of(const Verdict& verdict) {
   return {
-      Kind::verdict,
+      MessageKind::verdict,
       {static_cast<std::uint64_t>(verdict.code), std::bit_cast<std::uint32_t>(verdict.priority)},
       {std::string_view(verdict.reason).substr(0, kLongestReason)}};
 }
@@ -350,7 +352,7 @@ Result<Verdict> verdict_of(const Message& message) {
 }
 
 Message message_of(const RouteInfo& route) {
-  return {Kind::route,
+  return {MessageKind::route,
           {static_cast<std::uint64_t>(route.deadline.count()), route.concurrency,
            route.hooked ? 1u : 0u},
           {route.name, route.description, route.request_schema, route.response_schema}};
@@ -371,7 +373,7 @@ Result<RouteInfo> route_of(const Message& message) {
                    hooked != 0};
 }
 
-Message message_of(Kind kind, const Note& note) {
+Message message_of(MessageKind kind, const Note& note) {
   return {
       kind,
       {std::bit_cast<std::uint32_t>(note.level), note.id, std::bit_cast<std::uint64_t>(note.value)},
@@ -387,7 +389,8 @@ Result<Note> note_of(const Message& message) {
 }
 
 Message message_of(const Outcome& outcome) {
-  return {Kind::done, {outcome.call, static_cast<std::uint64_t>(outcome.sort)}, {outcome.text}};
+  return {
+      MessageKind::done, {outcome.call, static_cast<std::uint64_t>(outcome.sort)}, {outcome.text}};
 }
 
 Result<Outcome> outcome_of(const Message& message) {

@@ -22,7 +22,7 @@ namespace dojo::plugins {
 /// What a message is. Sockets come in two sorts: a lane carries one exchange at a time, of the
 /// host's thread and the worker's that both have its number; control carries all that has no such
 /// pair.
-enum class Kind : std::uint32_t {
+enum class MessageKind : std::uint32_t {
   // Host to worker, on control.
   setup = 1,  ///< once, first: see Setup
   cancel,     ///< id
@@ -50,7 +50,7 @@ enum class Kind : std::uint32_t {
 
 /// A message: what its numbers and texts are depends on its kind. Owns nothing.
 struct Message {
-  Kind kind{};
+  MessageKind kind{};
   std::array<std::uint64_t, 7> numbers{};
   std::array<std::string_view, 5> texts{};
 };
@@ -168,20 +168,20 @@ struct Setup {
 Message message_of(const Setup& setup);
 Setup setup_of(const Message& message);
 
-Message message_of(Kind kind, const dojo_request& request);
+Message message_of(MessageKind kind, const dojo_request& request);
 /// @return a request whose spans point to where the message's do
 dojo_request request_of(const Message& message);
 
 /// What a plugin has answered. `status` is one that the ABI knows.
-struct Answer {
+struct WorkerAnswer {
   dojo_request_id id = 0;
   std::uint32_t status = 0;
   std::string_view body;
   std::string_view error;
   std::string_view metadata;
 };
-Message message_of(const Answer& answer);
-Result<Answer> answer_of(const Message& message);
+Message message_of(const WorkerAnswer& answer);
+Result<WorkerAnswer> answer_of(const Message& message);
 
 Message message_of(const Verdict& verdict);
 Result<Verdict> verdict_of(const Message& message);
@@ -197,7 +197,7 @@ struct Note {
   double value = 0;
   std::string_view text;  ///< the line, or the metric's name
 };
-Message message_of(Kind kind, const Note& note);
+Message message_of(MessageKind kind, const Note& note);
 Result<Note> note_of(const Message& message);
 
 /// What a call of save or health has come to.

@@ -21,9 +21,9 @@ struct Tally {
 
 /// The life of a generation here: prepare, activate, deactivate, retire, forget. Any thread, but
 /// for one generation one at a time.
-class Serving {
+class Roster {
  public:
-  virtual ~Serving() = default;
+  virtual ~Roster() = default;
   /// Engages threads for a generation that is not loaded yet, so that it can post work. It is kept
   /// until forget(). @return an error if there are no threads to be had
   virtual Status prepare(std::shared_ptr<Generation> generation) = 0;

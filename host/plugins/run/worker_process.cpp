@@ -56,7 +56,7 @@ std::optional<std::int32_t> WorkerProcess::handle(const dojo_request& request, u
   auto& track = *tracks_.at(worker);
   const auto id = request.id;
   if (!give(id)) return std::nullopt;
-  const auto sent = pass(track, message_of(Kind::handle, request));
+  const auto sent = pass(track, message_of(MessageKind::handle, request));
   given(id);
   if (sent == Sent::gone) {
     if (take(id)) return std::nullopt;
@@ -66,7 +66,7 @@ std::optional<std::int32_t> WorkerProcess::handle(const dojo_request& request, u
     if (take(id)) fail_request(id, DOJO_STATUS_FAILED, kNotPassed);
     return DOJO_OK;
   }
-  const auto reply = exchange(track, Kind::returned);
+  const auto reply = exchange(track, MessageKind::returned);
   if (!reply) {
     if (take(id)) fail_request(id, kWorkerDied, kDied);
     return DOJO_OK;
@@ -83,12 +83,12 @@ std::optional<std::int32_t> WorkerProcess::handle(const dojo_request& request, u
 std::optional<Verdict> WorkerProcess::judge(const dojo_request& request, unsigned worker) {
   auto& track = *tracks_.at(worker);
   if (over_) return std::nullopt;
-  auto message = message_of(Kind::judge, request);
+  auto message = message_of(MessageKind::judge, request);
   message.numbers[0] = 0;  // a hook has nothing to complete
   const auto sent = pass(track, message);
   if (sent == Sent::gone) return std::nullopt;
   if (sent == Sent::failed) return Verdict{Code::internal, std::string(kNotPassed)};
-  if (const auto reply = exchange(track, Kind::verdict)) {
+  if (const auto reply = exchange(track, MessageKind::verdict)) {
     auto verdict = verdict_of(*reply);
     if (verdict) return std::move(*verdict);
     condemn(verdict.error().message);
@@ -98,7 +98,7 @@ std::optional<Verdict> WorkerProcess::judge(const dojo_request& request, unsigne
 
 void WorkerProcess::cancel(dojo_request_id id) {
   // Not told if its queue is full of them: it knows the deadline anyway.
-  if (has(id)) tell({Kind::cancel, {id}, {}});
+  if (has(id)) tell({MessageKind::cancel, {id}, {}});
 }
 
 Sent WorkerProcess::pass(Track& track, const Message& message) {
@@ -109,7 +109,7 @@ Sent WorkerProcess::pass(Track& track, const Message& message) {
   return sent == Sent::full ? Sent::gone : sent;
 }
 
-std::optional<Message> WorkerProcess::exchange(Track& track, Kind awaited) {
+std::optional<Message> WorkerProcess::exchange(Track& track, MessageKind awaited) {
   std::optional<Message> reply;
   // What has been read of the lane is lost then, and with it whose turn it is.
   threads::guard([&] { reply = hear_out(track, awaited); },
@@ -117,7 +117,7 @@ std::optional<Message> WorkerProcess::exchange(Track& track, Kind awaited) {
   return reply;
 }
 
-std::optional<Message> WorkerProcess::hear_out(Track& track, Kind awaited) {
+std::optional<Message> WorkerProcess::hear_out(Track& track, MessageKind awaited) {
   Parcel parcel;
   std::string why;
   for (;;) {
@@ -178,11 +178,11 @@ bool WorkerProcess::hear_some(const Hear& hear) {
 
 Status WorkerProcess::act(const Message& message, const Hear& hear) {
   switch (message.kind) {
-    case Kind::answer:
+    case MessageKind::answer:
       return deliver(message);
-    case Kind::log:
-    case Kind::count:
-    case Kind::observe: {
+    case MessageKind::log:
+    case MessageKind::count:
+    case MessageKind::observe: {
       const auto heard = note_of(message);
       if (!heard) return Unexpected(heard.error());
       note(message, *heard);
@@ -195,10 +195,10 @@ Status WorkerProcess::act(const Message& message, const Hear& hear) {
 
 void WorkerProcess::note(const Message& message, const Note& heard) {
   switch (message.kind) {
-    case Kind::count:
+    case MessageKind::count:
       services_.count(owner_, heard.text, heard.value);
       break;
-    case Kind::observe:
+    case MessageKind::observe:
       services_.observe(owner_, heard.text, heard.value);
       break;
     // Not in the name of requests that others have.

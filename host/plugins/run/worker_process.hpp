@@ -74,8 +74,8 @@ class WorkerProcess {
   };
 
   Sent pass(Track& track, const Message& message);
-  std::optional<Message> exchange(Track& track, Kind awaited);
-  std::optional<Message> hear_out(Track& track, Kind awaited);
+  std::optional<Message> exchange(Track& track, MessageKind awaited);
+  std::optional<Message> hear_out(Track& track, MessageKind awaited);
   void hear_its_last();
   bool hear_some(const Hear& hear);
   Status act(const Message& message, const Hear& hear);

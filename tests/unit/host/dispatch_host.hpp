@@ -12,8 +12,8 @@
 
 #include "host/made_head.hpp"
 #include "host/support.hpp"
+#include "request/crews.hpp"
 #include "request/dispatch.hpp"
-#include "request/roster.hpp"
 
 namespace dojo::test {
 
@@ -21,7 +21,7 @@ class DispatchHost : public testing::Test {
  public:
   request::Dispatcher& start(const std::string& config = "{}") {
     dispatcher = std::make_unique<request::Dispatcher>(options, lines.log(), metrics, refusals);
-    roster = std::make_unique<request::Roster>(routes, *dispatcher);
+    roster = std::make_unique<request::Crews>(routes, *dispatcher);
     served = std::make_unique<Served>(*roster, *dispatcher, "test_behaviours", config, workers);
     return *dispatcher;
   }
@@ -62,7 +62,7 @@ class DispatchHost : public testing::Test {
   request::Refusals refusals{lines.log(), book, [] { return policy::WallTime(); }};
   request::RouteTable routes;
   std::unique_ptr<request::Dispatcher> dispatcher;
-  std::unique_ptr<request::Roster> roster;
+  std::unique_ptr<request::Crews> roster;
   std::unique_ptr<Served> served;
 };
 

@@ -96,11 +96,26 @@ TEST_F(DispatcherTest, CountsOnlyTheTimeInTheQueueAsThat) {
   ASSERT_TRUE(eventually([&] { return lines.has("answered"); }));
   std::smatch found;
   const auto text = lines.text();
-  ASSERT_TRUE(std::regex_search(text, found, std::regex(R"(body_us=(\d+) queue_us=(\d+))")))
+  ASSERT_TRUE(std::regex_search(text, found,
+                                std::regex(R"(body_us=(\d+) signature_us=\d+ queue_us=(\d+))")))
       << text;
   constexpr double kHour = 3.6e9;
   EXPECT_GE(std::stod(found[1]), kHour);
   EXPECT_LT(std::stod(found[2]), kHour);
+}
+
+TEST_F(DispatcherTest, MeasuresTheStagesOfOneAnswerInSixteen) {
+  workers = 1;  // each counts for itself
+  start();
+  const auto asked = 4 * StageTimes::kOneOf;
+  for (unsigned i = 0; i < asked; ++i) ask("Answers");
+  const auto measured = [&] {
+    const auto read = dispatcher->stage_times().read(0);
+    return std::accumulate(read.buckets.begin(), read.buckets.end(), std::uint64_t{0});
+  };
+  // After it has been sent.
+  EXPECT_TRUE(eventually([&] { return measured() == asked / StageTimes::kOneOf; })) << measured();
+  EXPECT_GT(dispatcher->stage_times().read(5).sum.count(), 0) << "no handler takes no time";
 }
 
 TEST_F(DispatcherTest, WritesThePluginsLinesUnderItsName) {

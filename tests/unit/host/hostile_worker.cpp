@@ -42,13 +42,13 @@ void send_raw(const Lane& lane, const void* bytes, std::size_t size, int fd = -1
   ::sendmsg(lane.socket(), &packet, MSG_NOSIGNAL);
 }
 
-Header header(Kind kind, std::uint64_t id) {
+Header header(MessageKind kind, std::uint64_t id) {
   return {kProtocol, static_cast<std::uint32_t>(kind), {id, 200}, {}, 0};
 }
 
 /// An answer of `size` bytes that are said to be in `fd`.
 void attach(const Lane& lane, std::uint64_t id, std::uint64_t size, int fd, int second = -1) {
-  auto head = header(Kind::answer, id);
+  auto head = header(MessageKind::answer, id);
   head.attached = head.sizes[0] = size;
   send_raw(lane, &head, sizeof head, fd, second);
 }
@@ -65,14 +65,14 @@ int sealed_file(std::size_t size) {
 }
 
 void misbehave(std::string_view how, const Lane& lane, const Lane& control, std::uint64_t id) {
-  auto head = header(Kind::answer, id);
-  if (how == "other_id") lane.send(message_of(Answer{id + 1, 200, {}, {}, {}}));
-  if (how == "other_id_on_control") control.send(message_of(Answer{id + 1, 200, {}, {}, {}}));
-  if (how == "no_id") lane.send(message_of(Answer{0, 200, {}, {}, {}}));
+  auto head = header(MessageKind::answer, id);
+  if (how == "other_id") lane.send(message_of(WorkerAnswer{id + 1, 200, {}, {}, {}}));
+  if (how == "other_id_on_control") control.send(message_of(WorkerAnswer{id + 1, 200, {}, {}, {}}));
+  if (how == "no_id") lane.send(message_of(WorkerAnswer{0, 200, {}, {}, {}}));
   if (how == "twice") {
-    for (int i = 0; i < 2; ++i) lane.send(message_of(Answer{id, 200, "{}", {}, {}}));
+    for (int i = 0; i < 2; ++i) lane.send(message_of(WorkerAnswer{id, 200, "{}", {}, {}}));
   }
-  if (how == "died_status") lane.send(message_of(Answer{id, 2, {}, {}, {}}));
+  if (how == "died_status") lane.send(message_of(WorkerAnswer{id, 2, {}, {}, {}}));
   if (how == "short_packet") send_raw(lane, "x", 1);
   if (how == "empty_packet") send_raw(lane, "", 0);
   if (how == "long_packet") {
@@ -91,13 +91,13 @@ void misbehave(std::string_view how, const Lane& lane, const Lane& control, std:
     head.sizes = {UINT64_MAX, 2, 0, 0, 0};
     send_raw(lane, &head, sizeof head);
   }
-  if (how == "wrong_lane_kind") lane.send({Kind::started, {}, {}});
-  if (how == "verdict_for_handle") lane.send({Kind::verdict, {99}, {}});
-  if (how == "started_again") control.send({Kind::started, {}, {}});
+  if (how == "wrong_lane_kind") lane.send({MessageKind::started, {}, {}});
+  if (how == "verdict_for_handle") lane.send({MessageKind::verdict, {99}, {}});
+  if (how == "started_again") control.send({MessageKind::started, {}, {}});
   if (how == "answers_no_call") control.send(message_of(Outcome{99, Outcome::Sort::good, {}}));
   if (how == "long_log") {
     const std::string text(kMuch, 'x');
-    control.send({Kind::log, {0, id}, {text}});
+    control.send({MessageKind::log, {0, id}, {text}});
   }
   if (how == "attached_is_missing") attach(lane, id, kMuch, -1);
   if (how == "needless_descriptor") send_raw(lane, &head, sizeof head, sealed_file(1));
@@ -113,12 +113,12 @@ void misbehave(std::string_view how, const Lane& lane, const Lane& control, std:
   if (how == "floods") {
     const std::string text(1000, 'x');
     for (int i = 0; i < 100'000; ++i) {
-      if (control.send(message_of(Kind::log, Note{0, id, 0, text})) != Sent::yes) break;
+      if (control.send(message_of(MessageKind::log, Note{0, id, 0, text})) != Sent::yes) break;
     }
-    lane.send(message_of(Answer{id, 200, "{}", {}, {}}));
+    lane.send(message_of(WorkerAnswer{id, 200, "{}", {}, {}}));
   }
   if (how == "floods_lane_with_answers_to_others") {
-    while (lane.send(message_of(Answer{id + 7, 200, "{}", {}, {}})) == Sent::yes) {
+    while (lane.send(message_of(WorkerAnswer{id + 7, 200, "{}", {}, {}})) == Sent::yes) {
     }
   }
 }
@@ -132,7 +132,7 @@ RouteInfo route(std::string name) {
 /// @return whether it is to go on
 bool start(std::string_view how, const Lane& control) {
   if (how == "silent") return true;
-  if (how == "bad_name") control.send({Kind::opened, {}, {"../../etc"}});
+  if (how == "bad_name") control.send({MessageKind::opened, {}, {"../../etc"}});
   if (how == "bad_route") control.send(message_of(route("a/b\r\n")));
   if (how == "bad_schema") {
     auto info = route("Route");
@@ -149,11 +149,11 @@ bool start(std::string_view how, const Lane& control) {
       control.send(message_of(info));
     }
   }
-  if (how == "bad_deadline") control.send({Kind::route, {UINT64_MAX}, {"Route"}});
-  if (how == "no_routes") return control.send({Kind::started, {}, {}}) == Sent::yes;
-  control.send({Kind::opened, {}, {"hostile", "6.6.6"}});
+  if (how == "bad_deadline") control.send({MessageKind::route, {UINT64_MAX}, {"Route"}});
+  if (how == "no_routes") return control.send({MessageKind::started, {}, {}}) == Sent::yes;
+  control.send({MessageKind::opened, {}, {"hostile", "6.6.6"}});
   control.send(message_of(route("Route")));
-  return control.send({Kind::started, {}, {}}) == Sent::yes;
+  return control.send({MessageKind::started, {}, {}}) == Sent::yes;
 }
 
 }  // namespace
@@ -170,11 +170,11 @@ int main() {
   const std::string how(setup_of(setup->message()).config);
   if (!start(how, control)) return 1;
   if (how == "reads_nothing") {
-    for (;;) lane.send({Kind::returned, {}, {}});
+    for (;;) lane.send({MessageKind::returned, {}, {}});
   }
   while (lane.receive(parcel, why) == Received::parcel) {
     misbehave(how, lane, control, parcel.header.numbers[0]);
-    lane.send({Kind::returned, {}, {}});  // as if nothing had happened
+    lane.send({MessageKind::returned, {}, {}});  // as if nothing had happened
   }
   for (;;) ::pause();  // hostile, too: it does not leave when it is told
 }

@@ -10,14 +10,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace dojo::control {
+namespace dojo::base {
 namespace {
 
 using ::testing::HasSubstr;
 using ::testing::Not;
 
 TEST(Metrics, CountsByPluginAndName) {
-  base::Metrics metrics;
+  Metrics metrics;
   metrics.count("a", "asked", 1);
   metrics.count("a", "asked", 2.5);
   metrics.count("b", "asked", 1);
@@ -28,7 +28,7 @@ TEST(Metrics, CountsByPluginAndName) {
 }
 
 TEST(Metrics, ObservesIntoBuckets) {
-  base::Metrics metrics;
+  Metrics metrics;
   metrics.observe("a", "seconds", 0.003);
   metrics.observe("a", "seconds", 7);
   const auto text = metrics.text();
@@ -46,7 +46,7 @@ std::string dropped(const std::string& plugin, const std::string& reason, int ti
 }
 
 TEST(Metrics, DropsWhatIsNoName) {
-  base::Metrics metrics;
+  Metrics metrics;
   for (const std::string name : {"", "a b", "a-b", "a\"} 1\nforged", "\xc3\xa9"}) {
     metrics.count("a", name, 1);
   }
@@ -59,7 +59,7 @@ TEST(Metrics, DropsWhatIsNoName) {
 }
 
 TEST(Metrics, DropsWhatIsNoAmount) {
-  base::Metrics metrics;
+  Metrics metrics;
   constexpr auto kInfinite = std::numeric_limits<double>::infinity();
   metrics.count("a", "n", -1);
   metrics.count("a", "n", std::nan(""));
@@ -74,7 +74,7 @@ TEST(Metrics, DropsWhatIsNoAmount) {
 }
 
 TEST(Metrics, DropsThe65thOfAPlugin) {
-  base::Metrics metrics;
+  Metrics metrics;
   for (int i = 0; i < 70; ++i) metrics.count("a", "n" + std::to_string(i), 1);
   metrics.count("b", "other", 1);
   metrics.count("a", "n63", 1);
@@ -86,7 +86,7 @@ TEST(Metrics, DropsThe65thOfAPlugin) {
 }
 
 TEST(Metrics, DropsANameOfAnotherKind) {
-  base::Metrics metrics;
+  Metrics metrics;
   metrics.count("a", "n", 1);
   metrics.observe("a", "n", 1);
   metrics.observe("b", "n", 1);
@@ -102,7 +102,7 @@ TEST(Metrics, DropsANameOfAnotherKind) {
 }
 
 TEST(Metrics, KeepsItsOwnApartFromThePlugins) {
-  base::Metrics metrics;
+  Metrics metrics;
   metrics.count("a", "metrics_dropped_total", 1);
   metrics.count("a", "", 1);
   EXPECT_THAT(metrics.text(), HasSubstr("dojo_plugin_metrics_dropped_total{plugin=\"a\"} 1\n"));
@@ -110,7 +110,7 @@ TEST(Metrics, KeepsItsOwnApartFromThePlugins) {
 }
 
 TEST(Metrics, CountsFromManyThreads) {
-  base::Metrics metrics;
+  Metrics metrics;
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([&metrics, t] {
@@ -136,5 +136,20 @@ TEST(Metrics, CountsFromManyThreads) {
   EXPECT_EQ(counted + std::stod(text.substr(text.find("} ", limit) + 2)), 20'000);
 }
 
+TEST(Metrics, ShowsHistogramsOfTheHosts) {
+  constexpr auto kInfinity = std::numeric_limits<double>::infinity();
+  Metrics metrics;
+  metrics.show([=] {
+    const Family::Sample sample{{{"stage", "queue"}}, 7.5, {{0.5, 2}, {2, 3}, {kInfinity, 1}}};
+    return std::vector{Family{"t_seconds", "help", Family::Kind::histogram, {sample}}};
+  });
+  EXPECT_THAT(metrics.text(), HasSubstr("# TYPE t_seconds histogram\n"
+                                        "t_seconds_count{stage=\"queue\"} 6\n"
+                                        "t_seconds_sum{stage=\"queue\"} 7.5\n"
+                                        "t_seconds_bucket{stage=\"queue\",le=\"0.5\"} 2\n"
+                                        "t_seconds_bucket{stage=\"queue\",le=\"2\"} 5\n"
+                                        "t_seconds_bucket{stage=\"queue\",le=\"+Inf\"} 6\n"));
+}
+
 }  // namespace
-}  // namespace dojo::control
+}  // namespace dojo::base

@@ -66,7 +66,7 @@ class PipelineTest : public testing::Test {
   policy::ReplayMemory seen{{}, policy::ReplayClocks::of_the_system()};
   Authenticator authenticator{{}, self.public_key(), seen, wall_clock};
   Pipeline pipeline{authenticator, *access, {}, 3, lines.log(), metrics};
-  test::Served served{pipeline.serving(), pipeline.services(), "test_behaviours"};
+  test::Served served{pipeline.roster(), pipeline.services(), "test_behaviours"};
 };
 
 TEST_F(PipelineTest, AnswersASignedRequest) {
@@ -141,7 +141,7 @@ TEST_F(PipelineTest, AnswersForLargeBodiesThatNobodyHasProvenInTime) {
   DispatchOptions options;
   options.deadline = 1ms;  // less than it takes to hash it
   Pipeline other{authenticator, *access, options, 3, lines.log(), metrics};
-  const test::Served here(other.serving(), other.services(), "test_behaviours");
+  const test::Served here(other.roster(), other.services(), "test_behaviours");
   Inbox inbox(other);
   const auto body = "{\"a\":\"" + std::string(32U << 20, 'x') + "\"}";
   const auto exchange = begin(signed_for("/Answers", body), inbox);
@@ -240,7 +240,7 @@ TEST_F(PipelineTest, EndsItsPluginsBeforeWhatServesThem) {
   std::deque<Inbox> inboxes;
   {
     Pipeline other{authenticator, *access, {}, 3, lines.log(), metrics};
-    const test::Served here(other.serving(), other.services(), "test_behaviours");
+    const test::Served here(other.roster(), other.services(), "test_behaviours");
     for (int i = 0; i < 40; ++i) {
       auto& inbox = inboxes.emplace_back(other);
       const auto exchange = begin(legacy(caller, "/LargeThread"), inbox);

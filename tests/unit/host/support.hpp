@@ -23,7 +23,7 @@
 
 #include "base/log.hpp"
 #include "plugins/run/in_process.hpp"
-#include "plugins/run/serving.hpp"
+#include "plugins/run/roster.hpp"
 #include "request/crew.hpp"
 #include "request/exchange.hpp"
 #include "where.hpp"
@@ -241,14 +241,14 @@ inline std::filesystem::path own_copy(const std::string& name) {
 /// A generation in this process that serves, until it is ended.
 class Served {
  public:
-  Served(plugins::Serving& serving, plugins::Services& services, const std::string& name,
+  Served(plugins::Roster& roster, plugins::Services& services, const std::string& name,
          const std::string& config = "{}", unsigned workers = 4)
-      : serving_(serving),
+      : roster_(roster),
         generation_(std::make_shared<plugins::InProcess>(blueprint(own_copy(name), config, workers),
                                                          services)) {
-    EXPECT_TRUE(serving_.prepare(generation_));
+    EXPECT_TRUE(roster_.prepare(generation_));
     auto status = generation_->load();
-    if (status) status = serving_.activate(*generation_, nullptr);
+    if (status) status = roster_.activate(*generation_, nullptr);
     if (status) return;
     end();
     throw std::runtime_error(status.error().message);
@@ -261,17 +261,16 @@ class Served {
   /// Requests are cancelled at once, and workers waited for.
   void end() {
     if (std::exchange(ended_, true)) return;
-    serving_.deactivate(*generation_);
-    EXPECT_TRUE(serving_.retire(*generation_, 0ms, 100ms) ||
-                serving_.retire(*generation_, 0ms, 20s));
+    roster_.deactivate(*generation_);
+    EXPECT_TRUE(roster_.retire(*generation_, 0ms, 100ms) || roster_.retire(*generation_, 0ms, 20s));
     const auto ending = generation_->end(20s);
     EXPECT_TRUE(ending.unloaded) << ending.why;
     std::filesystem::remove(generation_->blueprint().file);
-    serving_.forget(*generation_);
+    roster_.forget(*generation_);
   }
 
  private:
-  plugins::Serving& serving_;
+  plugins::Roster& roster_;
   std::shared_ptr<plugins::InProcess> generation_;
   bool ended_ = false;
 };

@@ -10,8 +10,8 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
-#include "policy/kami.hpp"
 #include "host/scratch_folder.hpp"
+#include "policy/kami.hpp"
 
 namespace dojo::policy {
 namespace {
@@ -52,8 +52,8 @@ RuleOptions of_config(std::uint32_t hotkey) {
 }
 
 std::string asked(const Rulebook& book, std::uint32_t hotkey) {
-  const auto verdict = book.rules()->judge({key_of(hotkey), {}, "Echo"}, {}, kStart);
-  return verdict.allowed ? "allowed" : verdict.rule;
+  const auto ruling = book.rules()->judge({key_of(hotkey), {}, "Echo"}, {}, kStart);
+  return ruling.allowed ? "allowed" : ruling.rule;
 }
 std::vector<std::string> names(const Rulebook& book) {
   std::vector<std::string> all;

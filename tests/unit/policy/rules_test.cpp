@@ -46,10 +46,10 @@ Rule rule(std::string name, Action action = Action::deny) {
 }
 
 /// "allowed", or the rule that refuses; then what would.
-std::string told(const Verdict& verdict) {
-  auto text = verdict.allowed ? "allowed" : verdict.rule;
-  if (!verdict.would_refuse.empty()) {
-    text += fmt::format(", would: {}", fmt::join(verdict.would_refuse, " "));
+std::string told(const Ruling& ruling) {
+  auto text = ruling.allowed ? "allowed" : ruling.rule;
+  if (!ruling.would_refuse.empty()) {
+    text += fmt::format(", would: {}", fmt::join(ruling.would_refuse, " "));
   }
   return text;
 }
@@ -245,10 +245,10 @@ TEST(DryRun, OfARuleIsListedAndDecidesNothing) {
   auto dry = rule("dry");
   dry.networks = {network("192.0.2.0/24"), network("192.0.0.0/16")};
   dry.dry_run = true;
-  const auto verdict = RuleSet({.rules = {dry}}).judge(visit_of(1), {}, kNow);
-  EXPECT_TRUE(verdict.allowed);
-  EXPECT_EQ(verdict.rule, "");
-  EXPECT_THAT(verdict.would_refuse, ElementsAre("dry"));
+  const auto ruling = RuleSet({.rules = {dry}}).judge(visit_of(1), {}, kNow);
+  EXPECT_TRUE(ruling.allowed);
+  EXPECT_EQ(ruling.rule, "");
+  EXPECT_THAT(ruling.would_refuse, ElementsAre("dry"));
   EXPECT_EQ(told({dry, rule("live")}, visit_of(1)), "live, would: dry");
   EXPECT_EQ(told({dry}, visit_of(1, "::1")), "allowed");
 }
@@ -286,10 +286,10 @@ TEST(DryRun, OfAllCountsDenialsAndAllowsThem) {
   auto permit = rule("permit");
   permit.validator_permit = false;
   const RuleSet rules({.rules = {dry, hotkey, permit}, .otherwise = Action::deny, .dry_run = true});
-  const auto verdict = rules.judge(visit_of(1), sixteen(), kNow);
-  EXPECT_TRUE(verdict.allowed);
-  EXPECT_EQ(verdict.rule + verdict.reason, "");
-  EXPECT_THAT(verdict.would_refuse, ElementsAre("dry", "hotkey"));
+  const auto ruling = rules.judge(visit_of(1), sixteen(), kNow);
+  EXPECT_TRUE(ruling.allowed);
+  EXPECT_EQ(ruling.rule + ruling.reason, "");
+  EXPECT_THAT(ruling.would_refuse, ElementsAre("dry", "hotkey"));
   EXPECT_EQ(told(rules.judge(visit_of(4), sixteen(), kNow)), "allowed, would: dry default");
   EXPECT_EQ(told(rules.judge(visit_of(4), never_had(Stale::closed), kNow)),
             "allowed, would: dry metagraph");
@@ -301,9 +301,9 @@ TEST(DryRun, NamesNoMoreThanItMay) {
   for (auto& each : rules) each.dry_run = true;
   rules.push_back(rule("last"));
   const RuleSet set({.rules = rules, .dry_run = true});
-  const auto verdict = set.judge(visit_of(1), {}, kNow);
-  EXPECT_EQ(verdict.would_refuse.size(), RuleSet::kMostNamed);
-  EXPECT_EQ(verdict.would_refuse.back(), "last");
+  const auto ruling = set.judge(visit_of(1), {}, kNow);
+  EXPECT_EQ(ruling.would_refuse.size(), RuleSet::kMostNamed);
+  EXPECT_EQ(ruling.would_refuse.back(), "last");
   EXPECT_EQ(set.count(99).matched, 1u);
 }
 
@@ -436,11 +436,11 @@ struct Naive {
     return rule.validator_permit.value_or(permit) == permit &&
            stake >= rule.min_stake.value_or(0) && (!rule.below_stake || stake < *rule.below_stake);
   }
-  static Verdict refusal(const std::string& rule, std::vector<std::string> would) {
+  static Ruling refusal(const std::string& rule, std::vector<std::string> would) {
     return {.allowed = false, .rule = rule, .would_refuse = std::move(would)};
   }
 
-  Verdict decide(const Visit& visit, const MetagraphView& view, WallTime now) {
+  Ruling decide(const Visit& visit, const MetagraphView& view, WallTime now) {
     std::vector<std::string> would;
     for (std::size_t i = 0; i < options.rules.size(); ++i) {
       const auto& rule = options.rules[i];
@@ -464,11 +464,11 @@ struct Naive {
     if (options.otherwise == Action::deny) return refusal("default", would);
     return {.would_refuse = would};
   }
-  Verdict judge(const Visit& visit, const MetagraphView& view, WallTime now) {
-    auto verdict = decide(visit, view, now);
-    if (verdict.allowed || !options.dry_run) return verdict;
-    verdict.would_refuse.push_back(verdict.rule);
-    return {.would_refuse = verdict.would_refuse};
+  Ruling judge(const Visit& visit, const MetagraphView& view, WallTime now) {
+    auto ruling = decide(visit, view, now);
+    if (ruling.allowed || !options.dry_run) return ruling;
+    ruling.would_refuse.push_back(ruling.rule);
+    return {.would_refuse = ruling.would_refuse};
   }
 };
 
