@@ -1,42 +1,49 @@
 #!/usr/bin/env bash
-# Measures: what each piece costs (Google Benchmark), sr25519 beside py-sr25519-bindings, and echo through the whole
-# pipeline beside the published Python server. Compare figures of one run only. What is promised of time is judged here, by
-# ratios of rounds taken by turns and their ranks; the exit code tells if a promise is broken.
-#   ./bench.sh
-#   ./bench.sh --peers [--quick] [--rounds N] [--json FILE]
-#       only echo beside a server in Rust (tests/bench/peers/axum; needs cargo 1.85): docs/benchmarks/peers.md
+# Measures. What is promised of time is judged by ratios of rounds taken by turns and their ranks; the
+# exit code tells if a promise is broken.
+#   ./bench.sh                  what each piece costs (Google Benchmark), sr25519 beside py-sr25519-bindings, echo beside the
+#                               published Python server, and whether what is promised of time holds
+#   ./bench.sh --peers [--quick | --all] [--only NAMES] [--rounds N] [--json FILE] [--from FILE] [--write] [--list]
+#                               echo beside other servers: docs/benchmarks/peers.md. --quick: three minutes at most; --write
+#                               puts the figures there. Needs cargo 1.88 for those in Rust; a peer that cannot be installed
+#                               is named and left out
 set -euo pipefail
 cd "$(dirname "$0")"
 
-if [[ ${1:-} == --peers ]]; then
-  cargo --version >/dev/null 2>&1 || { echo "bench.sh --peers needs cargo 1.85 or newer: https://rustup.rs" >&2; exit 2; }
-  CARGO_TARGET_DIR=build/peers cargo build --locked --release --manifest-path tests/bench/peers/axum/Cargo.toml
-elif (($#)); then
-  echo "usage: ./bench.sh [--peers [--quick] [--rounds N] [--json FILE]]" >&2
-  exit 2
-fi
+usage() { sed -n '2,/^set /s/^# \{0,1\}//p' bench.sh; }
+mode=${1:-pieces}
+case "$mode" in
+  -h | --help) usage; exit ;;
+  pieces | --peers) ;;
+  *) usage >&2; exit 2 ;;
+esac
 
 etc/setup.sh test
 mkdir -p build
 cmake --preset release >build/bench.log
-export DOJO_HOST=build/release/bin/dojo-host DOJO=build/release/bin/dojo DOJO_PLUGINS=build/release/plugins
-if [[ ${1:-} == --peers ]]; then
-  cmake --build --preset release --target product >>build/bench.log || { cat build/bench.log >&2; exit 1; }
-  exec python3 -B tests/bench/peers.py --axum build/peers/release/axum-peer "${@:2}"
+build() { cmake --build --preset release --target "$@" >>build/bench.log || { cat build/bench.log >&2; exit 1; }; }
+export DOJO_HOST=build/release/bin/dojo-host DOJO=build/release/bin/dojo DOJO_PLUGINS=build/release/plugins \
+  DOJO_BENCH=build/release/bench PYTHONPATH=tests/bench
+
+if [[ $mode == --peers ]]; then
+  build product bench_load bench_alone
+  exec python3 -B -m peers "${@:2}"
 fi
-cmake --build --preset release --target all bench_framing bench_wire bench_model bench_access bench_quota bench_replay bench_executor >>build/bench.log || { cat build/bench.log >&2; exit 1; }
+
+pieces=(wire model access quota replay executor)
+build all bench_framing "${pieces[@]/#/bench_}" bench_load bench_alone
 tests/interop/venv.sh build/release/interop-venv tests/interop/requirements.txt
 
-for name in wire model access quota replay executor; do
+for name in "${pieces[@]}"; do
   echo "== $name"
   build/release/bench/bench_$name --benchmark_min_time=0.2 2>/dev/null
 done
+broken=0
 echo "== sr25519 beside py-sr25519-bindings"
 build/release/interop-venv/bin/python tests/bench/sr25519_vs_python.py build/release/tests/sr25519_crosscheck
 echo "== echo beside the Python server"
-build/release/interop-venv/bin/python -B tests/bench/peers.py --python --rounds 3
+python3 -B -m peers --only dojo-messaging,dojo-messaging+sr25519 || broken=1
 
-broken=0
 echo "== sr25519: is a check cheap?"
 python3 -B tests/bench/sr25519_is_cheap.py build/release/bench/bench_wire || broken=1
 echo "== framing: is it linear?"

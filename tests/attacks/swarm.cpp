@@ -56,16 +56,16 @@ std::optional<Reading> read_answer(std::string_view in, bool& broken) {
   }
   const auto head = in.substr(0, end);
   Reading reading;
-  std::size_t body = 0;
   const auto length = field(head, "content-length");
   const auto* const status_end = head.data() + std::min<std::size_t>(head.size(), 12);
   if (!head.starts_with("HTTP/1.1 ") ||
       std::from_chars(head.data() + 9, status_end, reading.answer.status).ec != std::errc{} ||
-      std::from_chars(length.data(), length.data() + length.size(), body).ec != std::errc{}) {
+      std::from_chars(length.data(), length.data() + length.size(), reading.answer.body).ec !=
+          std::errc{}) {
     broken = true;
     return std::nullopt;
   }
-  reading.length = end + 4 + body;
+  reading.length = end + 4 + reading.answer.body;
   if (in.size() < reading.length) return std::nullopt;
   reading.answer.code = field(head, "x-dojo-code");
   if (reading.answer.code.empty()) {

@@ -16,7 +16,8 @@ using Clock = std::chrono::steady_clock;
 
 struct Answer {
   int status = 0;
-  std::string code;  ///< x-dojo-code; "http-<status>" for an answer without one
+  std::string code;      ///< x-dojo-code; "http-<status>" for an answer without one
+  std::size_t body = 0;  ///< its length
 };
 
 /// How a connection went.

@@ -1,4 +1,4 @@
-//! What a Rust programmer would write in an afternoon: echo behind `dojo/1` (docs/wire.md), in plain JSON.
+//! What a Rust programmer would write in an afternoon: echo behind `dojo/1` (docs/wire.md), in JSON, plain or as zstd.
 //! `axum-peer RECEIVER` listens on a free port of loopback and prints it.
 
 use std::collections::{HashSet, VecDeque};
@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::extract::{DefaultBodyLimit, State};
-use axum::http::{header::CONTENT_TYPE, HeaderMap, Method, StatusCode, Uri};
+use axum::http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderName, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::{body::Bytes, serve::ListenerExt, Router};
 use blake2::{digest::consts::U32, Blake2b, Blake2b512, Digest};
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 const WINDOW_MS: u64 = 30_000;
 const MAX_BODY: usize = 16 << 20;
+const LEVEL: i32 = 3;
 
 #[derive(Serialize, Deserialize)]
 struct Echo {
@@ -97,16 +99,41 @@ fn admit(miner: &Miner, method: &Method, uri: &Uri, headers: &HeaderMap, body: &
     (Blake2b::<U32>::digest(body)[..] == hash_bytes).then_some(()).ok_or("not the body that was signed")
 }
 
-fn answer<T: Serialize>(status: StatusCode, code: &'static str, body: T, error: Option<&'static str>) -> Response {
+fn is_zstd(headers: &HeaderMap, name: HeaderName) -> bool {
+    headers.get(name).is_some_and(|value| value == "zstd")
+}
+
+fn read(headers: &HeaderMap, body: &[u8]) -> Result<Echo, &'static str> {
+    let inflated;
+    let mut text = body;
+    if is_zstd(headers, CONTENT_ENCODING) {
+        inflated = zstd::bulk::decompress(body, MAX_BODY).map_err(|_| "not zstd")?;
+        text = &inflated;
+    }
+    serde_json::from_slice(text).map_err(|_| "not the model")
+}
+
+fn answer<T: Serialize>(
+    status: StatusCode,
+    code: &'static str,
+    body: T,
+    error: Option<&'static str>,
+    zstd: bool,
+) -> Response {
     let text = serde_json::to_vec(&Envelope { body, error, metadata: Empty {} }).unwrap();
-    (status, [(CONTENT_TYPE.as_str(), "application/json"), ("x-dojo-code", code)], text).into_response()
+    let (text, encoding) =
+        if zstd { (zstd::bulk::compress(&text, LEVEL).unwrap(), "zstd") } else { (text, "identity") };
+    let headers =
+        [(CONTENT_TYPE.as_str(), "application/json"), ("x-dojo-code", code), (CONTENT_ENCODING.as_str(), encoding)];
+    (status, headers, text).into_response()
 }
 
 async fn echo(State(miner): State<Arc<Miner>>, method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
     let admitted = admit(&miner, &method, &uri, &headers, &body);
-    match admitted.and_then(|()| serde_json::from_slice::<Echo>(&body).map_err(|_| "not the model")) {
-        Ok(model) => answer(StatusCode::OK, "ok", model, None),
-        Err(error) => answer(StatusCode::FORBIDDEN, "bad-signature", Empty {}, Some(error)),
+    let zstd = is_zstd(&headers, ACCEPT_ENCODING);
+    match admitted.and_then(|()| read(&headers, &body)) {
+        Ok(model) => answer(StatusCode::OK, "ok", model, None, zstd),
+        Err(error) => answer(StatusCode::FORBIDDEN, "bad-signature", Empty {}, Some(error), zstd),
     }
 }
 

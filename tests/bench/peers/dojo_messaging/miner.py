@@ -1,6 +1,6 @@
 """The published package's Server with one handler, and as little of its own logging as it allows.
 
-    python_echo.py GATEWAY_PORT|in-process      prints the port it listens on
+    miner.py GATEWAY_PORT|in-process      prints the port it listens on
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from kami import KamiClient
 from loguru import logger
 from messaging import Server
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "interop"))
+sys.path.insert(0, str(Path(__file__).parents[3] / "interop"))
 from models import Echo  # noqa: E402
 from serving import serve  # noqa: E402
 
