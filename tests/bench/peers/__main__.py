@@ -98,7 +98,8 @@ def measure(arguments, host, peers, folder):
         peers = list(started(peers, folder))
         load, last = Loader(folder), None
         for case in cases_of(arguments.part):
-            servers = [peer for peer in peers if peer.name in case.against and peer.most_connections >= case.connections]
+            rivals = case.rivals(arguments.part)
+            servers = [peer for peer in peers if peer.name in rivals and peer.most_connections >= case.connections]
             if not servers:
                 continue
             seen = by_turns(case, [host, *servers], load, arguments.rounds)

@@ -24,6 +24,7 @@ class Case(NamedTuple):
     against: tuple = ()
     dialect: str = "dojo/1"
     zstd: bool = False
+    more: tuple = ()  # servers that join unless the run is a quick one
     figures = ("cpu_ms", "per_s", "p50_us")
 
     @property
@@ -33,7 +34,10 @@ class Case(NamedTuple):
 
     @property
     def title(self):
-        return f"{self.size}{' zstd' if self.zstd else ''}, {self.dialect}, {self.connections} connection{'s' * (self.connections > 1)}"
+        return f"{self.size}{' zstd' if self.zstd else ''}, {self.dialect}, {self.connections:,} connection{'s' * (self.connections > 1)}"
+
+    def rivals(self, part):
+        return self.against + (self.more if part > Part.quick else ())
 
     def measure(self, server, load, share):
         return load(server, self, max(int(self.count * share), 1))
@@ -54,18 +58,16 @@ CASES = (
     Case(default, 1 * KB, 1_024, 8_000, ("axum", "http_auth")),
     Case(default, 8 * KB, 32, 4_000, RUST + BTAUTH),
     Case(default, 256 * KB, 32, 600, RUST + BTAUTH),
-    Case(quick, 1 * MB, 32, 120, ("axum",)),
-    Case(default, 1 * MB, 32, 160, RUST + BTAUTH + PROCESS),
+    Case(quick, 1 * MB, 32, 120, ("axum",), more=("btlightning", *BTAUTH, *PROCESS)),
     Case(default, 1 * KB, 32, 6_000, ("axum",), zstd=True),
     Case(everything, 8 * KB, 32, 4_000, ("axum",), zstd=True),
     Case(everything, 256 * KB, 32, 600, ("axum",), zstd=True),
     Case(quick, 1 * MB, 32, 100, ("axum", "parts-alone"), zstd=True),
     Case(everything, 1 * KB, 1, 1_500, PYTHON, "legacy", zstd=True),
-    Case(quick, 1 * KB, 32, 4_000, PYTHON, "legacy", zstd=True),
+    Case(quick, 1 * KB, 32, 4_000, PYTHON, "legacy", zstd=True, more=("dojo-messaging+sr25519",)),
     Case(everything, 1 * KB, 256, 4_000, PYTHON, "legacy", zstd=True),
     Case(default, 1 * MB, 32, 200, PYTHON, "legacy", zstd=True),
     Case(everything, 1 * KB, 32, 4_000, PYTHON, "legacy"),
-    Case(default, 1 * KB, 32, 4_000, ("dojo-messaging+sr25519",), "legacy", zstd=True),
     Case(quick, 1 * KB, 32, 4_000, RUST, "session"),
 )
 PROBES = (

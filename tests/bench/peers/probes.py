@@ -13,11 +13,10 @@ class Scaling(NamedTuple):
 
     @property
     def title(self):
-        return f"{self.few.size}, {self.many} / {self.few.connections} connections"
+        return f"{self.few.size}, {self.many:,} / {self.few.connections} connections"
 
-    @property
-    def against(self):
-        return self.few.against
+    def rivals(self, part):
+        return self.few.rivals(part)
 
     @property
     def dialect(self):
@@ -45,9 +44,8 @@ class HalfLoad(NamedTuple):
     def title(self):
         return f"{self.full.size}, half load"
 
-    @property
-    def against(self):
-        return self.full.against
+    def rivals(self, part):
+        return self.full.rivals(part)
 
     @property
     def dialect(self):
