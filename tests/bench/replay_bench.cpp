@@ -7,14 +7,16 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <benchmark/benchmark.h>
-#include <boost/beast/http/fields.hpp>
 
 #include <dojo/wire/keypair.hpp>
 
 #include "policy/replay/replay_memory.hpp"
 #include "request/authenticate.hpp"
+#include "unit/host/made_head.hpp"
 
 namespace {
 
@@ -129,16 +131,31 @@ struct Host {
   wire::Keypair self = wire::Keypair::generate();
   wire::Keypair caller = wire::Keypair::generate();
   policy::ReplayMemory seen{{}, policy::ReplayClocks::of_the_system()};
-  boost::beast::http::fields headers;
   request::Authenticator authenticator;
-  request::Head head{"POST", "/Echo", &headers};
+  net::Head head;
 
   explicit Host(wire::Dialect dialect)
       : authenticator(options(), self.public_key(), seen,
                       policy::ReplayClocks::of_the_system().wall) {
-    const auto now = policy::ReplayClocks::of_the_system().wall();
+    auto headers = signing_headers(dialect);
     for (const char* name : {"host", "content-type", "content-length", "accept", "user-agent"}) {
-      headers.set(name, "something");
+      headers.emplace_back(name, "something");
+    }
+    head = test::make_head("POST", "/Echo", headers);
+  }
+
+ private:
+  using Headers = std::vector<std::pair<std::string, std::string>>;
+
+  [[nodiscard]] Headers signing_headers(wire::Dialect dialect) const {
+    const auto now = policy::ReplayClocks::of_the_system().wall();
+    if (dialect == wire::Dialect::epistula2) {
+      return {{"Epistula-Version", "2"},
+              {"Epistula-Timestamp", std::to_string(now.time_since_epoch().count())},
+              {"Epistula-Uuid", "357c8ea6-ef90-4564-a99a-9f22892a321d"},
+              {"Epistula-Signed-By", caller.address()},
+              {"Epistula-Signed-For", self.address()},
+              {"Epistula-Request-Signature", wire::format_signature(caller.sign(""))}};
     }
     std::string text = wire::legacy_message(caller.address());
     if (dialect == wire::Dialect::dojo1) {
@@ -149,19 +166,9 @@ struct Host {
                                         .nonce = wire::make_nonce(),
                                         .body = wire::hash_body("")});
     }
-    if (dialect == wire::Dialect::epistula2) {
-      const auto time = std::to_string(now.time_since_epoch().count());
-      headers.set("Epistula-Version", "2");
-      headers.set("Epistula-Timestamp", time);
-      headers.set("Epistula-Uuid", "357c8ea6-ef90-4564-a99a-9f22892a321d");
-      headers.set("Epistula-Signed-By", caller.address());
-      headers.set("Epistula-Signed-For", self.address());
-      headers.set("Epistula-Request-Signature", wire::format_signature(caller.sign("")));
-      return;
-    }
-    headers.set("x-hotkey", caller.address());
-    headers.set("x-message", text);
-    headers.set("x-signature", wire::format_signature(caller.sign(text)));
+    return {{"x-hotkey", caller.address()},
+            {"x-message", text},
+            {"x-signature", wire::format_signature(caller.sign(text))}};
   }
   static request::AuthOptions options() {
     request::AuthOptions options;
