@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
-# Measures. What is promised of time is judged by ratios of rounds taken by turns and their ranks; the
-# exit code tells if a promise is broken.
+# Measures. What is promised of time is judged by ratios of rounds taken by turns and their ranks, and what is promised of
+# work by instructions; the exit code tells if a promise is broken.
 #   ./bench.sh                  what each piece costs (Google Benchmark), sr25519 beside py-sr25519-bindings, echo beside the
 #                               published Python server, and whether what is promised of time holds
 #   ./bench.sh --peers [--quick | --all] [--only NAMES] [--rounds N] [--json FILE] [--from FILE] [--write] [--list]
 #                               echo beside other servers: docs/benchmarks/peers.md. --quick: three minutes at most; --write
 #                               puts the figures there. Needs cargo 1.88 for those in Rust; a peer that cannot be installed
 #                               is named and left out
+#   ./bench.sh --instructions [--rebase]
+#                               how many instructions each stage of a request costs (valgrind), beside those on record
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -14,7 +16,7 @@ usage() { sed -n '2,/^set /s/^# \{0,1\}//p' bench.sh; }
 mode=${1:-pieces}
 case "$mode" in
   -h | --help) usage; exit ;;
-  pieces | --peers) ;;
+  pieces | --peers | --instructions) ;;
   *) usage >&2; exit 2 ;;
 esac
 
@@ -28,6 +30,9 @@ export DOJO_HOST=build/release/bin/dojo-host DOJO=build/release/bin/dojo DOJO_PL
 if [[ $mode == --peers ]]; then
   build product bench_load bench_alone
   exec python3 -B -m peers "${@:2}"
+elif [[ $mode == --instructions ]]; then
+  build bench_stages
+  exec python3 -B tests/bench/instructions.py build/release/bench/bench_stages "${@:2}"
 fi
 
 pieces=(wire model access quota replay executor)

@@ -13,7 +13,7 @@ run=(
 )
 test=(
   libgtest-dev libgmock-dev libbenchmark-dev clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev
-  python3-venv zstd curl
+  python3-venv zstd curl valgrind
 )
 case "${1:-test}" in
   run) packages=("${run[@]}") ;;
