@@ -6,7 +6,7 @@ from statistics import median
 
 from .rounds import ratios
 
-LEFT, WIDTH, RIGHT, ROW, TOP = 350, 450, 90, 20, 46
+LEFT, WIDTH, RIGHT, ROW, TOP = 390, 420, 80, 20, 46
 STYLE = """
   text { font: 12px system-ui, sans-serif; fill: #1f2328 } .dim { fill: #656d76 } .right { text-anchor: end }
   .middle { text-anchor: middle } .title { font-size: 14px; font-weight: 600 }
@@ -41,7 +41,7 @@ def row(axis, y, label, values, kind):
     yield f'<text class="right" x="{LEFT - 14}" y="{y + 4}">{escape(label)}</text>'
     yield f'<line class="span {kind}" x1="{low:.1f}" x2="{high:.1f}" y1="{y}" y2="{y}"/>'
     yield f'<circle class="{kind}" cx="{middle:.1f}" cy="{y}" r="4"/>'
-    yield f'<text class="dim" x="{high + 12:.1f}" y="{y + 4}">{short(median(values))}</text>'
+    yield f'<text class="dim" x="{LEFT + WIDTH + 14}" y="{y + 4}">{short(median(values))}</text>'
 
 
 def plot(title, rows, line=None):

@@ -61,6 +61,10 @@ def tree_seconds(root):
         yield used.get(pid, 0)
 
 
+def left_out(what, why):
+    print(f"left out: {what}: {why}", file=sys.stderr, flush=True)
+
+
 def run(*command):
     """Its output; a command that fails says its last words."""
     done = subprocess.run([str(word) for word in command], capture_output=True, text=True)
