@@ -52,8 +52,8 @@ PROCESS = ("dojo-host-process",)
 CASES = (
     #    part        bytes     connections, requests   against
     Case(default, 256, 32, 6_000, ("axum",)),
-    Case(quick, 1 * KB, 1, 3_000, RUST + BTAUTH + PROCESS),
-    Case(quick, 1 * KB, 32, 4_000, RUST + BTAUTH + PROCESS),
+    Case(quick, 1 * KB, 1, 2_000, RUST + BTAUTH + PROCESS),
+    Case(quick, 1 * KB, 32, 3_000, RUST + BTAUTH + PROCESS),
     Case(default, 1 * KB, 256, 6_000, ("axum", *BTAUTH)),
     Case(default, 1 * KB, 1_024, 8_000, ("axum", "http_auth")),
     Case(default, 8 * KB, 32, 4_000, RUST + BTAUTH),
@@ -64,13 +64,13 @@ CASES = (
     Case(everything, 256 * KB, 32, 600, ("axum",), zstd=True),
     Case(quick, 1 * MB, 32, 100, ("axum", "parts-alone"), zstd=True),
     Case(everything, 1 * KB, 1, 1_500, PYTHON, "legacy", zstd=True),
-    Case(quick, 1 * KB, 32, 4_000, PYTHON, "legacy", zstd=True, more=("dojo-messaging+sr25519",)),
+    Case(quick, 1 * KB, 32, 3_000, PYTHON, "legacy", zstd=True, more=("dojo-messaging+sr25519",)),
     Case(everything, 1 * KB, 256, 4_000, PYTHON, "legacy", zstd=True),
     Case(default, 1 * MB, 32, 200, PYTHON, "legacy", zstd=True),
     Case(everything, 1 * KB, 32, 4_000, PYTHON, "legacy"),
     Case(quick, 1 * KB, 32, 4_000, RUST, "session"),
 )
 PROBES = (
-    Scaling(quick, Case(quick, 1 * KB, 64, 4_000, ("axum",)), 1_024),
-    HalfLoad(quick, Case(quick, 1 * KB, 32, 4_000, ("axum",))),
+    Scaling(quick, Case(quick, 1 * KB, 64, 3_000, ("axum",)), 1_024),
+    HalfLoad(quick, Case(quick, 1 * KB, 32, 3_000, ("axum",))),
 )

@@ -13,7 +13,7 @@ class HttpAuth(Server):
     name = "http_auth"
     about = "FastAPI on uvicorn, one process, verifying with `bittensor.http_auth` (`tests/bench/peers/http_auth`): one route"
     dialect = "btauth/1"
-    share = 0.3
+    share = 0.2
 
     def __init__(self, host):
         self.host = host
