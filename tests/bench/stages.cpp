@@ -101,8 +101,8 @@ Once parse_head() {
   }
   bytes += "Content-Length: 5\r\n\r\nabcde";
   return [bytes](std::size_t) {
-    static const net::Limits limits;
-    net::Framer framer(limits);
+    static const net::Limits kLimits;
+    net::Framer framer(kLimits);
     std::string_view rest = bytes;
     return framer.next(rest) == net::Framer::Event::head && framer.take_head().size() == 9 &&
            framer.next(rest) == net::Framer::Event::request && framer.take_body().size() == 5;
@@ -156,7 +156,7 @@ struct Stage {
 };
 
 const std::vector<Stage>& stages() {
-  static const std::vector<Stage> all{
+  static const std::vector<Stage> kAll{
       {"head", 200, [](auto) { return parse_head(); }},
       {"claim legacy", 200,
        [](auto) { return read_claim(wire::legacy_message(key("caller").address())); }},
@@ -181,7 +181,7 @@ const std::vector<Stage>& stages() {
       {"answer 8 KB", 200, [](auto) { return answer(false); }},
       {"answer 8 KB, deflated", 50, [](auto) { return answer(true); }},
   };
-  return all;
+  return kAll;
 }
 
 }  // namespace
