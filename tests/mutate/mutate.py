@@ -26,13 +26,19 @@ WORK = ROOT / "build/mutate"
 TREE = WORK / "tree"
 # By area: the test programs that have to notice, with what of them concerns it.
 AREAS = {
-    "sdk/wire": {"test_wire": "*"},
+    "sdk/wire": {"test_wire": "*", "test_known_keys": "*"},
     "host/net": {"test_net": "*"},
     "host/policy": {"test_policy": "*"},
     "host/request": {
-        "test_host": "Admi*:Answer*:Authenticat*:Dispatch*:Exchange*:Executor*:SharedExecutor*:FairQueue*:InFlight*:Pipeline*:Route*:Server*"
+        "test_host": "Accepts*:Admi*:Answer*:Authenticat*:Dispatch*:Epistula*:Exchange*:Executor*:*FairQueue*:HttpStatus*:InFlight*:KilledHost*:Pipeline*:Refusal*:Route*:Server*:SharedExecutor*:TaskOrder*",
+        "test_shortage": "*",
     },
 }
+
+# Where the tests of an area are. Those of x.cpp in x_test.cpp are tried first: most mutants end there.
+TESTS = {"sdk/wire": "wire", "host/net": "net", "host/policy": "policy", "host/request": "host"}
+# A program's tests wait more than they compute: this many processes share them.
+SHARDS = 6
 
 Mutant = collections.namedtuple("Mutant", "file line before after")
 
@@ -129,19 +135,26 @@ def mutants(area, part):
 
 # ---- trying
 
-def quiet(command, seconds=None, **options):
-    """Its exit code; None if it took longer. Whatever it started ends with it."""
-    started = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True, **options)
+def start(command, **options):
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True, **options)
+
+
+def end(process):
+    """Whatever it started ends with it."""
     try:
-        return started.wait(seconds)
-    except subprocess.TimeoutExpired:
-        return None
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    process.wait()
+
+
+def quiet(command, **options):
+    """Its exit code."""
+    started = start(command, **options)
+    try:
+        return started.wait()
     finally:
-        try:
-            os.killpg(started.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-        started.wait()
+        end(started)
 
 
 def prepare():
@@ -155,22 +168,50 @@ def prepare():
         sys.exit("the tree cannot be configured")
 
 
-def build(targets):
-    return quiet(["cmake", "--build", "--preset", "release", "--target", *targets], cwd=TREE) == 0
+def build(targets, **environment):
+    command = ["cmake", "--build", "--preset", "release", "--target", *targets]
+    return quiet(command, cwd=TREE, env=os.environ | environment) == 0
 
 
-def run(area, bounds):
-    """How the area's tests end: passed, failed or hung; and in how many seconds."""
-    begun = time.monotonic()
-    for program, tests in AREAS[area].items():
-        code = quiet(
-            [TREE / "build/release/tests" / program, "--gtest_brief=1", "--gtest_fail_fast", f"--gtest_filter={tests}"],
-            bounds and bounds[area],
-            cwd=WORK,
-        )
-        if code != 0:
-            return ("hung" if code is None else "failed"), time.monotonic() - begun
-    return "passed", time.monotonic() - begun
+def shared(program, tests, seconds):
+    """How a program's tests end: passed, failed or hung. The first that fails ends them all."""
+    command = [TREE / "build/release/tests" / program, "--gtest_brief=1", "--gtest_fail_fast", f"--gtest_filter={tests}"]
+    until = time.monotonic() + seconds
+    shards = [
+        start(command, cwd=WORK, env=os.environ | {"GTEST_TOTAL_SHARDS": str(SHARDS), "GTEST_SHARD_INDEX": str(index)})
+        for index in range(SHARDS)
+    ]
+    try:
+        while True:
+            codes = [shard.poll() for shard in shards]
+            if any(codes):
+                return "failed"
+            if None not in codes:
+                return "passed"
+            if time.monotonic() > until:
+                return "hung"
+            time.sleep(0.02)
+    finally:
+        for shard in shards:
+            end(shard)
+
+
+def run(area, seconds, first=None):
+    """How the area's tests end, the `first` of them before the others."""
+    programs = AREAS[area]
+    if first and (outcome := shared(next(iter(programs)), first, seconds)) != "passed":
+        return outcome
+    for program, tests in programs.items():
+        if (outcome := shared(program, tests, seconds)) != "passed":
+            return outcome
+    return "passed"
+
+
+def own_tests(area, mutant):
+    """A filter for the tests in the test of its file, if it has one."""
+    path = TREE / "tests/unit" / TESTS[area] / (Path(mutant.file).stem + "_test.cpp")
+    suites = re.findall(r"^TEST(?:_F|_P)?\((\w+)", path.read_text(), re.MULTILINE) if path.exists() else []
+    return ":".join(f"{suite}.*:*/{suite}.*" for suite in dict.fromkeys(suites))
 
 
 def tried(area, mutant, bounds):
@@ -181,9 +222,11 @@ def tried(area, mutant, bounds):
     lines[mutant.line - 1] = old[:len(old) - len(old.lstrip())] + mutant.after
     path.write_text("\n".join(lines))
     try:
-        if not build(AREAS[area]):
+        # No mutant comes twice, so ccache keeps none; what is put back afterwards is there.
+        if not build(AREAS[area], CCACHE_READONLY="1"):
             return "does not compile"
-        return {"passed": "survived"}.get(outcome := run(area, bounds)[0], outcome)
+        outcome = run(area, bounds[area], own_tests(area, mutant))
+        return "survived" if outcome == "passed" else outcome
     finally:
         path.write_text(original)
 
@@ -191,8 +234,7 @@ def tried(area, mutant, bounds):
 def key(area, mutant):
     """Changes with the mutant's file and with the tests of its area."""
     digest = hashlib.sha256(repr(mutant).encode())
-    tests = "tests/unit/" + {"sdk/wire": "wire", "host/net": "net", "host/policy": "policy", "host/request": "host"}[area]
-    for path in [TREE / mutant.file, *sorted((TREE / tests).rglob("*.?pp"))]:
+    for path in [TREE / mutant.file, *sorted((TREE / "tests/unit" / TESTS[area]).rglob("*.?pp"))]:
         digest.update(path.read_bytes())
     return digest.hexdigest()[:24]
 
@@ -230,10 +272,10 @@ def main():
     for area in areas:
         if not build(AREAS[area]):
             sys.exit(f"{area}: its tests cannot be built")
-        outcome, seconds = run(area, None)
-        if outcome != "passed":
+        begun = time.monotonic()
+        if run(area, 3600) != "passed":
             sys.exit(f"{area}: its tests fail without a mutation")
-        bounds[area] = 10 * seconds + 30
+        bounds[area] = 10 * (time.monotonic() - begun) + 30
     log = WORK / "results.jsonl"
     known = {row["key"]: row["outcome"] for row in map(json.loads, log.read_text().splitlines())} if log.exists() else {}
     counts, left, reasons = collections.defaultdict(collections.Counter), [], explained()
