@@ -229,6 +229,17 @@ TEST_F(TheLimit, OnAllConnectionsTurnsTheNextAway) {
   EXPECT_TRUE(still_serves());
 }
 
+TEST_F(TheLimit, OnConnectionsIsToldOnceByWhoIsOverTwo) {
+  options.limits.max_connections = options.limits.max_connections_per_ip = 1;
+  start();
+  const Client first = connect();
+  ASSERT_TRUE(eventually([&] { return counters().open == 1; }));
+  Client second = connect();
+  EXPECT_EQ(second.read_reply()->status, 503);
+  EXPECT_TRUE(second.at_end());
+  EXPECT_EQ(counters().refused, 1U);
+}
+
 TEST_F(TheLimit, OnATurnLetsOthersInBetween) {
   options.threads = 1;
   options.limits.max_body = std::size_t{1} << 30;

@@ -1,6 +1,7 @@
 #include "net/server.hpp"
 
 #include <future>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
@@ -8,6 +9,8 @@
 #include <gtest/gtest.h>
 
 #include "fixture.hpp"
+#include "net/mailbox.hpp"
+#include "net/shared.hpp"
 #include "proxy_header.hpp"
 
 namespace dojo::net {
@@ -510,6 +513,43 @@ TEST_F(TheServer, EndsAConnectionAfterAnAnswerThatSaysSo) {
   EXPECT_EQ(last->status, 429);
   EXPECT_TRUE(last->has("Connection: close"));
   EXPECT_TRUE(client.at_end());
+}
+
+// ---- what its reactors share
+
+TEST(AMailbox, DropsWhatNobodyHasTakenWhenItCloses) {
+  TestHandler handler;
+  const auto shared = std::make_shared<Shared>(Limits{}, std::vector<base::Network>{}, handler);
+  const auto mailbox = std::make_shared<Mailbox>(shared);
+  const auto post = [&] {
+    const ExchangePtr exchange(new TestExchange);
+    exchange->open(mailbox);
+    exchange->take_responder().send(text("answer"));
+  };
+  post();
+  mailbox->collect();
+  post();
+  EXPECT_EQ(shared->counters.answers_dropped, 0U);
+  mailbox->close();
+  EXPECT_EQ(shared->counters.answers_dropped, 2U) << "one that was collected, and one that was not";
+  EXPECT_EQ(shared->counters.response_bytes, 0U);
+  post();
+  EXPECT_EQ(shared->counters.answers_dropped, 3U);
+}
+
+TEST(ADrain, EndsWithTheLastReactorOrTheLastConnection) {
+  TestHandler handler;
+  for (int i = 0; i < 50; ++i) {  // whichever comes first, the event or who waits for it
+    Shared shared(Limits{}, {}, handler);
+    shared.advance_to(Shared::Phase::draining);
+    std::thread reactor([&] { shared.phase_followed(); });
+    EXPECT_TRUE(shared.wait_until_empty(std::chrono::steady_clock::now() + 1h, 1));
+    reactor.join();
+    ++shared.counters.open;
+    std::thread connection([&] { shared.connection_closed(); });
+    EXPECT_TRUE(shared.wait_until_empty(std::chrono::steady_clock::now() + 1h, 1));
+    connection.join();
+  }
 }
 
 }  // namespace

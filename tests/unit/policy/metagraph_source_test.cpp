@@ -271,6 +271,26 @@ TEST_F(Source, IsStaleOnceItIsOlderThanItMayBe) {
       eventually([&] { return logged().find("metagraph is too old") != std::string::npos; }));
 }
 
+TEST_F(Source, SaysThatItIsTooOldEachTimeThatItBecomesSo) {
+  const auto told = [&] {
+    const auto text = logged();
+    std::size_t count = 0;
+    for (std::size_t at = 0; (at = text.find("too old", at)) != std::string::npos; ++at) ++count;
+    return count;
+  };
+  const auto source = open();
+  for (std::size_t time = 1; time <= 2; ++time) {
+    ASSERT_TRUE(wait_for_readings(*source, time));
+    now_ = now_.load() + 601s;
+    answer(reply("", 500));
+    (void)error_of(*source);
+    (void)error_of(*source);  // which tells it no second time
+    EXPECT_TRUE(eventually([&] { return told() == time; })) << logged();
+    answer(good());
+    source->refresh();
+  }
+}
+
 TEST_F(Source, CountsAClockThatWentBackLikeOneThatWentOn) {
   const auto source = open();
   ASSERT_TRUE(wait_for_readings(*source, 1));

@@ -308,6 +308,35 @@ TEST_F(QuotasTest, ForgetTheSettledFirstAndThenWhoWasNotSeenForLongest) {
   EXPECT_EQ(burst(key(3)), 10);
 }
 
+TEST_F(QuotasTest, ForgetNobodyWhoOwesAnythingBeforeTheSettled) {
+  const auto nothing = options;
+  const auto expect_it_where = [&](Rate QuotaOptions::* rate, const auto& owe_one) {
+    options = nothing;
+    options.*rate = {1, 10};
+    options.entries = 2;
+    start();
+    const auto forgotten = [&] { return quotas->sizes().forgotten; };
+    for (int i = 0; i < 2; ++i) owe_one(1);
+    owe_one(2);
+    now += 1s;   // 2 is settled, at this moment; 1 was not seen for longer, but owes one more
+    owe_one(3);  // in the place of 2
+    EXPECT_EQ(forgotten(), 0u);
+    owe_one(4);  // in the place of 1
+    EXPECT_EQ(forgotten(), 1u);
+  };
+  const auto charge_byte = [&](unsigned who) {
+    EXPECT_FALSE(quotas->charge_bytes(key(who), 1, ip(who), 1, now));
+  };
+  expect_it_where(&QuotaOptions::hotkey_requests,
+                  [&](unsigned who) { EXPECT_FALSE(ask(key(who))); });
+  expect_it_where(&QuotaOptions::hotkey_bytes, charge_byte);
+  expect_it_where(&QuotaOptions::ip_requests,
+                  [&](unsigned who) { EXPECT_FALSE(quotas->charge_ip(ip(who), now)); });
+  expect_it_where(&QuotaOptions::ip_bytes, charge_byte);
+  expect_it_where(&QuotaOptions::failed,
+                  [&](unsigned who) { quotas->count_failure(ip(who), now); });
+}
+
 TEST_F(QuotasTest, StayBoundedUnderAFlood) {
   options.ip_requests = {1, 5};
   options.entries = 1'000;

@@ -123,6 +123,17 @@ TEST_F(ReplayJournalTest, IsPrunedFromItsOldEndABatchAtATime) {
   EXPECT_EQ(numbers_in(file), from_to(900, 1'000));
 }
 
+TEST_F(ReplayJournalTest, IsNotPrunedWhereItHoldsLess) {
+  auto journal = begin(1'000);
+  append(*journal, 0, 10);
+  const auto pruned = journal->prune_to(100, 500);
+  ASSERT_TRUE(pruned) << pruned.error().message;
+  EXPECT_FALSE(*pruned);
+  EXPECT_EQ(journal->size(), 10u);
+  journal.reset();
+  EXPECT_EQ(numbers_in(file), from_to(0, 10));
+}
+
 TEST_F(ReplayJournalTest, MakesRoomOfTheOldestWhenItIsFull) {
   auto journal = begin(1'000);
   append(*journal, 0, 20'000);

@@ -115,6 +115,13 @@ TEST_F(ReplayMemoryTest, NamesWhatWasUsedByASecretOfItsOwn) {
   EXPECT_NE(one.key(Kind::nonce, "signer", "b"), key);
 }
 
+TEST_F(ReplayMemoryTest, MakesANewSecretWhereItsJournalBeginsAnew) {
+  const auto key = start()->key(Kind::nonce, "signer", "a");
+  EXPECT_EQ(start()->key(Kind::nonce, "signer", "a"), key);
+  std::filesystem::remove(file("secret"));
+  EXPECT_NE(start()->key(Kind::nonce, "signer", "a"), key);
+}
+
 TEST_F(ReplayMemoryTest, KnowsItAfterARestart) {
   {
     const auto memory = start();
@@ -427,6 +434,15 @@ TEST_F(ReplayMemoryTest, SaysWhyAFolderCannotBeHad) {
   const auto memory = open();
   ASSERT_FALSE(memory);
   EXPECT_THAT(memory.error().message, HasSubstr("access/replay cannot be opened"));
+}
+
+TEST_F(ReplayMemoryTest, SaysWhyItsLockCannotBeHad) {
+  start();
+  std::filesystem::remove(file("lock"));
+  std::filesystem::create_directory(file("lock"));
+  const auto memory = open();
+  ASSERT_FALSE(memory);
+  EXPECT_THAT(memory.error().message, HasSubstr("access/replay/lock: Is a directory"));
 }
 
 TEST_F(ReplayMemoryTest, SaysWhatToDoIfTheDiskIsFull) {

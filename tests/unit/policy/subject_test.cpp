@@ -72,6 +72,12 @@ TEST(Rule, IsDescribedByWhatItHas) {
             "coldkey " + address + " and 2 more");
   EXPECT_EQ(describe(Rule{.name = "", .uids = {7}, .networks = {*base::Network::parse("::1")}}),
             "uid 7 ip ::1");
+  EXPECT_EQ(describe(Rule{.name = "",
+                          .uids = {7},
+                          .validator_permit = true,
+                          .min_stake = 1'000,
+                          .below_stake = 2'000}),
+            "uid 7 validator_permit true min_stake 1000 below_stake 2000");
 }
 
 TEST(Duration, IsANumberAndAUnit) {

@@ -1,3 +1,5 @@
+#include <array>
+#include <cerrno>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -5,7 +7,9 @@
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
+#include <pty.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <dojo/wire/password.hpp>
@@ -80,6 +84,12 @@ TEST_F(Secrets, AreReadToTheirEnd) {
   EXPECT_THAT(read(folder_, 3).error().message, HasSubstr("cannot be read"));
 }
 
+TEST_F(Secrets, EndWithTheirFileWhateverWasInterruptedBefore) {
+  const auto name = file("abc");
+  errno = EINTR;
+  EXPECT_EQ(read(name, 3)->view(), "abc");
+}
+
 TEST_F(Secrets, ComeFromThePasswordFileFirst) {
   ::setenv("DOJO_WALLET_PASSWORD", "another", 1);
   EXPECT_EQ(password(file("\xef\xbb\xbf two words \r\n")), "two words");
@@ -109,6 +119,43 @@ TEST_F(Secrets, AreNotWaitedForWithoutATerminal) {
   EXPECT_THAT(password(), HasSubstr("BT_PW_" + name));
   ::setenv(("BT_PW_" + name).c_str(), "no base64", 1);
   EXPECT_THAT(password(), HasSubstr("save_password_to_env"));
+}
+
+/// What a terminal shows until its end, where `typed` is typed once a password is asked for.
+std::string shown_on_terminal(int terminal, std::string_view typed) {
+  std::string shown;
+  std::array<char, 256> bytes{};
+  for (bool asked = false;;) {
+    const auto count = ::read(terminal, bytes.data(), bytes.size());
+    if (count <= 0) return shown;  // an error, once nobody has it any more
+    shown.append(bytes.data(), static_cast<std::size_t>(count));
+    if (asked || !shown.ends_with(": ")) continue;
+    asked = true;
+    EXPECT_EQ(::write(terminal, typed.data(), typed.size()), std::ssize(typed));
+  }
+}
+
+TEST_F(Secrets, AreTypedUnseenOnATerminal) {
+  for (const auto& [typed, password] : {std::pair{"pw\n", "pw"},
+                                        {"pw\r", "pw"},
+                                        {"x\x15p\xc3\xa4\x7fq\x08w\n", "pw"},
+                                        {"\x08\x7fpw\n", "pw"},
+                                        {"\n", ""},
+                                        {"p\x03", ""},
+                                        {"p\x04", ""}}) {
+    int terminal = -1;
+    const pid_t child = ::forkpty(&terminal, nullptr, nullptr, nullptr);
+    ASSERT_GE(child, 0);
+    if (child == 0) {
+      const auto given = password_from()("/a.key");
+      ::_exit((given ? given->view() == password : *password == '\0') ? 0 : 1);
+    }
+    EXPECT_EQ(shown_on_terminal(terminal, typed), "Password of /a.key: \r\n");
+    ::close(terminal);
+    int status = -1;
+    ::waitpid(child, &status, 0);
+    EXPECT_EQ(status, 0) << testing::PrintToString(typed);
+  }
 }
 
 }  // namespace
