@@ -189,6 +189,13 @@ TEST_F(DispatcherTest, LetsAPluginAnswerOnlyWhatItWasGiven) {
 
 // ---- body
 
+TEST_F(DispatcherTest, AnswersWhatAPluginsHookHasLetThrough) {
+  start();
+  const test::Served hooks(*roster, *dispatcher, "test_hooks", "{}", 1);
+  const auto answer = ask("Verifies", R"({"word":"please"})");
+  EXPECT_EQ(answer.code, Code::ok) << answer.body;
+}
+
 TEST_F(DispatcherTest, DecompressesTheBody) {
   start();
   Inbox inbox(*this);
@@ -281,6 +288,7 @@ TEST_F(DispatcherTest, AnswersForWhatWaitsInTheQueueTooLong) {
   submit("Answers", queued);
   const auto answer = queued.answer();
   EXPECT_EQ(answer.code, Code::deadline);
+  EXPECT_LE(crew().open(), 1u) << "it has no place any more";
   EXPECT_TRUE(lines.has("stage=queue"));
   EXPECT_EQ(blocked.answer().code, Code::deadline);
   stop();

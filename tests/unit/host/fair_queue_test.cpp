@@ -485,6 +485,18 @@ TEST(FairQueue, DoesNotCountWhatWillBeDropped) {
   EXPECT_FALSE(sim.queue.too_late(sim.make(1, 1, 3s), sim.now)) << "all are too late themselves";
 }
 
+TEST(FairQueue, CountsWhatIsDueSoonBeforeWhatIsDueLate) {
+  Simulation sim(1, 10ms);
+  for (int i = 0; i < 7'490; ++i) sim.push(1);
+  sim.run_for(2s);
+  sim.now += kAgeing;
+  for (int i = 0; i < 50; ++i) sim.push(1, 1, 600ms);
+  sim.now += kAgeing;
+  EXPECT_TRUE(sim.queue.too_late(sim.make(1, 1, 64s), sim.now)) << "73.4 s, give or take an eighth";
+  sim.now += 500ms;
+  EXPECT_FALSE(sim.queue.too_late(sim.make(1, 1, 64s), sim.now)) << "72.9 s: fifty are too late";
+}
+
 TEST(FairQueue, CountsOnlyWhatComesBeforeForSure) {
   Simulation sim(1, 10ms);
   const auto push = [&](unsigned caller, int priority) {

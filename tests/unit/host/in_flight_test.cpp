@@ -90,9 +90,19 @@ TEST_F(InFlightTest, WaitsUntilEveryOneIsAnswered) {
   calls.answered();
   EXPECT_FALSE(calls.wait_until_answered(Clock::now() + 1ms));
   std::thread other([&] { calls.answered(); });
-  EXPECT_TRUE(calls.wait_until_answered(Clock::now() + 20s));
+  EXPECT_TRUE(calls.wait_until_answered(Clock::now() + 1h));
   other.join();
   EXPECT_EQ(calls.size(), 2u) << "an answered one may still be with its plugin";
+}
+
+TEST_F(InFlightTest, WaitsNoLongerThanForTheLastAnswer) {
+  for (int i = 0; i < 50; ++i) {  // whichever comes first, the answer or who waits for it
+    const auto made = open();
+    std::thread other([&] { calls.answered(); });
+    EXPECT_TRUE(calls.wait_until_answered(Clock::now() + 1h));
+    other.join();
+    calls.close(*made);
+  }
 }
 
 TEST_F(InFlightTest, VisitsThoseOfOneCrew) {

@@ -95,6 +95,20 @@ TEST_F(PipelineTest, AnswersAPreflightWithoutABody) {
   EXPECT_EQ(refusal.body, "");
 }
 
+TEST_F(PipelineTest, GivesAPlaceBackBeforeItAnswersAPreflight) {
+  policy::AccessOptions one_at_a_time;
+  one_at_a_time.quota.concurrent = 1;
+  access->apply(one_at_a_time);
+  auto head = legacy(caller);
+  head.method = "HEAD";
+  Inbox inbox(pipeline);
+  const auto exchange = begin(head, inbox);
+  ASSERT_FALSE(pipeline.admit(*exchange));
+  pipeline.take(exchange);
+  EXPECT_EQ(inbox.answer().code, Code::ok);
+  EXPECT_FALSE(access->quotas().look_at(caller.public_key(), 1)) << "though its exchange lives on";
+}
+
 TEST_F(PipelineTest, MissesTheSignatureBeforeTheRoute) {
   SignedHead head;
   head.path = "/NoSuch";
