@@ -453,7 +453,8 @@ def cost(folder, setting, options, check):
     for kind, values in spent.items():
         check(f"{kind} requests are all answered {expected[kind]}", set(outcomes[kind]) == {expected[kind]})
         if kind != "echo":
-            check(f"a refused {kind} request costs at most 15 % of an echo", at_most(values, spent["echo"], 0.15))
+            # An echo of a known hotkey is cheap; a refusal is little more than reading a head and writing an answer.
+            check(f"a refused {kind} request costs at most a quarter of an echo", at_most(values, spent["echo"], 0.25))
 
 
 TESTS = {"replays": replays, "honest": many_honest}

@@ -10,9 +10,9 @@
 #include <spdlog/sinks/base_sink.h>
 #include <sys/stat.h>
 
-#include "policy/kami.hpp"
 #include "client/scripted_peer.hpp"
 #include "host/scratch_folder.hpp"
+#include "policy/kami.hpp"
 
 namespace dojo::policy {
 namespace {
