@@ -27,6 +27,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "base/allocator.hpp"
 #include "base/descriptor.hpp"
 #include "base/log.hpp"
 #include "base/log_writer.hpp"
@@ -408,6 +409,7 @@ int run(int argc, char** argv) {
 int main(int argc, char** argv) {
   dojo::process::undo_inheritance();
   dojo::process::have_safe_umask();
+  dojo::base::keep_freed_buffers();
   // What else it was given is not for the programs that it starts, nor for those that plugins
   // start.
   close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
