@@ -27,6 +27,7 @@ constexpr int http_status(Code code) {
     case Code::stale:
     case Code::replayed:
     case Code::wrong_receiver:
+    case Code::no_session:
       return 403;
     case Code::not_found:
       return 404;

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <charconv>
 #include <span>
 
 #include <fmt/format.h>
@@ -7,7 +6,9 @@
 #include <sodium.h>
 
 #include <dojo/wire/dialect.hpp>
+#include <dojo/wire/session.hpp>
 
+#include "fields.hpp"
 #include "hex.hpp"
 #include "secret.hpp"
 
@@ -26,28 +27,10 @@ Unexpected<Error> malformed(std::string_view field, std::string_view expected) {
               Code::malformed);
 }
 
-/// Takes the text up to the next space off the front, and the space too.
-std::string_view take_field(std::string_view& text) {
-  const auto end = std::min(text.find(' '), text.size());
-  const auto field = text.substr(0, end);
-  text.remove_prefix(std::min(end + 1, text.size()));
-  return field;
-}
-
-/// What stands behind `name`; empty, which no field may be, if the text begins otherwise.
-std::string_view value_of(std::string_view text, std::string_view name) {
-  return text.starts_with(name) ? text.substr(name.size()) : std::string_view{};
-}
-
 bool is_path(std::string_view text) {
   return text.starts_with('/') && std::ranges::all_of(text, [](char c) {
            return c > ' ' && c <= '~' && c != '?' && c != '#';
          });
-}
-
-bool decode_lower_hex(std::string_view digits, std::span<std::uint8_t> out) {
-  const bool upper = std::ranges::any_of(digits, [](char c) { return c >= 'A' && c <= 'F'; });
-  return !upper && decode_hex(digits, out);
 }
 
 /// `*` is an empty optional inside; nothing at all is an error.
@@ -56,19 +39,6 @@ std::optional<std::optional<PublicKey>> parse_receiver(std::string_view text) {
   const auto address = decode_ss58(text);
   if (!address || address->prefix != kBittensorPrefix) return std::nullopt;
   return address->key;
-}
-
-/// Decimal digits without a leading zero. 15 digits reach the year 33658, and keep sums far from
-/// overflow.
-std::optional<std::chrono::milliseconds> parse_time(std::string_view digits) {
-  constexpr std::size_t kMaxDigits = 15;
-  if (digits.empty() || digits.size() > kMaxDigits) return std::nullopt;
-  if (digits.size() > 1 && digits.front() == '0') return std::nullopt;
-  if (!std::ranges::all_of(digits, [](char c) { return c >= '0' && c <= '9'; }))
-    return std::nullopt;
-  std::int64_t count = 0;
-  std::from_chars(digits.data(), digits.data() + digits.size(), count);
-  return std::chrono::milliseconds(count);
 }
 
 bool is_uuid(std::string_view text) {
@@ -117,7 +87,7 @@ Dialect dialect_of(std::string_view message) {
 }
 
 bool is_signing_header(std::string_view name) {
-  constexpr std::array kNames{kHotkeyHeader, kMessageHeader, kSignatureHeader};
+  constexpr std::array kNames{kHotkeyHeader, kMessageHeader, kSignatureHeader, kSessionHeader};
   constexpr std::array<std::string_view, 2> kFamilies{"epistula-", "x-bittensor-"};
   std::string lower(name);
   std::ranges::transform(lower, lower.begin(), [](char c) {
@@ -181,7 +151,7 @@ Result<DojoMessage> parse_dojo_message(std::string_view text) {
   message.to = *to;
   const auto time = parse_time(value_of(take_field(text), "ts="));
   if (!time) return malformed("time", "ts=<unix time in milliseconds, no leading zero>");
-  message.time = std::chrono::sys_time<std::chrono::milliseconds>(*time);
+  message.time = *time;
   if (!decode_lower_hex(value_of(take_field(text), "nonce="), message.nonce)) {
     return malformed("nonce", "nonce=<32 lower-case hex digits>");
   }
@@ -201,10 +171,7 @@ Result<EpistulaStatement> parse_epistula(std::string_view uuid, std::string_view
   if (!is_uuid(uuid)) {
     return malformed_header("Epistula-Uuid", "a UUID, or 1 to 64 letters, digits, - and _");
   }
-  EpistulaStatement statement{std::string(uuid),
-                              std::chrono::sys_time<std::chrono::milliseconds>(*time),
-                              std::string(signed_for),
-                              {}};
+  EpistulaStatement statement{std::string(uuid), *time, std::string(signed_for), {}};
   if (signed_for.empty()) return statement;
   const auto address = decode_ss58(signed_for);
   if (!address) {

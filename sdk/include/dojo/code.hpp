@@ -30,13 +30,14 @@ enum class Code : std::uint8_t {
   deadline,      ///< no answer in time
   overloaded,    ///< the queue is full
   draining,      ///< the host is going down
+  no_session,    ///< "no-session": the session is not known here, or has expired
 };
 
-inline constexpr std::array<std::string_view, 17> kCodeWords = {
+inline constexpr std::array<std::string_view, 18> kCodeWords = {
     "ok",         "unsigned",       "malformed",   "bad-signature", "stale",
     "replayed",   "wrong-receiver", "blacklisted", "quota",         "not-found",
     "too-large",  "invalid-body",   "handler",     "internal",      "deadline",
-    "overloaded", "draining"};
+    "overloaded", "draining",       "no-session"};
 
 /// The word of `x-dojo-code`.
 constexpr std::string_view to_string(Code code) {

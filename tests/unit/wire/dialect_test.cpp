@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 
 #include <dojo/wire/dialect.hpp>
+#include <dojo/wire/session.hpp>
 
 #include "vectors.hpp"
 
@@ -63,7 +64,7 @@ TEST(Dialect, HasAName) {
 
 TEST(Dialect, KnowsTheHeadersThatProve) {
   for (const auto name :
-       {kHotkeyHeader, kMessageHeader, kSignatureHeader, kEpistulaVersionHeader,
+       {kHotkeyHeader, kMessageHeader, kSignatureHeader, kSessionHeader, kEpistulaVersionHeader,
         kEpistulaTimestampHeader, kEpistulaUuidHeader, kEpistulaSignedByHeader,
         kEpistulaSignedForHeader, kEpistulaSignatureHeader,
         std::string_view("Epistula-Secret-Signature-0"), std::string_view("X-HOTKEY"),
