@@ -237,6 +237,8 @@ void add_batch(CLI::App& app, int& exit_code) {
       ->add_option("--concurrency", batch->concurrency,
                    "Requests under way at once; 0: as many as connections (256, 10 a host)")
       ->capture_default_str();
+  command->add_flag("--session", batch->request.sessions,
+                    "Ask each named receiver for a session: one signature for many requests");
   command->add_option("--output", batch->output, "table, or jsonl: one result a line")
       ->check(CLI::IsMember({"table", "jsonl"}))
       ->capture_default_str();

@@ -63,6 +63,7 @@ ClientOptions RequestOptions::client_options() const {
   ClientOptions options;
   options.dialect = *wire::parse_dialect(dialect);
   options.insecure_tls = insecure;
+  options.sessions = sessions;
   return options;
 }
 

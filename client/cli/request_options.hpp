@@ -27,6 +27,7 @@ struct RequestOptions {
   bool no_preflight = false;
   bool no_compress = false;
   bool insecure = false;
+  bool sessions = false;
 
   void add_to(CLI::App& command);
 

@@ -24,6 +24,7 @@ using Deliver = std::function<void(StdResponse<RawJson>&&)>;
 using CallId = std::uint64_t;
 
 class Engine;
+struct Session;
 
 /// A request as it is handed over.
 struct Submission {
@@ -31,6 +32,7 @@ struct Submission {
   PayloadPtr payload;
   SendOptions options;
   std::optional<SendError> rejected;  ///< known to be wrong already: delivered, never sent
+  bool opens_session = false;         ///< goes before what waits for the same host
   Deliver deliver;                    ///< called once, on the courier's thread; does not throw
 };
 
@@ -52,6 +54,8 @@ struct Call {
   Clock::time_point deadline;  // of the attempt
   bool has_place = false;      // is counted among the connections
   bool in_preflight = false;
+  std::shared_ptr<Session> session;    // that the last exchange went on; null: it was signed
+  bool has_to_sign = false;            // in this attempt: the host did not know the session
   std::unique_ptr<Exchange> exchange;  // while on its way
   std::list<CallId> stop_note;         // its id, for on_stop
   std::optional<std::stop_callback<StopRequest>> on_stop;

@@ -53,6 +53,7 @@ Engine::Engine(wire::Keypair key, ClientOptions options)
     : key_(std::move(key)),
       address_(key_.address()),
       options_(checked(std::move(options))),
+      sessions_(key_.public_key()),
       multi_(open_multi(), [](CURLM* multi) { return curl_multi_cleanup(multi); }),
       courier_(options_, [this] { wake(); }) {
   // Connections per host are counted here alone. To libcurl, all that goes through a proxy is one.
@@ -207,7 +208,7 @@ void Engine::enqueue(Call& call) {
   const auto [at, is_new] = hosts_.try_emplace(call.request.target.host);
   Host& host = at->second;
   if (is_new) host.name = &at->first;
-  host.waiting.push_back(call.id);
+  call.request.opens_session ? host.waiting.push_front(call.id) : host.waiting.push_back(call.id);
   list(host);
 }
 
@@ -251,6 +252,8 @@ void Engine::start(Call& call) {
   ++call.http.attempts;
   call.http.timings.queued += since(call.waiting_since);
   call.deadline = Clock::now() + options.timeout;
+  call.has_to_sign = false;
+  if (may_go_on_a_session(call)) ask_for_session(call);
   if (spare_.empty()) {
     call.exchange = std::make_unique<Exchange>(options_);
   } else {
@@ -268,10 +271,11 @@ void Engine::launch(Call& call, bool preflight, bool fresh_connection) {
   const Payload* payload = preflight ? nullptr : call.request.payload.get();
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(call.deadline - Clock::now());
   call.in_preflight = preflight;
+  call.session = nullptr;
   call.exchange->prepare({.owner = &call,
                           .target = &call.request.target,
                           .payload = payload,
-                          .sign = [this, &call] { return signed_headers(call); },
+                          .sign = [this, &call] { return proven_headers(call); },
                           .timeout = std::max(left, std::chrono::milliseconds(1)),
                           .fresh_connection = fresh_connection});
   const auto rc = curl_multi_add_handle(multi_.get(), call.exchange->handle());
@@ -302,6 +306,11 @@ void Engine::conclude(Call& call, CURLcode code) {
   auto error = call.exchange->conclude(code, call.http);
   if (error && call.exchange->found_a_dead_connection()) {
     launch(call, call.in_preflight, true);
+    return;
+  }
+  call.http.on_session = call.session != nullptr;
+  if (!error && lost_its_session(call)) {
+    sign_instead(call);
     return;
   }
   const auto retry_after = call.exchange->retry_after();
@@ -398,11 +407,57 @@ void Engine::finish(Call& call, std::optional<SendError> failure) {
   courier_.take(calls_, node);
 }
 
-HeaderList Engine::signed_headers(const Call& call) const {
+bool Engine::may_go_on_a_session(const Call& call) const {
   const Submission& request = call.request;
+  return options_.sessions && !request.opens_session && !call.has_to_sign && request.options.to &&
+         request.options.dialect.value_or(options_.dialect) == wire::Dialect::dojo1;
+}
+
+HeaderList Engine::proven_headers(Call& call) {
+  const Submission& request = call.request;
+  const auto* payload = call.in_preflight ? nullptr : request.payload.get();
+  if (may_go_on_a_session(call)) {
+    call.session = sessions_.find(request.target, *request.options.to->key());
+  }
+  if (call.session) {
+    return tag_request(*call.session, request.target.path, payload, request.options);
+  }
   return sign_request(key_, address_, request.options.dialect.value_or(options_.dialect),
-                      request.target.path, call.in_preflight ? nullptr : request.payload.get(),
-                      request.options);
+                      request.target.path, payload, request.options);
+}
+
+// If nobody does. Requests are signed meanwhile, and whatever comes of it, none fails for it.
+void Engine::ask_for_session(const Call& call) noexcept {
+  const auto& target = call.request.target;
+  const auto& to = *call.request.options.to->key();
+  bool ours = false;
+  try {
+    ours = sessions_.is_wanted(target, to);
+    if (!ours) return;
+    Calls asking(1);
+    asking.front().request = sessions_.opening(target, to, call.request.options.timeout);
+    asking.front().submitted = Clock::now();
+    accept(std::move(asking));
+  } catch (...) {
+    if (ours) sessions_.failed(target, to);
+  }
+}
+
+// Also where the host has become one that knows no sessions: it misses the signature.
+bool Engine::lost_its_session(const Call& call) {
+  if (!call.session || call.http.status < 400) return false;
+  const auto word = call.http.header(wire::kCodeHeader);
+  if (!word) return call.http.status < 404;
+  const auto code = parse_code(*word);
+  return code == Code::no_session || code == Code::no_signature;
+}
+
+// At once, and it is no attempt: the request has not been looked at.
+void Engine::sign_instead(Call& call) {
+  sessions_.lost(call.request.target, *call.request.options.to->key(), *call.session);
+  ask_for_session(call);
+  call.has_to_sign = true;
+  launch(call, call.in_preflight, false);
 }
 
 }  // namespace dojo::detail

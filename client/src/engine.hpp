@@ -27,6 +27,7 @@
 #include "call.hpp"
 #include "courier.hpp"
 #include "exchange.hpp"
+#include "sessions.hpp"
 #include "signing.hpp"
 
 namespace dojo::detail {
@@ -96,11 +97,16 @@ class Engine {
   void take_back(Call& call);
   void finish(Call& call, std::optional<SendError> failure = {});
   [[nodiscard]] bool may_try_again(const Call& call) const;
-  [[nodiscard]] HeaderList signed_headers(const Call& call) const;
+  [[nodiscard]] HeaderList proven_headers(Call& call);
+  [[nodiscard]] bool may_go_on_a_session(const Call& call) const;
+  void ask_for_session(const Call& call) noexcept;
+  [[nodiscard]] static bool lost_its_session(const Call& call);
+  void sign_instead(Call& call);
 
   const wire::Keypair key_;
   const std::string address_;
   const ClientOptions options_;
+  Sessions sessions_;  // outlives the courier, which hands over what comes of asking for one
 
   std::mutex mutex_;
   Calls submitted_;              // mutex_

@@ -94,20 +94,46 @@ Status check_times(const SendOptions& options) {
   return {};
 }
 
+std::chrono::sys_time<std::chrono::milliseconds> wall_clock() {
+  return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+}
+
+std::string_view method_of(const Payload* payload) {
+  return payload ? "POST" : "HEAD";
+}
+
+wire::BodyHash hash_of(const Payload* payload) {
+  static const wire::BodyHash kEmptyHash = wire::hash_body({});
+  return payload ? payload->hash : kEmptyHash;
+}
+
 std::string message_to_sign(std::string_view address, wire::Dialect dialect, std::string_view path,
                             const Payload* payload, const SendOptions& options) {
   if (dialect == wire::Dialect::legacy) {
     return options.message ? *options.message : wire::legacy_message(address);
   }
-  static const wire::BodyHash kEmptyHash = wire::hash_body({});
   wire::DojoMessage message;
-  message.method = payload ? "POST" : "HEAD";
+  message.method = method_of(payload);
   message.path = path;
   if (options.to) message.to = *options.to->key();
-  message.time = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+  message.time = wall_clock();
   message.nonce = wire::make_nonce();
-  message.body = payload ? payload->hash : kEmptyHash;
+  message.body = hash_of(payload);
   return wire::format_dojo_message(message);
+}
+
+/// What all requests have, however they are proven.
+void describe(HeaderList& headers, const Payload* payload, const SendOptions& options) {
+  if (payload) {
+    headers.add("content-type", "application/json");
+    headers.suppress("Expect");
+    if (payload->compressed) {
+      headers.add("content-encoding", "zstd");
+      headers.add("accept-encoding", "zstd");
+    }
+  }
+  if (!options.request_id.empty()) headers.add(wire::kRequestIdHeader, options.request_id);
+  for (const auto& [name, value] : options.headers) headers.add(name, value);
 }
 
 }  // namespace
@@ -154,16 +180,18 @@ HeaderList sign_request(const wire::Keypair& key, std::string_view address, wire
   headers.add(wire::kHotkeyHeader, address);
   headers.add(wire::kMessageHeader, message);
   headers.add(wire::kSignatureHeader, wire::format_signature(key.sign(message)));
-  if (payload) {
-    headers.add("content-type", "application/json");
-    headers.suppress("Expect");
-    if (payload->compressed) {
-      headers.add("content-encoding", "zstd");
-      headers.add("accept-encoding", "zstd");
-    }
-  }
-  if (!options.request_id.empty()) headers.add(wire::kRequestIdHeader, options.request_id);
-  for (const auto& [name, value] : options.headers) headers.add(name, value);
+  describe(headers, payload, options);
+  return headers;
+}
+
+HeaderList tag_request(Session& session, std::string_view path, const Payload* payload,
+                       const SendOptions& options) {
+  const auto stated = wire::format_session_statement(
+      {.id = session.id, .count = ++session.count, .time = wall_clock(), .body = hash_of(payload)});
+  const auto tag = session.key.tag(method_of(payload), path, session.receiver, stated);
+  HeaderList headers;
+  headers.add(wire::kSessionHeader, wire::format_session_header(stated, tag));
+  describe(headers, payload, options);
   return headers;
 }
 

@@ -13,6 +13,7 @@
 #include <dojo/wire/keypair.hpp>
 
 #include "payload.hpp"
+#include "session.hpp"
 
 namespace dojo::detail {
 
@@ -36,5 +37,9 @@ Status check_options(const SendOptions& options, wire::Dialect dialect);
 /// Headers of a HEAD (`payload` null) or POST to `path`, signed anew. `options` were checked.
 HeaderList sign_request(const wire::Keypair& key, std::string_view address, wire::Dialect dialect,
                         std::string_view path, const Payload* payload, const SendOptions& options);
+
+/// The same of a request on a session, counted there.
+HeaderList tag_request(Session& session, std::string_view path, const Payload* payload,
+                       const SendOptions& options);
 
 }  // namespace dojo::detail

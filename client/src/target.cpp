@@ -32,6 +32,14 @@ bool is_visible_ascii(std::string_view text) {
 
 }  // namespace
 
+std::string_view Target::base() const {
+  return std::string_view(url).substr(0, url.rfind('/'));
+}
+
+Target Target::at(std::string_view suffix) const {
+  return {std::string(base()).append(suffix), path.substr(0, path.rfind('/')).append(suffix), host};
+}
+
 Result<Target> make_target(std::string_view url, std::string_view model) {
   if (!is_route_name(model)) {
     return fail(fmt::format("model name \"{}\": only letters, digits, '_', '-' and '.'", model),

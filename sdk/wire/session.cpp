@@ -50,6 +50,12 @@ std::string format_session_id(const SessionId& id) {
   return encode_hex(id);
 }
 
+Result<SessionId> parse_session_id(std::string_view hex) {
+  SessionId id{};
+  if (decode_lower_hex(hex, id)) return id;
+  return fail("id: it has to be 32 lower-case hex digits", Code::malformed);
+}
+
 std::string format_session(const SessionTerms& terms) {
   return fmt::format("{}host={}\nclient={}\nhost_key={}\nclient_key={}\nid={}\nexpires={}",
                      kTermsLabel, encode_ss58(terms.host), encode_ss58(terms.client),

@@ -75,6 +75,7 @@ TEST(HttpStatus, IsThatOfTheStatusTable) {
                                      {Code::stale, 403},
                                      {Code::replayed, 403},
                                      {Code::wrong_receiver, 403},
+                                     {Code::no_session, 403},
                                      {Code::not_found, 404},
                                      {Code::too_large, 413},
                                      {Code::quota, 429},

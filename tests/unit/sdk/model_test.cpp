@@ -857,6 +857,7 @@ TEST(Code, WordsAreReadBack) {
     EXPECT_EQ(parse_code(to_string(static_cast<Code>(i))), static_cast<Code>(i));
   }
   EXPECT_EQ(to_string(Code::draining), "draining");
+  EXPECT_EQ(to_string(Code::no_session), "no-session");
   EXPECT_EQ(to_string(Code::no_signature), "unsigned");
   EXPECT_EQ(parse_code("no such word"), std::nullopt);
 }

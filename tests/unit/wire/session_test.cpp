@@ -208,6 +208,16 @@ TEST(Session, SaysWhichFieldOfTheHeaderIsWrong) {
   }
 }
 
+TEST(Session, ReadsOneFormOfAnIdOnly) {
+  const auto id = make_session_id();
+  EXPECT_NE(id, make_session_id());
+  EXPECT_EQ(parse_session_id(format_session_id(id)).value(), id);
+  for (const std::string_view wrong :
+       {"", "00", "000102030405060708090A0b0c0d0e0f", "0x0102030405060708090a0b0c0d0e0f"}) {
+    EXPECT_FALSE(parse_session_id(wrong)) << wrong;
+  }
+}
+
 TEST(Session, ReadsOneFormOfAKeyOnly) {
   EXPECT_EQ(parse_exchange_key(kHostKey).value(), test::bytes<32>(kHostKey));
   EXPECT_EQ(format_exchange_key(test::bytes<32>(kHostKey)), kHostKey);

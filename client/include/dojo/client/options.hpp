@@ -28,6 +28,10 @@ inline constexpr std::size_t kPreflightThreshold = std::size_t{64} << 10;
 
 struct ClientOptions {
   wire::Dialect dialect = wire::Dialect::dojo1;
+  /// dojo/1 requests that name a receiver: asks each receiver once for a session, and once there is
+  /// one sends a keyed hash instead of a signature (docs/wire.md). Where there is none they are
+  /// signed.
+  bool sessions = false;
   std::size_t max_connections = 256;          ///< requests on their way at once, at least 1
   std::size_t max_connections_per_host = 10;  ///< the same for one scheme, host and port
   int compression_level = wire::kDefaultCompressionLevel;

@@ -84,7 +84,8 @@ struct ClientResponse {
   std::string raw_body;         ///< decompressed if that could be done, else as it came
   Timings timings;
   Sizes sizes;
-  int attempts = 0;  ///< made, not allowed
+  int attempts = 0;         ///< made, not allowed
+  bool on_session = false;  ///< went on a session, and was not signed
 
   /// The first header of that name, in any case. The view lives as long as this.
   [[nodiscard]] std::optional<std::string_view> header(std::string_view name) const;

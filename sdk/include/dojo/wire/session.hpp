@@ -30,6 +30,8 @@ using SessionTime = std::chrono::sys_time<std::chrono::milliseconds>;
 SessionId make_session_id();
 /// 32 lower-case hex digits.
 std::string format_session_id(const SessionId& id);
+/// Reads them back. @return an error (Code::malformed) for anything else
+Result<SessionId> parse_session_id(std::string_view hex);
 
 /// The body of the request that opens a session.
 struct OpenSession {
