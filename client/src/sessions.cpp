@@ -47,6 +47,7 @@ Result<Session> read(const StdResponse<RawJson>& response, const wire::ExchangeS
   if (!wire::verify(terms.host, wire::format_session(terms), *signature)) {
     return fail("the session is not signed by the receiver", Code::bad_signature);
   }
+  if (terms.expires <= wall_clock() + kOnTheWay) return fail("the session is over already");
   const auto derived = wire::SessionKey::derive(secret, *key, terms);
   if (!derived) return Unexpected(derived.error());
   return Session{*derived, terms.id, wire::encode_ss58(terms.host), terms.expires};

@@ -1,4 +1,5 @@
 // The `dojo` command as a shell sees it: output, complaints, exit codes.
+#include <algorithm>
 #include <array>
 #include <cctype>
 #include <csignal>
@@ -500,6 +501,19 @@ TEST_F(Command, BatchSumsUp) {
   EXPECT_EQ(peer.seen().size(), 6U);
   EXPECT_LE(peer.most_at_once(), 2);
   EXPECT_EQ(sent.err.find('\r'), std::string::npos) << "no progress bar in a pipe";
+}
+
+TEST_F(Command, BatchAsksForASessionIfToldTo) {
+  ScriptedPeer peer([](const Seen&) { return Reply{}; });
+  const auto urls = file("urls", peer.url() + " " + key().address() + "\n");
+  const auto asked = [&] {
+    const auto seen = peer.seen();
+    return std::ranges::count(seen, "/dojo/session", &Seen::path);
+  };
+  EXPECT_EQ(run({"batch", urls, "Echo", "{}", "--repeat", "50"}).exit_code, 0);
+  EXPECT_EQ(asked(), 0);
+  EXPECT_EQ(run({"batch", urls, "Echo", "{}", "--repeat", "50", "--session"}).exit_code, 0);
+  EXPECT_EQ(asked(), 1);
 }
 
 TEST_F(Command, BatchWritesJsonLinesInOrder) {
