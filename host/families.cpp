@@ -147,11 +147,24 @@ void add_known_keys(Builder& out, const wire::KnownKeys::Sizes& keys) {
               "Hotkeys that were, and had to make room for others", keys.forgotten);
 }
 
+void add_sessions(Builder& out, const policy::SessionStore::Sizes& sessions,
+                  const request::Pipeline& pipeline) {
+  out.gauge("dojo_sessions", "Sessions that are open", static_cast<double>(sessions.open));
+  out.counter("dojo_sessions_opened_total", "Sessions that were opened", sessions.opened);
+  out.counter("dojo_sessions_evicted_total",
+              "Sessions that had to make room before they were over: raise auth.sessions_total",
+              sessions.evicted);
+  out.counter("dojo_session_requests_total",
+              "Requests that proved who sent them on a session, without a signature",
+              pipeline.on_sessions());
+}
+
 }  // namespace
 
 std::vector<base::Family> families_of(const net::Counters& net, const request::Pipeline& pipeline,
                                       const policy::ReplayMemory& seen,
                                       const wire::KnownKeys::Sizes& known_keys,
+                                      const policy::SessionStore::Sizes& sessions,
                                       policy::Access& access) {
   Builder out;
   add_connections(out, net);
@@ -162,6 +175,7 @@ std::vector<base::Family> families_of(const net::Counters& net, const request::P
   add_quotas(out, access);
   add_replay(out, seen);
   add_known_keys(out, known_keys);
+  add_sessions(out, sessions, pipeline);
   return out.take();
 }
 

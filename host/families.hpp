@@ -6,6 +6,7 @@
 #include "base/metrics.hpp"
 #include "net/server.hpp"
 #include "policy/replay/replay_memory.hpp"
+#include "policy/session/session_store.hpp"
 #include "request/pipeline.hpp"
 #include "wire/known_keys.hpp"
 
@@ -15,6 +16,7 @@ namespace dojo::host {
 std::vector<base::Family> families_of(const net::Counters& net, const request::Pipeline& pipeline,
                                       const policy::ReplayMemory& seen,
                                       const wire::KnownKeys::Sizes& known_keys,
+                                      const policy::SessionStore::Sizes& sessions,
                                       policy::Access& access);
 
 }  // namespace dojo::host

@@ -97,7 +97,8 @@ Result<std::unique_ptr<Server>> Server::create(const Config& config, const wire:
   server->reloader_ = std::move(*reloader);
   server->metrics_.show([&host = *server] {
     return families_of(host.net_->counters(), host.pipeline_, *host.seen_,
-                       host.authenticator_.known_keys(), *host.access_);
+                       host.authenticator_.known_keys(), host.open_sessions_.sizes(),
+                       *host.access_);
   });
   // Of libraries that do not ask for it themselves: programs that a plugin starts are to have none
   // of our files and sockets.
@@ -113,7 +114,9 @@ Server::Server(const Config& config, const wire::Keypair& identity,
       log_(log),
       access_(std::move(access)),
       seen_(std::move(seen)),
-      authenticator_(config.auth, identity.public_key(), *seen_, wall_clock),
+      open_sessions_(config.sessions, wall_clock),
+      sessions_(open_sessions_, identity),
+      authenticator_(config.auth, identity.public_key(), *seen_, wall_clock, &sessions_),
       pipeline_(authenticator_, *access_, config.dispatch, config.compression_level, log, metrics_),
       handler_(std::make_unique<Handler>(pipeline_, access_->quotas(), log)) {}
 
@@ -146,6 +149,7 @@ Result<ConfigChanges> Server::apply(const Config& config) {
   }
   access_->apply({config.access, config.metagraph, config.quota});
   authenticator_.apply(config.auth);
+  open_sessions_.apply(config.sessions);
   auto changes = changes_of(config_, in_force_, config);
   in_force_ = config;
   return changes;

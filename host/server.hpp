@@ -16,7 +16,9 @@
 #include "plugins/deploy/reloader.hpp"
 #include "policy/access.hpp"
 #include "policy/replay/replay_memory.hpp"
+#include "policy/session/session_store.hpp"
 #include "request/pipeline.hpp"
+#include "request/sessions.hpp"
 
 namespace dojo::host {
 
@@ -72,6 +74,8 @@ class Server {
   base::Metrics metrics_;
   std::unique_ptr<policy::Access> access_;
   std::unique_ptr<policy::ReplayMemory> seen_;
+  policy::SessionStore open_sessions_;
+  request::Sessions sessions_;
   request::Authenticator authenticator_;
   request::Pipeline pipeline_;
   std::unique_ptr<Handler> handler_;

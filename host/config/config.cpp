@@ -63,7 +63,8 @@ void read_dialects(Table& table, request::DialectSet& out) {
   table.strings("dialects", take, false);
 }
 
-void read_auth(Table table, request::AuthOptions& auth, policy::ReplayOptions& replay) {
+void read_auth(Table table, request::AuthOptions& auth, policy::ReplayOptions& replay,
+               policy::SessionOptions& sessions) {
   read_dialects(table, auth.dialects);
   table.boolean("any_receiver", auth.any_receiver);
   table.duration("window_ms", auth.window, 100, 600'000);
@@ -74,6 +75,13 @@ void read_auth(Table table, request::AuthOptions& auth, policy::ReplayOptions& r
   table.mebibytes("replay_mb", replay.nonces, 1, 1 << 20);
   table.mebibytes("legacy_mb", replay.legacy, 1, 1 << 20);
   table.boolean("persist", replay.persist);
+  table.boolean("sessions", sessions.offered);
+  table.duration("session_ttl_s", sessions.lifetime, 10, 86'400);
+  table.integer("sessions_per_hotkey", sessions.per_hotkey, 1, 1'000);
+  table.integer("sessions_total", sessions.total, 1, 1'000'000);
+  if (table.has("sessions_total") && sessions.total < sessions.per_hotkey) {
+    table.complain("sessions_total", "must be auth.sessions_per_hotkey or more");
+  }
 }
 
 void read_routes(const toml::table* routes, request::AuthOptions& auth, Complaints& complaints) {
@@ -339,7 +347,7 @@ Result<Config> parse_config(std::string_view text, const std::string& name,
     top.string("wallet", path_into(config.wallet, folder));
     top.string("wallet_password_file", path_into(config.wallet_password_file, folder));
     read_http({top.table("http"), "http", complaints}, config.http);
-    read_auth({top.table("auth"), "auth", complaints}, config.auth, config.replay);
+    read_auth({top.table("auth"), "auth", complaints}, config.auth, config.replay, config.sessions);
     const bool asks_metagraph =
         read_metagraph({top.table("metagraph"), "metagraph", complaints}, folder, config.metagraph);
     read_access({top.table("access"), "access", complaints}, asks_metagraph, complaints,

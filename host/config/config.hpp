@@ -19,6 +19,7 @@
 #include "policy/quotas.hpp"
 #include "policy/replay/replay_memory.hpp"
 #include "policy/rules/rules.hpp"
+#include "policy/session/session_store.hpp"
 #include "request/dialect.hpp"
 #include "request/dispatch.hpp"
 
@@ -35,6 +36,7 @@ struct Config {
   policy::RuleOptions access;
   policy::MetagraphOptions metagraph;
   policy::ReplayOptions replay;
+  policy::SessionOptions sessions;
   policy::QuotaOptions quota;
   request::DispatchOptions dispatch;
   std::chrono::milliseconds drain{

@@ -68,7 +68,8 @@ std::optional<Refusal> Admitter::check(Exchange& exchange) {
   if (auto refusal = authenticator_.look_at(exchange.claim, exchange.head)) return refusal;
   if (auto over = over_quota(quotas.look_at(hotkey, exchange.weight))) return over;
   if (!signs_body(exchange)) {  // else who it is shows when the body is there
-    if (auto refusal = count_failure(authenticator_.prove(exchange.claim), ip)) return refusal;
+    if (auto refusal = count_failure(authenticator_.prove(exchange.claim, exchange.head), ip))
+      return refusal;
     exchange.known = true;
     if (auto refusal = charge(exchange)) return refusal;
     if (const auto bytes = declared_bytes(exchange.head)) {

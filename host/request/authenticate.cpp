@@ -19,6 +19,10 @@ Refusal wrong_signature() {
   return {Code::bad_signature, "Forbidden due to invalid signature"};
 }
 
+Refusal another_body() {
+  return {Code::bad_signature, "Forbidden: the body is not the one that was signed"};
+}
+
 Refusal too_old_to_know() {
   return {Code::stale,
           "Forbidden: signed before this host started, or before what it can remember; sign anew"};
@@ -41,10 +45,12 @@ std::chrono::milliseconds nonce_memory(const AuthOptions& options) {
 }  // namespace
 
 Authenticator::Authenticator(AuthOptions options, const wire::PublicKey& self,
-                             policy::ReplayMemory& seen, std::function<WallTime()> now)
+                             policy::ReplayMemory& seen, std::function<WallTime()> now,
+                             const Sessions* sessions)
     : self_{self, wire::encode_ss58(self)},
       seen_(seen),
       now_(std::move(now)),
+      sessions_(sessions),
       options_(std::make_shared<const AuthOptions>()) {
   apply(std::move(options));
 }
@@ -59,13 +65,18 @@ DialectSet Authenticator::accepted(std::string_view path) const {
   return options_.read().accepted(path);
 }
 
-Expected<Claim, Refusal> Authenticator::read(const net::Head& head) const {
+Expected<Claim, Refusal> Authenticator::read_proof(const net::Head& head) const {
+  if (sessions_ != nullptr && head.count(wire::kSessionHeader) != 0) return sessions_->read(head);
   const auto spoken = dialect_of(head);
   if (!spoken) return Unexpected(spoken.error());
-  auto claim = (*spoken)->read(head);
+  return (*spoken)->read(head);
+}
+
+Expected<Claim, Refusal> Authenticator::read(const net::Head& head) const {
+  auto claim = read_proof(head);
   if (!claim) return claim;
   const auto& accepted = options_.read().accepted(head.path());
-  const auto name = (*spoken)->name();
+  const auto name = claim->caller.dialect;
   if (accepted.contains(name)) return claim;
   return Unexpected(Refusal{
       Code::malformed,
@@ -77,6 +88,10 @@ Expected<Claim, Refusal> Authenticator::read(const net::Head& head) const {
 std::optional<Refusal> Authenticator::look_at(Claim& claim, const net::Head& head) const {
   const auto& spoken = dialect(claim.caller.dialect);
   const auto& options = options_.read();
+  // The tag binds it to this host, and the session knows its counts.
+  if (claim.session) {
+    return check_window(claim.session->stated.statement.time, spoken.window(options));
+  }
   if (auto refusal = spoken.check_receiver(claim, head, self_, options)) return refusal;
   if (const auto time = spoken.time(claim)) {
     if (auto refusal = check_time(spoken, *time, options)) return refusal;
@@ -89,23 +104,27 @@ std::optional<Refusal> Authenticator::look_at(Claim& claim, const net::Head& hea
   return std::nullopt;
 }
 
+std::optional<Refusal> Authenticator::check_window(WallTime time, Window window) const {
+  // No overflow: a parsed time is never negative, nor far from the year 33658.
+  const auto age = now_() - time;
+  if (age <= window.past && age >= -window.future) return std::nullopt;
+  const bool behind = age.count() > 0;
+  return Refusal{Code::stale,
+                 fmt::format("Forbidden: the time is {} s {} ours, more than {} s",
+                             std::chrono::abs(age).count() / 1000, behind ? "behind" : "ahead of",
+                             (behind ? window.past : window.future).count() / 1000)};
+}
+
 std::optional<Refusal> Authenticator::check_time(const Dialect& dialect, WallTime time,
                                                  const AuthOptions& options) const {
   const auto window = dialect.window(options);
-  // No overflow: a parsed time is never negative, nor far from the year 33658.
-  const auto age = now_() - time;
-  if (age > window.past || age < -window.future) {
-    const bool behind = age.count() > 0;
-    return Refusal{Code::stale,
-                   fmt::format("Forbidden: the time is {} s {} ours, more than {} s",
-                               std::chrono::abs(age).count() / 1000, behind ? "behind" : "ahead of",
-                               (behind ? window.past : window.future).count() / 1000)};
-  }
+  if (auto refusal = check_window(time, window)) return refusal;
   if (time <= seen_.blind_until(window.future)) return too_old_to_know();
   return std::nullopt;
 }
 
-std::optional<Refusal> Authenticator::prove(const Claim& claim) {
+std::optional<Refusal> Authenticator::prove(const Claim& claim, const net::Head& head) {
+  if (claim.session) return sessions_->prove(*claim.session, head);
   const auto& spoken = dialect(claim.caller.dialect);
   if (spoken.signs_body()) return std::nullopt;
   if (!spoken.signature_holds(claim, {}, known_)) return wrong_signature();
@@ -113,13 +132,17 @@ std::optional<Refusal> Authenticator::prove(const Claim& claim) {
 }
 
 std::optional<Refusal> Authenticator::prove_body(const Claim& claim, std::string_view body) {
+  if (claim.session) {
+    const bool same = wire::hash_body(body) == claim.session->stated.statement.body;
+    return same ? std::nullopt : std::optional(another_body());
+  }
   const auto& spoken = dialect(claim.caller.dialect);
   if (spoken.signs_body()) {
     if (!spoken.signature_holds(claim, body, known_)) return wrong_signature();
     return remember(spoken, claim, options_.read());
   }
   if (spoken.body_holds(claim, body)) return std::nullopt;
-  return Refusal{Code::bad_signature, "Forbidden: the body is not the one that was signed"};
+  return another_body();
 }
 
 policy::ReplayKey Authenticator::key_of(const Dialect& dialect, const Claim& claim) const {

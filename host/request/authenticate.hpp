@@ -10,6 +10,7 @@
 #include "policy/replay/replay_memory.hpp"
 #include "request/dialect.hpp"
 #include "request/refusal.hpp"
+#include "request/sessions.hpp"
 #include "wire/known_keys.hpp"
 
 namespace dojo::request {
@@ -20,8 +21,9 @@ class Authenticator {
  public:
   /// @param self the host's own hotkey, the receiver that messages must name
   /// @param seen must outlive this @param now the wall clock; tests set it
+  /// @param sessions likewise must; null: there are none
   Authenticator(AuthOptions options, const wire::PublicKey& self, policy::ReplayMemory& seen,
-                std::function<WallTime()> now);
+                std::function<WallTime()> now, const Sessions* sessions = nullptr);
 
   /// From now on others.
   void apply(AuthOptions options);
@@ -29,21 +31,28 @@ class Authenticator {
   [[nodiscard]] DialectSet accepted(std::string_view path) const;
 
   /// What the headers say. Nothing is believed, and nothing stored.
-  /// @return or why not: unsigned, malformed, or in a dialect that is not accepted on this route
+  /// @return or why not: unsigned, no-session, malformed, or in a dialect that is not accepted on
+  /// this route
   [[nodiscard]] Expected<Claim, Refusal> read(const net::Head& head) const;
   /// Whether it may be proven at all: wrong-receiver, stale, replayed.
   /// @param head the one that was read
   [[nodiscard]] std::optional<Refusal> look_at(Claim& claim, const net::Head& head) const;
-  /// Whether the signature is right: bad-signature, replayed. Nothing to do where it covers the
-  /// body.
-  [[nodiscard]] std::optional<Refusal> prove(const Claim& claim);
+  /// Whether the signature is right, or the tag: bad-signature, replayed. Nothing to do where it
+  /// covers the body. @param head the one that was read
+  [[nodiscard]] std::optional<Refusal> prove(const Claim& claim, const net::Head& head);
   /// Whether the body is the one that was signed, and the signature is right where that had to
   /// wait: bad-signature, replayed, or stale if the body took too long. @param body as sent
   [[nodiscard]] std::optional<Refusal> prove_body(const Claim& claim, std::string_view body);
+  /// Null: none are offered.
+  [[nodiscard]] const Sessions* sessions() const {
+    return sessions_ != nullptr && sessions_->offered() ? sessions_ : nullptr;
+  }
   /// The keys of callers that sign often. Counts only: it is this one's to fill.
   [[nodiscard]] wire::KnownKeys::Sizes known_keys() const { return known_.sizes(); }
 
  private:
+  [[nodiscard]] Expected<Claim, Refusal> read_proof(const net::Head& head) const;
+  [[nodiscard]] std::optional<Refusal> check_window(WallTime time, Window window) const;
   [[nodiscard]] std::optional<Refusal> check_time(const Dialect& dialect, WallTime time,
                                                   const AuthOptions& options) const;
   [[nodiscard]] policy::ReplayKey key_of(const Dialect& dialect, const Claim& claim) const;
@@ -53,6 +62,7 @@ class Authenticator {
   const Receiver self_;
   policy::ReplayMemory& seen_;
   const std::function<WallTime()> now_;
+  const Sessions* const sessions_;
   wire::KnownKeys known_;
   base::Snapshot<AuthOptions> options_;
 };

@@ -16,6 +16,7 @@
 
 #include "net/head.hpp"
 #include "policy/replay/replay_store.hpp"
+#include "policy/session/session_store.hpp"
 #include "policy/visit.hpp"
 #include "request/refusal.hpp"
 #include "wire/known_keys.hpp"
@@ -65,12 +66,19 @@ struct Caller {
   wire::Dialect dialect = wire::Dialect::legacy;
 };
 
+/// A request on a session, instead of one that is signed.
+struct OnSession {
+  policy::SessionPtr session;
+  wire::SessionClaim stated;
+};
+
 /// What the headers say: read, and not believed yet. Holds all that is needed later on.
 struct Claim {
   Caller caller;
   wire::SignatureBytes signature{};
   std::string message;                                ///< what was signed, of legacy and dojo/1
-  std::optional<wire::DojoMessage> dojo{};            ///< of dojo/1
+  std::optional<wire::DojoMessage> dojo{};            ///< of dojo/1, where it is signed
+  std::optional<OnSession> session{};                 ///< and where it is not
   std::optional<wire::EpistulaStatement> epistula{};  ///< of epistula/2
   std::optional<policy::ReplayKey>
       once{};  ///< what may be used once, once look_at() has seen the claim

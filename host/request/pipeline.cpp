@@ -26,6 +26,11 @@ constexpr std::size_t kMostProofs = 1'024;                    // that wait for a
 
 const Refusal kNoRoute{Code::not_found, "Not Found: there is no such route"};
 
+/// Opened by the host itself, whatever plugins there are.
+bool opens_session(const Exchange& exchange) {
+  return exchange.head.path() == wire::kSessionPath && !exchange.terms.head_only;
+}
+
 bool is_request_id(std::string_view text) {
   return !text.empty() && text.size() <= kLongestRequestId &&
          std::all_of(text.begin(), text.end(), [](unsigned char c) {
@@ -65,6 +70,7 @@ Pipeline::Pipeline(Authenticator& authenticator, policy::Access& access,
                    const DispatchOptions& dispatch, int compression_level, const base::Log& log,
                    base::Metrics& metrics)
     : log_(log),
+      authenticator_(authenticator),
       compression_level_(compression_level),
       refusals_(log, access.refusals(), [&access] { return access.now(); }),
       admitter_(authenticator, access, log),
@@ -98,7 +104,8 @@ std::optional<Refusal> Pipeline::check(Exchange& exchange) {
 }
 
 std::optional<Refusal> Pipeline::check_route(const net::Head& head) const {
-  if (!routes_.has(head.path())) return kNoRoute;
+  const bool is_ours = head.path() == wire::kSessionPath && authenticator_.sessions() != nullptr;
+  if (!is_ours && !routes_.has(head.path())) return kNoRoute;
   if (head.method() != "POST" && !head.is_head()) {
     return Refusal{Code::not_found, "Method Not Allowed: use POST", {}, 405, {}, "POST, HEAD"};
   }
@@ -107,6 +114,10 @@ std::optional<Refusal> Pipeline::check_route(const net::Head& head) const {
 }
 
 void Pipeline::take(const ExchangePtr& exchange) {
+  if (opens_session(*exchange)) {
+    if (exchange->body.size() <= Sessions::kMostBytes) return prove(exchange);
+    return dispatcher_.turn_away(*exchange, {Code::too_large, "Payload Too Large: no such key"});
+  }
   if (!exchange->terms.head_only) {
     // Now, not when the head came: an upload that takes its time keeps no generation from ending.
     auto route = routes_.find(exchange->head.path());
@@ -124,7 +135,9 @@ void Pipeline::prove(const ExchangePtr& exchange) {
   const auto& caller = exchange->caller();
   ++dialects_[static_cast<std::size_t>(caller.dialect)];
   if (caller.dialect == wire::Dialect::legacy) warn_about_legacy(caller);
-  exchange->terms.head_only ? preflight(*exchange) : dispatcher_.submit(exchange);
+  if (exchange->claim.session) ++on_sessions_;
+  if (exchange->terms.head_only) return preflight(*exchange);
+  opens_session(*exchange) ? open_session(*exchange) : dispatcher_.submit(exchange);
 }
 
 void Pipeline::prove_elsewhere(const ExchangePtr& exchange) {
@@ -154,12 +167,27 @@ void Pipeline::prove_elsewhere(const ExchangePtr& exchange) {
 }
 
 void Pipeline::preflight(Exchange& exchange) {
-  refusals_.count(Code::ok);
   log_.debug("preflight", {{"request", exchange.terms.request_id},
                            {"path", exchange.head.path()},
                            {"hotkey", exchange.caller().hotkey}});
+  answer(exchange, {});
+}
+
+void Pipeline::open_session(Exchange& exchange) {
+  const auto* sessions = authenticator_.sessions();
+  if (sessions == nullptr) return dispatcher_.turn_away(exchange, kNoRoute);
+  const auto opened = sessions->open(exchange.claim, exchange.body);
+  if (!opened) return dispatcher_.turn_away(exchange, opened.error());
+  log_.debug("session opened",
+             {{"request", exchange.terms.request_id}, {"hotkey", exchange.caller().hotkey}});
+  answer(exchange, *opened);
+}
+
+/// What needs no plugin.
+void Pipeline::answer(Exchange& exchange, std::string_view body) {
+  refusals_.count(Code::ok);
   exchange.place = {};
-  exchange.take_responder().send(make_answer(exchange.terms, 200, Code::ok, {}, {}, {}));
+  exchange.take_responder().send(make_answer(exchange.terms, 200, Code::ok, body, {}, {}));
 }
 
 net::Response Pipeline::refuse_malformed(int status, std::string_view why) {

@@ -47,6 +47,9 @@ class Pipeline {
     return dialects_;
   }
 
+  /// Those of them that came on a session.
+  [[nodiscard]] std::uint64_t on_sessions() const { return on_sessions_; }
+
   /// An exchange for a request that comes now.
   [[nodiscard]] ExchangePtr make() const;
   /// Looks at a head. Nothing of the body is needed, so a stranger's body is never kept.
@@ -73,9 +76,12 @@ class Pipeline {
   void prove(const ExchangePtr& exchange);
   void prove_elsewhere(const ExchangePtr& exchange);
   void preflight(Exchange& exchange);
+  void open_session(Exchange& exchange);
+  void answer(Exchange& exchange, std::string_view body);
   void warn_about_legacy(const Caller& caller);
 
   const base::Log& log_;
+  const Authenticator& authenticator_;
   const int compression_level_;
   Refusals refusals_;
   Admitter admitter_;
@@ -83,6 +89,7 @@ class Pipeline {
   Dispatcher dispatcher_;
   Crews crews_{routes_, dispatcher_};
   std::array<std::atomic<std::uint64_t>, wire::kDialects.size()> dialects_{};
+  std::atomic<std::uint64_t> on_sessions_{0};
   std::mutex mutex_;
   std::unordered_set<wire::PublicKey, wire::KeyHash> warned_;  // callers named for using legacy
   Executor provers_;                                           // last: its threads end first

@@ -19,10 +19,11 @@ void require(bool condition) {
   if (!condition) std::abort();
 }
 
-constexpr std::array<std::string_view, 9> kNames{
+constexpr std::array<std::string_view, 10> kNames{
     "x-hotkey",           "x-message",           "x-signature",
     "epistula-version",   "epistula-timestamp",  "epistula-uuid",
-    "epistula-signed-by", "epistula-signed-for", "epistula-request-signature"};
+    "epistula-signed-by", "epistula-signed-for", "epistula-request-signature",
+    "x-dojo-session"};
 
 net::Head head_of(std::string_view text) {
   std::vector<std::pair<std::string_view, std::string_view>> fields;
@@ -46,22 +47,45 @@ policy::WallTime now() {
   return policy::WallTime(std::chrono::milliseconds(1'795'370'290'730));
 }
 
+const wire::Keypair& host() {
+  static const auto kHost = wire::Keypair::from_seed(std::array<std::uint8_t, 32>{1});
+  return kHost;
+}
+
+/// One is open, whose id is zeros and whose key nobody knows.
+const request::Sessions& sessions() {
+  static policy::SessionStore store{{}, now};
+  static const request::Sessions kSessions = [] {
+    const wire::ExchangeSecret secret;
+    const wire::SessionTerms terms{.host = host().public_key(), .expires = store.end_of_new()};
+    store.insert(std::make_shared<policy::Session>(
+        terms, *wire::SessionKey::derive(secret, wire::ExchangeSecret().public_key(), terms)));
+    return request::Sessions(store, host());
+  }();
+  return kSessions;
+}
+
 void check(const request::Authenticator& authenticator, const net::Head& head) {
   auto claim = authenticator.read(head);
   if (!claim) {
     const auto code = claim.error().code;
-    require(code == Code::no_signature || code == Code::malformed);
+    require(code == Code::no_signature || code == Code::malformed || code == Code::no_session);
     require(!claim.error().told.empty() && claim.error().told.size() < 512);
     return;
   }
   const auto address = wire::decode_ss58(claim->caller.hotkey);
   require(address && address->key == claim->caller.key);
   const auto name = claim->caller.dialect;
-  require(claim->dojo.has_value() == (name == wire::Dialect::dojo1));
+  require((claim->dojo || claim->session) == (name == wire::Dialect::dojo1));
   require(claim->epistula.has_value() == (name == wire::Dialect::epistula2));
-  require(name == wire::Dialect::epistula2 || !claim->message.empty());
+  require(name == wire::Dialect::epistula2 || claim->session || !claim->message.empty());
   const auto refusal = authenticator.look_at(*claim, head);
   require(!refusal || refusal->code == Code::wrong_receiver || refusal->code == Code::stale);
+  if (claim->session) {
+    const auto tagged = sessions().prove(*claim->session, head);
+    require(tagged && tagged->code == Code::bad_signature);
+    return;
+  }
   const auto& dialect = request::dialect(name);
   require(!dialect.used_once(*claim).empty());
   if (dialect.signs_body()) require(wire::format_epistula(*claim->epistula, "").size() < 256);
@@ -77,7 +101,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     options.dialects = request::DialectSet(wire::kDialects);
     return request::Authenticator(
         options, wire::decode_ss58("5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty")->key, seen,
-        now);
+        now, &sessions());
   }();
   check(kAuthenticator, head_of({reinterpret_cast<const char*>(data), size}));
   return 0;

@@ -54,7 +54,7 @@ class AuthenticatorTest : public testing::Test {
     auto claim = auth->read(head.head());
     if (!claim) return Unexpected(claim.error());
     if (auto refusal = auth->look_at(*claim, head.head())) return Unexpected(*refusal);
-    if (auto refusal = auth->prove(*claim)) return Unexpected(*refusal);
+    if (auto refusal = auth->prove(*claim, head.head())) return Unexpected(*refusal);
     if (body) {
       if (auto refusal = auth->prove_body(*claim, *body)) return Unexpected(*refusal);
     }
@@ -697,7 +697,7 @@ TEST_F(EpistulaTest, IsProvenByItsBodyAlone) {
   auto claim = auth->read(head.head());
   ASSERT_TRUE(claim);
   EXPECT_EQ(auth->look_at(*claim, head.head()), std::nullopt);
-  EXPECT_EQ(auth->prove(*claim), std::nullopt);
+  EXPECT_EQ(auth->prove(*claim, head.head()), std::nullopt);
   EXPECT_EQ(auth->prove_body(*claim, "body")->code, Code::bad_signature);
   // And a forger uses up nobody's uuid.
   auto honest = head;

@@ -52,6 +52,9 @@ std::string all_of(const Config& config) {
       auth.any_receiver, auth.window.count(), auth.epistula_receiver, auth.epistula_past.count(),
       auth.epistula_future.count(), auth.legacy_memory.count(), config.replay.nonces >> 20,
       config.replay.legacy >> 20, config.replay.persist, config.access.rules.size());
+  const auto& sessions = config.sessions;
+  text += fmt::format("{} {} {} {}\n", sessions.offered, sessions.lifetime.count(),
+                      sessions.per_hotkey, sessions.total);
   text +=
       fmt::format("{} {} {} {} {} {} {}\n", config.reload.workers, dispatch.queue,
                   dispatch.in_flight, dispatch.deadline.count(), dispatch.decompression.max_output,
@@ -133,6 +136,10 @@ legacy_memory_h = 0
 replay_mb = 1
 legacy_mb = 2
 persist = false
+sessions = false
+session_ttl_s = 10
+sessions_per_hotkey = 1
+sessions_total = 1
 [routes.Echo]
 dialects = ["legacy"]
 [access]
@@ -197,6 +204,7 @@ restart_most_ms = 70
             "::1 9000 3 5 10.0.0.0/8,::1\n"
             "1 2 600 70 9 4 5 6 7 8 9 10 0 12\n"
             "dojo/1, epistula/2 1 true 100 true 101 0 0 1 2 false 1\n"
+            "false 10 1 1\n"
             "1 2 3 4 2 10 3\n"
             "0 false  /folder/m 7 120 20 3600 0\n"
             "10/20 0.5/1 2.5/2.5 1000000/10000000 4/5 3 true 16\n"
@@ -249,6 +257,14 @@ TEST(Config, RefusesNumbersOutOfRange) {
                            "[auth]\nepistula_future_ms = 600001",
                            "[auth]\nreplay_mb = 0",
                            "[auth]\nlegacy_mb = 1048577",
+                           "[auth]\nsessions = 1",
+                           "[auth]\nsession_ttl_s = 9",
+                           "[auth]\nsession_ttl_s = 86401",
+                           "[auth]\nsessions_per_hotkey = 0",
+                           "[auth]\nsessions_per_hotkey = 1001",
+                           "[auth]\nsessions_total = 0",
+                           "[auth]\nsessions_total = 7",
+                           "[auth]\nsessions_total = 1000001",
                            "[dispatch]\nworkers = 4097",
                            "[reload]\nprobe_ms = 1",
                            "[run.one]\nisolation = \"jail\"",

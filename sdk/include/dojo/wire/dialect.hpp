@@ -43,8 +43,8 @@ std::optional<Dialect> parse_dialect(std::string_view name);
 Dialect dialect_of(std::string_view message);
 
 /// Whether a header, its name in any case, is one of those by which a request proves who sent it:
-/// in a dialect of these, on a session, or in `btauth/1` (`x-bittensor-…`). Nobody else may set it: a second
-/// proof would be of something that the signer never saw.
+/// in a dialect of these, on a session, or in `btauth/1` (`x-bittensor-…`). Nobody else may set it:
+/// a second proof would be of something that the signer never saw.
 bool is_signing_header(std::string_view name);
 
 /// Whether a text may be signed in the legacy dialect, which takes any but those of the other
