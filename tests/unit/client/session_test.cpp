@@ -56,7 +56,9 @@ class Miner {
     sessions_.clear();
     no_sessions_ = std::move(reply);
   }
-  void hold_openings() { held_ = true; }
+  void hold_openings() { openings_held_ = true; }
+  /// Requests that name no receiver.
+  void hold_unnamed() { unnamed_held_ = true; }
 
   [[nodiscard]] int opened() const { return opened_; }
   [[nodiscard]] int asked() const { return asked_; }
@@ -74,6 +76,7 @@ class Miner {
     if (seen.path == wire::kSessionPath) return open(seen);
     if (seen.has(wire::kSessionHeader)) return judge(seen);
     const auto statement = seen.statement();
+    if (unnamed_held_ && statement && !statement->to) peer_.wait_until_released();
     ++(seen.signed_well() && statement && statement->to == hotkey_.public_key() ? signed_well_
                                                                                 : wrong_);
     return {};
@@ -81,7 +84,7 @@ class Miner {
 
   Reply open(const Seen& seen) {
     ++asked_;
-    if (held_) peer_.wait_until_released();
+    if (openings_held_) peer_.wait_until_released();
     const std::lock_guard lock(mutex_);
     if (no_sessions_) return *no_sessions_;
     const auto hello = from_json<wire::OpenSession>(seen.json());
@@ -138,7 +141,8 @@ class Miner {
   std::chrono::milliseconds lifetime_{3'600'000};  // mutex_
   std::optional<Reply> no_sessions_;               // mutex_
   std::map<wire::SessionId, Open> sessions_;       // mutex_
-  std::atomic<bool> held_{false};
+  std::atomic<bool> openings_held_{false};
+  std::atomic<bool> unnamed_held_{false};
   std::atomic<int> opened_{0};
   std::atomic<int> asked_{0};
   std::atomic<int> tagged_{0};
@@ -234,16 +238,22 @@ TEST(Session, IsAskedForOnceWhileManySign) {
 
 TEST(Session, GoesBeforeWhatWaitsForTheSameHost) {
   Miner miner;
+  miner.hold_unnamed();
   auto one_by_one = with_sessions();
   one_by_one.max_connections_per_host = 1;
   Client client(key(), one_by_one);
+  auto unnamed = miner.options();
+  unnamed.to.reset();
+  auto held = client.send_async(miner.peer().url(), Echo{}, unnamed);
+  ASSERT_TRUE(miner.peer().wait_for(1));
   BatchOptions<Echo> batch;
   batch.send = miner.options();
-  const auto answers =
-      client.batch_send(std::vector<std::string>(2'000, miner.peer().url()), Echo{"hi"}, batch);
-  EXPECT_TRUE(answers.back().client_response.on_session);
-  EXPECT_EQ(miner.peer().seen()[1].path, wire::kSessionPath);
-  EXPECT_EQ(miner.wrong(), 0);
+  auto waiting =
+      client.batch_send_async(std::vector<std::string>(100, miner.peer().url()), Echo{"hi"}, batch);
+  miner.peer().release();
+  for (const auto& answer : waiting.get()) EXPECT_TRUE(answer.ok()) << answer.reason();
+  EXPECT_TRUE(held.valid());
+  EXPECT_EQ(miner.peer().seen()[2].path, wire::kSessionPath);
 }
 
 TEST(Session, NeedsAReceiverAndDojo1) {
