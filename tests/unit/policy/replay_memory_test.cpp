@@ -442,7 +442,8 @@ TEST_F(ReplayMemoryTest, SaysWhyItsLockCannotBeHad) {
   std::filesystem::create_directory(file("lock"));
   const auto memory = open();
   ASSERT_FALSE(memory);
-  EXPECT_THAT(memory.error().message, HasSubstr("access/replay/lock cannot be opened: Is a directory"));
+  EXPECT_THAT(memory.error().message,
+              HasSubstr("access/replay/lock cannot be opened: Is a directory"));
 }
 
 TEST_F(ReplayMemoryTest, SaysWhatToDoIfTheDiskIsFull) {
