@@ -63,6 +63,7 @@ void WaitingList::remove_of(std::string_view plugin) {
 std::vector<WaitingList::Waiting> WaitingList::list() const {
   std::vector<Waiting> all;
   const std::lock_guard lock(mutex_);
+  all.reserve(waiting_.size());
   for (const auto& [file, waiting] : waiting_) all.push_back(waiting);
   return all;
 }
