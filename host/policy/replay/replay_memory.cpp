@@ -20,7 +20,6 @@ namespace dojo::policy {
 namespace {
 
 namespace fs = std::filesystem;
-using base::why;
 using std::chrono::sys_seconds;
 
 constexpr std::size_t kSecretBytes = 32;
