@@ -4,7 +4,7 @@
 #   ./bench.sh                  what each piece costs (Google Benchmark), sr25519 beside py-sr25519-bindings, echo beside the
 #                               published Python server, and whether what is promised of time holds
 #   ./bench.sh --peers [--quick | --all] [--only NAMES] [--rounds N] [--json FILE] [--from FILE] [--write] [--list]
-#                               echo beside other servers: docs/benchmarks/peers.md. --quick: three minutes at most; --write
+#                               echo beside other servers: docs/benchmarks/peers.md. --quick: a few minutes; --write
 #                               puts the figures there. Needs cargo 1.88 for those in Rust; a peer that cannot be installed
 #                               is named and left out
 #   ./bench.sh --instructions [--rebase]

@@ -4,6 +4,8 @@
 
 #include <dojo/wire/signature.hpp>
 
+#include "signing.hpp"
+
 namespace dojo::detail {
 namespace {
 
@@ -19,10 +21,6 @@ constexpr std::size_t kMostPeers = 65'536;
 
 // Before it ends: a request takes its time to arrive.
 constexpr std::chrono::seconds kOnTheWay{1};
-
-wire::SessionTime wall_clock() {
-  return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
-}
 
 /// Whether the answer says that there are none here, and not only that it cannot be now.
 bool is_final(int status) {

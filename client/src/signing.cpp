@@ -94,10 +94,6 @@ Status check_times(const SendOptions& options) {
   return {};
 }
 
-std::chrono::sys_time<std::chrono::milliseconds> wall_clock() {
-  return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
-}
-
 std::string_view method_of(const Payload* payload) {
   return payload ? "POST" : "HEAD";
 }
@@ -137,6 +133,10 @@ void describe(HeaderList& headers, const Payload* payload, const SendOptions& op
 }
 
 }  // namespace
+
+std::chrono::sys_time<std::chrono::milliseconds> wall_clock() {
+  return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+}
 
 void HeaderList::append(const std::string& line) {
   auto* old = list_.release();

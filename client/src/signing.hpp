@@ -1,6 +1,7 @@
 // The headers of a request: what signs it, what describes it, what the caller adds.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -29,6 +30,9 @@ class HeaderList {
   void append(const std::string& line);
   std::unique_ptr<curl_slist, decltype(&curl_slist_free_all)> list_{nullptr, curl_slist_free_all};
 };
+
+/// What requests are dated with.
+std::chrono::sys_time<std::chrono::milliseconds> wall_clock();
 
 /// Checks what a caller may set: extra headers, the request id, the legacy message, the receiver.
 /// @return an error that names what is wrong.

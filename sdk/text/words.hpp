@@ -2,16 +2,24 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <string_view>
 
 namespace dojo::text {
 
+/// By byte: whether it is one of a token's (tchar of RFC 9110 §5.6.2).
+inline constexpr auto kTokenBytes = [] {
+  std::array<bool, 256> set{};
+  for (const char c : std::string_view("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
+                                       "ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
+    set[static_cast<unsigned char>(c)] = true;
+  return set;
+}();
+
 /// Whether it is a token: RFC 9110 §5.6.2.
 constexpr bool is_token(std::string_view text) {
-  constexpr std::string_view kPunctuation = "!#$%&'*+-.^_`|~";
-  return !text.empty() && std::ranges::all_of(text, [=](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           kPunctuation.find(c) != std::string_view::npos;
+  return !text.empty() && std::ranges::all_of(text, [](char c) {
+    return kTokenBytes[static_cast<unsigned char>(c)];
   });
 }
 

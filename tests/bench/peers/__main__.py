@@ -32,7 +32,7 @@ BUILD = Path("build/peers").resolve()
 def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     part = parser.add_mutually_exclusive_group()
-    part.add_argument("--quick", action="store_const", dest="part", const=Part.quick, help="few cases: at most three minutes")
+    part.add_argument("--quick", action="store_const", dest="part", const=Part.quick, help="few cases: a few minutes")
     part.add_argument("--all", action="store_const", dest="part", const=Part.all, help="every case")
     parser.add_argument("--only", metavar="NAMES", help="peers, with commas between; see --list")
     parser.add_argument("--list", action="store_true", help="say which peers and cases there are, and end")
