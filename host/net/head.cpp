@@ -9,7 +9,6 @@ namespace dojo::net {
 namespace {
 
 constexpr std::string_view kHost = "host";
-constexpr std::size_t kUsualFields = 16;
 
 }  // namespace
 
@@ -45,7 +44,6 @@ void Head::assign(std::string_view bytes) {
 }
 
 void Head::add(std::string_view name, std::string_view value) {
-  if (fields_.empty()) fields_.reserve(kUsualFields);
   fields_.push_back({where(name), where(value)});
 }
 

@@ -5,7 +5,8 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <vector>
+
+#include <boost/container/small_vector.hpp>
 
 namespace dojo::net {
 
@@ -59,6 +60,7 @@ class Head {
     std::uint32_t begin = 0;
     std::uint32_t size = 0;
   };
+  static constexpr std::size_t kUsualFields = 16;
   struct Entry {
     Part name;
     Part value;
@@ -73,7 +75,7 @@ class Head {
   std::string bytes_;
   Part method_;
   Part target_;
-  std::vector<Entry> fields_;
+  boost::container::small_vector<Entry, kUsualFields> fields_;
 };
 
 }  // namespace dojo::net

@@ -47,7 +47,7 @@ void Access::warn_of_rules(const MetagraphOptions& metagraph) const {
 Standing Access::judge(const Visit& visit) const {
   const auto view = metagraph_->view();
   Standing standing;
-  standing.ruling = rulebook_->rules()->judge(visit, view, now_());
+  standing.ruling = rulebook_->rules().judge(visit, view, now_());
   if (!view.usable()) return standing;
   const auto* neuron = view.metagraph->find(visit.hotkey);
   standing.registered = neuron != nullptr;

@@ -359,14 +359,14 @@ bool Dispatcher::put_back(Exchange& exchange) {
 std::int32_t Dispatcher::complete(const plugins::Generation& generation, dojo_request_id id,
                                   const dojo_response& response) noexcept {
   std::int32_t result = DOJO_STALE;
-  const auto exchange = in_flight_.find(id);
-  auto responder = exchange && &exchange->route.generation() == &generation
-                       ? end(*exchange, Stage::running)
-                       : std::nullopt;
-  if (responder) {
+  const auto exchange = in_flight_.take(id, [&](Exchange& open) {
+    return &open.route.generation() == &generation && open.move(Stage::running, Stage::over);
+  });
+  if (exchange) {
+    auto responder = take_responder(*exchange);
     exchange->route.crew->executor().release(exchange->route.gate);
     try {
-      result = complete_now(generation, *exchange, std::move(*responder), response);
+      result = complete_now(generation, *exchange, std::move(responder), response);
     } catch (const std::exception& error) {  // out of memory; the responder's end has answered 500
       result = DOJO_FAILED;
       unless_it_throws([&] {

@@ -8,10 +8,6 @@ namespace {
 
 constexpr unsigned kIndexBits = 24;
 
-std::size_t index_of(dojo_request_id id) {
-  return id & ((1u << kIndexBits) - 1);
-}
-
 }  // namespace
 
 InFlight::InFlight(std::size_t capacity) : slots_(capacity) {
@@ -39,23 +35,34 @@ bool InFlight::open(Exchange& exchange) {
 }
 
 ExchangePtr InFlight::find(dojo_request_id id) {
-  const auto index = index_of(id);
-  if (index >= slots_.size()) return nullptr;
-  const auto& slot = slots_[index];
-  const std::lock_guard lock(shard_of(slot).mutex);
-  return slot.generation == id >> kIndexBits ? slot.exchange : nullptr;
+  const auto* const slot = slot_of(id);
+  if (slot == nullptr) return nullptr;
+  const std::lock_guard lock(shard_of(*slot).mutex);
+  return is_open(*slot, id) ? slot->exchange : nullptr;
 }
 
 void InFlight::close(const Exchange& exchange) {
-  const auto index = index_of(exchange.id);
-  auto& slot = slots_[index];
+  auto& slot = *slot_of(exchange.id);
   auto& shard = shard_of(slot);
   ExchangePtr gone;  // after the lock
   const std::lock_guard lock(shard.mutex);
   assert(slot.exchange.get() == &exchange);
-  gone = std::exchange(slot.exchange, nullptr);
+  gone = free(shard, slot);
+}
+
+InFlight::Slot* InFlight::slot_of(dojo_request_id id) {
+  const std::size_t index = id & ((1u << kIndexBits) - 1);
+  return index < slots_.size() ? &slots_[index] : nullptr;
+}
+
+bool InFlight::is_open(const Slot& slot, dojo_request_id id) {
+  return slot.exchange != nullptr && slot.generation == id >> kIndexBits;
+}
+
+ExchangePtr InFlight::free(Shard& shard, Slot& slot) {
   ++slot.generation;
-  shard.free.push_back(static_cast<std::uint32_t>(index));
+  shard.free.push_back(static_cast<std::uint32_t>(index_of(slot)));
+  return std::exchange(slot.exchange, nullptr);
 }
 
 void InFlight::answered() {

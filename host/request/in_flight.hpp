@@ -26,6 +26,17 @@ class InFlight {
   bool open(Exchange& exchange);
   /// @return the exchange of that id, null if it is over
   [[nodiscard]] ExchangePtr find(dojo_request_id id);
+  /// Finds one, and frees its slot if `ends(Exchange&)` has made it over.
+  /// @return the exchange, null if it is over or has not been ended
+  template <class Ends>
+  [[nodiscard]] ExchangePtr take(dojo_request_id id, Ends ends) {
+    auto* const slot = slot_of(id);
+    if (slot == nullptr) return nullptr;
+    auto& shard = shard_of(*slot);
+    const std::lock_guard lock(shard.mutex);
+    if (!is_open(*slot, id) || !ends(*slot->exchange)) return nullptr;
+    return free(shard, *slot);
+  }
   /// Frees the slot of one that is over. For who has made it so, once.
   void close(const Exchange& exchange);
   /// One of those with a slot has been answered, and nobody waits for it any more. Once for each.
@@ -59,9 +70,15 @@ class InFlight {
     mutable std::mutex mutex;
     std::vector<std::uint32_t> free{};  // slots
   };
-  [[nodiscard]] Shard& shard_of(const Slot& slot) {
-    return shards_[static_cast<std::size_t>(&slot - slots_.data()) % kShards];
+  [[nodiscard]] std::size_t index_of(const Slot& slot) const {
+    return static_cast<std::size_t>(&slot - slots_.data());
   }
+  [[nodiscard]] Shard& shard_of(const Slot& slot) { return shards_[index_of(slot) % kShards]; }
+  /// @return null for what is no id
+  [[nodiscard]] Slot* slot_of(dojo_request_id id);
+  [[nodiscard]] static bool is_open(const Slot& slot, dojo_request_id id);
+  /// @param shard locked @return what was in it
+  ExchangePtr free(Shard& shard, Slot& slot);
 
   std::vector<Slot> slots_;
   std::array<Shard, kShards> shards_;

@@ -39,7 +39,8 @@ Rulebook::Rulebook(RuleOptions of_config, std::filesystem::path folder, base::De
     : folder_(std::move(folder)),
       opened_(std::move(opened)),
       now_(std::move(now)),
-      of_config_(std::move(of_config)) {}
+      of_config_(std::move(of_config)),
+      in_force_(std::make_shared<const InForce>()) {}
 
 Result<std::unique_ptr<Rulebook>> Rulebook::open(RuleOptions of_config,
                                                  const std::filesystem::path& state,
@@ -66,11 +67,6 @@ Status Rulebook::take_saved() {
   made_ = std::move(saved->rules);
   next_ = saved->next;
   return {};
-}
-
-std::shared_ptr<const RuleSet> Rulebook::rules() const {
-  const std::lock_guard lock(mutex_);
-  return in_force_;
 }
 
 void Rulebook::apply(RuleOptions of_config) {
@@ -116,15 +112,12 @@ Status Rulebook::remove(const std::string& name) {
 
 std::vector<Rulebook::Row> Rulebook::list() const {
   const auto now = now_();
-  std::unique_lock lock(mutex_);
-  const auto set = in_force_;
-  const auto made = made_in_force_;
-  lock.unlock();
-  const auto& all = set->options().rules;
+  const auto& [rules, made] = in_force_.read();
+  const auto& all = rules->options().rules;
   std::vector<Row> rows;
   for (std::size_t i = 0; i < all.size(); ++i) {
     if (run_out(all[i], now)) continue;
-    rows.push_back({all[i], set->count(i).matched, i >= made});
+    rows.push_back({all[i], rules->count(i).matched, i >= made});
   }
   return rows;
 }
@@ -151,11 +144,8 @@ void Rulebook::put_in_force() {
   const auto count = made.size();
   options.rules.insert(options.rules.begin(), std::make_move_iterator(made.begin()),
                        std::make_move_iterator(made.end()));
-  const auto before = rules();
-  auto next = std::make_shared<const RuleSet>(std::move(options), before.get());
-  const std::lock_guard lock(mutex_);
-  in_force_.swap(next);
-  made_in_force_ = count;
+  auto rules = std::make_shared<const RuleSet>(std::move(options), in_force_.read().rules.get());
+  in_force_.publish(std::make_shared<const InForce>(InForce{std::move(rules), count}));
 }
 
 }  // namespace dojo::policy

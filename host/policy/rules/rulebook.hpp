@@ -15,6 +15,7 @@
 #include <dojo/result.hpp>
 
 #include "base/descriptor.hpp"
+#include "base/snapshot.hpp"
 #include "policy/rules/rules.hpp"
 
 namespace dojo::policy {
@@ -33,8 +34,8 @@ class Rulebook {
                                                 const std::filesystem::path& state,
                                                 std::function<WallTime()> now);
 
-  /// What is in force now. A few tens of nanoseconds.
-  [[nodiscard]] std::shared_ptr<const RuleSet> rules() const;
+  /// What is in force now; valid until this thread asks again.
+  [[nodiscard]] const RuleSet& rules() const { return *in_force_.read().rules; }
   /// The config has been read anew. Rules that have not changed go on with their counts.
   void apply(RuleOptions of_config);
 
@@ -56,6 +57,11 @@ class Rulebook {
  private:
   Rulebook(RuleOptions of_config, std::filesystem::path folder, base::Descriptor opened,
            std::function<WallTime()> now);
+  struct InForce {
+    std::shared_ptr<const RuleSet> rules;
+    std::size_t made = 0;  ///< so many of them, the first, were made at run time
+  };
+
   Status take_saved();
   [[nodiscard]] std::vector<Rule> not_run_out() const;
   Status keep(const std::vector<Rule>& made, std::uint64_t next) const;
@@ -66,11 +72,9 @@ class Rulebook {
   std::function<WallTime()> now_;
   std::mutex changing_;  // one change at a time; the next three are its
   RuleOptions of_config_;
-  std::vector<Rule> made_;    // the newest first
-  std::uint64_t next_ = 1;    // number of the next rule's name
-  mutable std::mutex mutex_;  // never held while a file is written
-  std::shared_ptr<const RuleSet> in_force_;
-  std::size_t made_in_force_ = 0;  // so many of them, the first, were made at run time
+  std::vector<Rule> made_;  // the newest first
+  std::uint64_t next_ = 1;  // number of the next rule's name
+  base::Snapshot<InForce> in_force_;
 };
 
 /// What rules.json says.

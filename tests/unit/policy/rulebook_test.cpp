@@ -52,7 +52,7 @@ RuleOptions of_config(std::uint32_t hotkey) {
 }
 
 std::string asked(const Rulebook& book, std::uint32_t hotkey) {
-  const auto ruling = book.rules()->judge({key_of(hotkey), {}, "Echo"}, {}, kStart);
+  const auto ruling = book.rules().judge({key_of(hotkey), {}, "Echo"}, {}, kStart);
   return ruling.allowed ? "allowed" : ruling.rule;
 }
 std::vector<std::string> names(const Rulebook& book) {
