@@ -27,6 +27,7 @@
 #include "plugins/abi/tables.hpp"
 #include "plugins/run/child.hpp"
 #include "plugins/run/lane.hpp"
+#include "plugins/run/worker_messages.hpp"
 #include "worker/jobs.hpp"
 #include "worker/open_requests.hpp"
 #include "worker/sandbox.hpp"

@@ -8,6 +8,7 @@
 
 #include "plugins/abi/tables.hpp"
 #include "plugins/run/lane.hpp"
+#include "plugins/run/worker_messages.hpp"
 
 namespace {
 

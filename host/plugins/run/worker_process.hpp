@@ -23,6 +23,7 @@
 #include "plugins/run/generation.hpp"
 #include "plugins/run/lane.hpp"
 #include "plugins/run/services.hpp"
+#include "plugins/run/worker_messages.hpp"
 
 namespace dojo::plugins {
 

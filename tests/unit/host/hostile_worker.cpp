@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "plugins/run/lane.hpp"
+#include "plugins/run/worker_messages.hpp"
 
 namespace {
 
