@@ -2,37 +2,27 @@
 #pragma once
 
 #include <chrono>
+#include <condition_variable>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
+#include <random>
 #include <string>
+#include <string_view>
+#include <thread>
 
 #include <dojo/result.hpp>
 
+#include "base/descriptor.hpp"
 #include "base/log.hpp"
 #include "policy/metagraph/metagraph.hpp"
+#include "policy/metagraph/metagraph_copy.hpp"
+#include "policy/metagraph/metagraph_reader.hpp"
 
 namespace dojo::policy {
-
-/// What to do once the metagraph is older than max_age, or was never had.
-enum class Stale { closed, open };
-
-struct MetagraphOptions {
-  std::string url;  ///< Kami's, such as http://127.0.0.1:3000; empty: none
-  /// Instead: a file of the same shape, which is as old as its last change says; empty: none.
-  std::filesystem::path file;
-  std::uint16_t netuid = 0;
-  std::chrono::seconds refresh{
-      120};  ///< between two successful readings; a file is looked at each second
-  std::chrono::milliseconds retry_least{2'000};  ///< after a failed one; doubles up to `refresh`
-  std::chrono::seconds timeout{20};              ///< for one reading
-  std::chrono::seconds max_age{3'600};
-  Stale when_stale = Stale::closed;
-  std::size_t longest = std::size_t{64} << 20;  ///< bytes of an answer
-  [[nodiscard]] bool wanted() const { return !url.empty() || !file.empty(); }
-};
 
 /// How long a source waits for the next reading of a URL after so many failures in a row.
 /// @param luck 0 to 1: no two hosts shall ask in step
@@ -89,9 +79,42 @@ class MetagraphSource {
   void refresh();
 
  private:
-  class Impl;
-  explicit MetagraphSource(std::unique_ptr<Impl> impl);
-  std::unique_ptr<Impl> impl_;
+  using Clock = std::chrono::steady_clock;
+
+  MetagraphSource(const MetagraphOptions& options, base::Descriptor folder, const base::Log& log,
+                  std::function<WallTime()> now);
+  void take_saved();
+  void forget();
+  void run();
+  bool wait_for_turn(std::unique_lock<std::mutex>& lock);
+  void look(const MetagraphOptions& options, std::uint64_t epoch, bool forced);
+  bool conclude(const Result<MetagraphReading>& reading);
+  void failed(const std::string& message);
+  void succeeded(const MetagraphReading& reading);
+  void wait();
+  [[nodiscard]] bool fresh(WallTime now) const;
+  void tell_set_aside(const std::string& set_aside);
+  void tell_if_stale();
+  void cannot_look(std::string_view why);
+
+  const base::Log log_;
+  const std::function<WallTime()> now_;
+  MetagraphReader reader_;
+  const MetagraphCopy copy_;
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  MetagraphOptions options_;  // from here on: mutex_
+  MetagraphReading held_;
+  Status status_;            // what it counts, and its error
+  std::uint64_t epoch_ = 0;  // of the source
+  unsigned failures_in_a_row_ = 0;
+  bool told_stale_ = false;
+  std::string told_set_aside_;
+  bool asked_ = false;
+  bool stopping_ = false;
+  Clock::time_point next_;
+  std::minstd_rand dice_{std::random_device()()};
+  std::thread thread_;
 };
 
 }  // namespace dojo::policy
