@@ -1,6 +1,7 @@
 // How much a caller may ask for.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -12,14 +13,11 @@
 #include <dojo/wire/ss58.hpp>
 
 #include "base/address.hpp"
+#include "base/snapshot.hpp"
+#include "policy/gcra.hpp"
+#include "policy/ledger.hpp"
 
 namespace dojo::policy {
-
-/// So much a second in the long run, and so much at once. per_s 0: no limit.
-struct Rate {
-  double per_s = 0;
-  double burst = 1;
-};
 
 struct QuotaOptions {
   Rate hotkey_requests;
@@ -45,15 +43,15 @@ struct Over {
   std::chrono::milliseconds retry_after{0};  ///< at the earliest
 };
 
-/// Generic cell rate algorithm (ITU-T I.371) per hotkey and per IP. O(1); sharded; of more callers
-/// than `entries`, those are forgotten first whose account is settled, and then who has not been
-/// seen for longest. Any thread.
+/// A Ledger of hotkeys, and one of IPs. Any thread.
 class Quotas {
  public:
   using Clock = std::chrono::steady_clock;
 
-  explicit Quotas(const QuotaOptions& options);
-  ~Quotas();
+  explicit Quotas(const QuotaOptions& options)
+      : limits_(std::make_shared<const Limits>(options)),
+        hotkeys_(options.entries),
+        ips_(options.entries) {}
   Quotas(const Quotas&) = delete;
   Quotas& operator=(const Quotas&) = delete;
 
@@ -116,9 +114,43 @@ class Quotas {
   [[nodiscard]] Sizes sizes() const;
 
  private:
+  /// What the options come to, in a form that is quick to reckon with.
+  struct Limits {
+    Pace hotkey_requests;
+    Pace hotkey_bytes;
+    Pace ip_requests;
+    Pace ip_bytes;
+    Pace failed;
+    std::uint32_t concurrent = 0;
+    bool by_stake = false;
+    explicit Limits(const QuotaOptions& options);
+    [[nodiscard]] Pace of_hotkey(const Pace& pace, double weight) const {
+      return by_stake ? pace.times(weight) : pace;
+    }
+  };
+  struct OfHotkey {
+    Account requests;
+    Account bytes;
+    std::uint32_t open = 0;
+    [[nodiscard]] bool settled(Nanoseconds now) const {
+      return requests.due <= now && bytes.due <= now;
+    }
+  };
+  struct OfIp {
+    Account requests;
+    Account bytes;
+    Account failures;
+    [[nodiscard]] bool settled(Nanoseconds now) const {
+      return requests.due <= now && bytes.due <= now && failures.due <= now;
+    }
+  };
+
   void leave(const wire::PublicKey& hotkey) noexcept;
-  class Impl;
-  std::unique_ptr<Impl> impl_;
+
+  base::Snapshot<Limits> limits_;
+  Ledger<wire::PublicKey, OfHotkey> hotkeys_;
+  Ledger<base::IpAddress::Bytes, OfIp> ips_;
+  std::atomic<Nanoseconds> nobody_shut_{0};  // from then on no IP is shut out
 };
 
 }  // namespace dojo::policy
