@@ -25,7 +25,7 @@ request::WallTime wall_clock() {
   return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
 }
 
-plugins::Reloader::SettingsOf settings_from(const Config& config) {
+plugins::SettingsOf settings_from(const Config& config) {
   return [config](std::string_view plugin) { return settings_of(config, plugin); };
 }
 

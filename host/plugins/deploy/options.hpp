@@ -3,7 +3,9 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <string>
+#include <string_view>
 
 namespace dojo::plugins {
 
@@ -27,6 +29,9 @@ struct ReloadOptions {
 };
 
 enum class Isolation { thread, process };
+inline const char* word(Isolation isolation) {
+  return isolation == Isolation::process ? "process" : "thread";
+}
 enum class Replacement {
   swap,      ///< start the new one beside the old one, then switch
   exclusive  ///< for plugins that cannot be there twice: stop the old one first
@@ -55,5 +60,7 @@ struct PluginSettings {
     return a.config == b.config && a.run == b.run;
   }
 };
+
+using SettingsOf = std::function<PluginSettings(std::string_view plugin)>;
 
 }  // namespace dojo::plugins

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include <fmt/format.h>
+
 namespace dojo::plugins {
 
 double failure_rate(const std::vector<double>& failures_by_caller) {
@@ -22,6 +24,20 @@ bool fails_probation(const std::vector<double>& failures_by_caller, double befor
   };
   return too_many(failure_rate(failures_by_caller)) &&
          std::ranges::count_if(failures_by_caller, too_many) >= options.probation_callers;
+}
+
+double Probation::failing(const Generation& generation) const {
+  if (!says_much(roster_.tally(generation))) return 0;
+  return failure_rate(roster_.failures_by_caller(generation));
+}
+
+std::optional<std::string> Probation::failure(const Generation& generation, double before) const {
+  const auto tally = roster_.tally(generation);
+  if (!says_much(tally)) return std::nullopt;
+  const auto callers = roster_.failures_by_caller(generation);
+  if (!fails_probation(callers, before, options_)) return std::nullopt;
+  return fmt::format("{} of its first {} requests failed, of {} callers", tally.failed,
+                     tally.answered + tally.failed, callers.size());
 }
 
 }  // namespace dojo::plugins

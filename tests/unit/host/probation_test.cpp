@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include "host/idle_generation.hpp"
+
 namespace dojo::plugins {
 namespace {
 
@@ -57,6 +59,20 @@ TEST(Probation, MayBeTurnedOff) {
   ReloadOptions never;
   never.probation_failures = 101;
   EXPECT_FALSE(fails_probation({1, 1, 1}, 0, never));
+}
+
+TEST(Probation, SaysNothingOfFewRequests) {
+  test::CountedRoster roster;
+  const test::IdleGeneration generation("score", "aa");
+  const Probation probation(roster, kOptions);  // from 20 requests on
+  roster.failures = {1, 0.5};
+  roster.counted = {.answered = 5, .failed = 14};
+  EXPECT_EQ(probation.failing(generation), 0);
+  EXPECT_FALSE(probation.failure(generation, 0));
+  ++roster.counted.answered;
+  EXPECT_EQ(probation.failing(generation), 0.75);
+  EXPECT_EQ(probation.failure(generation, 0), "14 of its first 20 requests failed, of 2 callers");
+  EXPECT_FALSE(probation.failure(generation, 0.6)) << "as the one before";
 }
 
 }  // namespace
