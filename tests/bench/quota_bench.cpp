@@ -25,11 +25,11 @@ PublicKey key_of(std::uint64_t number) {
   return key;
 }
 
-base::IpAddress ip_of(std::uint64_t number) {
-  base::IpAddress::Bytes bytes{};
+IpAddress ip_of(std::uint64_t number) {
+  IpAddress::Bytes bytes{};
   const auto key = key_of(number);
   std::copy_n(key.begin(), 8, bytes.begin());
-  return base::IpAddress(bytes);
+  return IpAddress(bytes);
 }
 
 /// Some of so many callers, in no order.
@@ -103,10 +103,10 @@ void charge_new_ips(benchmark::State& state) {
   std::mt19937_64 random(2);
   const auto now = Clock::now();
   for (auto _ : state) {
-    base::IpAddress::Bytes bytes{};
+    IpAddress::Bytes bytes{};
     const std::uint64_t number = random();
     std::memcpy(bytes.data(), &number, sizeof number);
-    benchmark::DoNotOptimize(quotas().charge_ip(base::IpAddress(bytes), now));
+    benchmark::DoNotOptimize(quotas().charge_ip(IpAddress(bytes), now));
   }
 }
 BENCHMARK(charge_new_ips);
