@@ -61,6 +61,7 @@ MetagraphSource::MetagraphSource(const MetagraphOptions& options, base::Descript
                                  const base::Log& log, std::function<WallTime()> now)
     : log_(log), now_(std::move(now)), reader_(now_), copy_(std::move(folder)), options_(options) {
   take_saved();
+  publish();
   // Also if there is nothing to read yet: when there is, there may be no thread to be had.
   auto thread = threads::start([this] { run(); });
   if (!thread) throw std::runtime_error(thread.error().message);
@@ -88,9 +89,13 @@ void MetagraphSource::take_saved() {
 }
 
 MetagraphView MetagraphSource::view() const {
-  const auto now = now_();
-  const std::lock_guard lock(mutex_);
-  return {held_.metagraph, fresh(now), options_.wanted(), options_.when_stale};
+  const auto& [held, options] = shown_.read();
+  return {held.metagraph, is_fresh(held, options, now_()), options.wanted(), options.when_stale};
+}
+
+/// [mutex_, or not begun yet] From now on others see what is held.
+void MetagraphSource::publish() {
+  shown_.publish(std::make_shared<const Shown>(Shown{held_, options_}));
 }
 
 MetagraphSource::Status MetagraphSource::status() const {
@@ -109,6 +114,7 @@ void MetagraphSource::apply(const MetagraphOptions& options) {
     const std::lock_guard lock(mutex_);
     if (!same_source(options, options_)) forget();
     options_ = options;
+    publish();
     asked_ = true;
   }
   changed_.notify_all();
@@ -132,8 +138,13 @@ void MetagraphSource::forget() {
   told_stale_ = false;
 }
 
+bool MetagraphSource::is_fresh(const MetagraphReading& held, const MetagraphOptions& options,
+                               WallTime now) {
+  return held.metagraph && age_of(held.at, now) <= options.max_age;
+}
+
 bool MetagraphSource::fresh(WallTime now) const {
-  return held_.metagraph && age_of(held_.at, now) <= options_.max_age;
+  return is_fresh(held_, options_, now);
 }
 
 void MetagraphSource::run() {
@@ -218,6 +229,7 @@ void MetagraphSource::succeeded(const MetagraphReading& reading) {
   const bool first = !held_.metagraph || !status_.error.empty() || told_stale_;
   tell_set_aside(reading.metagraph->set_aside());
   held_ = reading;
+  publish();
   ++status_.readings;
   status_.error.clear();
   failures_in_a_row_ = 0;

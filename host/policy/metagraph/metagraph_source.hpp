@@ -18,6 +18,7 @@
 
 #include "base/descriptor.hpp"
 #include "base/log.hpp"
+#include "base/snapshot.hpp"
 #include "policy/metagraph/metagraph.hpp"
 #include "policy/metagraph/metagraph_copy.hpp"
 #include "policy/metagraph/metagraph_reader.hpp"
@@ -83,7 +84,15 @@ class MetagraphSource {
 
   MetagraphSource(const MetagraphOptions& options, base::Descriptor folder, const base::Log& log,
                   std::function<WallTime()> now);
+  /// What view() goes by.
+  struct Shown {
+    MetagraphReading held;
+    MetagraphOptions options;
+  };
+  static bool is_fresh(const MetagraphReading& held, const MetagraphOptions& options, WallTime now);
+
   void take_saved();
+  void publish();
   void forget();
   void run();
   bool wait_for_turn(std::unique_lock<std::mutex>& lock);
@@ -105,6 +114,7 @@ class MetagraphSource {
   std::condition_variable changed_;
   MetagraphOptions options_;  // from here on: mutex_
   MetagraphReading held_;
+  base::Snapshot<Shown> shown_{std::make_shared<const Shown>()};
   Status status_;            // what it counts, and its error
   std::uint64_t epoch_ = 0;  // of the source
   unsigned failures_in_a_row_ = 0;
