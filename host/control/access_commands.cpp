@@ -201,10 +201,10 @@ Result<std::string> test(Server& server, const Arguments& arguments) {
     result.validator_permit = neuron->validator_permit;
     result.stake = neuron->stake;
   }
-  result.registered = standing.registered;
+  result.registered = standing.neuron.has_value();
   result.weight = standing.weight;
   result.would_refuse = standing.ruling.would_refuse;
-  result.dialects = server.authenticator().accepted('/' + std::string(route)).text();
+  result.dialects = server.authenticator().accepted(route).text();
   return to_json(result);
 }
 

@@ -38,9 +38,14 @@ std::string_view Head::value(std::string_view name) const {
 }
 
 void Head::assign(std::string_view bytes) {
+  constexpr std::string_view kLineEnd = "\r\n";
   bytes_.assign(bytes);
-  method_ = target_ = Part{};
+  method_ = target_ = lines_ = Part{};
   fields_.clear();
+  const auto first = bytes_.find(kLineEnd);
+  if (first == std::string::npos || !bytes_.ends_with("\r\n\r\n")) return;
+  const auto begin = first + kLineEnd.size();
+  lines_ = where(std::string_view(bytes_).substr(begin, bytes_.size() - kLineEnd.size() - begin));
 }
 
 void Head::add(std::string_view name, std::string_view value) {

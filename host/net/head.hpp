@@ -31,6 +31,9 @@ class Head {
   /// The value of the only field of that name, empty if there is none or are several.
   [[nodiscard]] std::string_view value(std::string_view name) const;
   [[nodiscard]] std::size_t size() const { return fields_.size(); }
+  /// The fields as they were sent, "name: value\r\n" for each. (Of a request in absolute form the
+  /// Host may be another: see reduce_target().)
+  [[nodiscard]] std::string_view lines() const { return at(lines_); }
   [[nodiscard]] Field operator[](std::size_t index) const {
     return {at(fields_[index].name), at(fields_[index].value)};
   }
@@ -75,6 +78,7 @@ class Head {
   std::string bytes_;
   Part method_;
   Part target_;
+  Part lines_;
   boost::container::small_vector<Entry, kUsualFields> fields_;
 };
 

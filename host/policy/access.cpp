@@ -50,7 +50,7 @@ Standing Access::judge(const Visit& visit) const {
   standing.ruling = rulebook_->rules().judge(visit, view, now_());
   if (!view.usable()) return standing;
   const auto* neuron = view.metagraph->find(visit.hotkey);
-  standing.registered = neuron != nullptr;
+  if (neuron != nullptr) standing.neuron = *neuron;
   if (by_stake_) {
     standing.weight =
         weight_of(neuron == nullptr ? 0 : neuron->stake, view.metagraph->mean_validator_stake());

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include <dojo/result.hpp>
 
@@ -26,8 +27,8 @@ struct AccessOptions {
 /// What is known of a hotkey that has been let in.
 struct Standing {
   Ruling ruling;
-  bool registered = false;  ///< in the metagraph that counts now
-  double weight = 1;        ///< its share when callers compete: by stake if configured, else 1
+  std::optional<Neuron> neuron{};  ///< in the metagraph that counts now, if it is registered
+  double weight = 1;  ///< its share when callers compete: by stake if configured, else 1
 };
 
 /// Any thread, but for apply(), which is for one at a time.

@@ -55,13 +55,15 @@ std::optional<Refusal> Admitter::check(Exchange& exchange) {
   if (const auto over = quotas.shut_out(ip)) return shut_out(*over);
   if (auto over = over_quota(quotas.charge_ip(ip))) return over;
 
-  auto claim = authenticator_.read(exchange.head);
+  const auto route = exchange.route_name();
+  auto claim = authenticator_.read(exchange.head, route);
   if (!claim) return std::move(claim.error());
   exchange.claim = std::move(*claim);
   const auto& hotkey = exchange.caller().key;
 
-  auto standing = access_.judge({hotkey, ip, route_of(exchange.head.path())});
-  exchange.known = exchange.registered = standing.registered;
+  auto standing = access_.judge({hotkey, ip, route});
+  exchange.neuron = std::move(standing.neuron);
+  exchange.known = exchange.neuron.has_value();
   if (!standing.ruling.allowed) return blacklisted(standing.ruling);
   exchange.weight = standing.weight;
 
@@ -83,7 +85,7 @@ std::optional<Refusal> Admitter::check(Exchange& exchange) {
 std::optional<Refusal> Admitter::check_body(Exchange& exchange) {
   if (auto refusal = count_failure(authenticator_.prove_body(exchange.claim, exchange.body),
                                    exchange.address)) {
-    exchange.known = exchange.registered;
+    exchange.known = exchange.neuron.has_value();
     return refusal;
   }
   exchange.known = true;

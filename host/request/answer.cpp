@@ -33,6 +33,42 @@ bool is_zero_weight(std::string_view parameter) {
   return !parameter.empty() && parameter.find_first_not_of("0.") == std::string_view::npos;
 }
 
+/// Those that a plugin does not decide: the host's own, and what net::HeaderLines leaves out.
+bool is_the_hosts(std::string_view name) {
+  constexpr std::string_view kOurs = "x-dojo-";
+  return text::same_word(name.substr(0, kOurs.size()), kOurs) ||
+         text::same_word(name, wire::kRequestIdHeader);
+}
+
+/// Calls `visit(name, value)` for each line of header fields; those without a colon have no value.
+template <class Visit>
+void for_each_field(std::string_view fields, Visit visit) {
+  while (!fields.empty()) {
+    auto line = take(fields, '\n');
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    const auto colon = line.find(':');
+    visit(line.substr(0, colon),
+          colon == std::string_view::npos ? std::string_view() : trim(line.substr(colon + 1)));
+  }
+}
+
+/// The headers that every answer has.
+net::Response begin_answer(const Terms& terms, int status, Code code) {
+  net::Response answer;
+  answer.status = status;
+  answer.headers.add(wire::kCodeHeader, to_string(code));
+  answer.headers.add(wire::kRequestIdHeader, terms.request_id);
+  return answer;
+}
+
+void compress(net::Response& answer, const Terms& terms) {
+  if (!terms.accepts_zstd) return;
+  if (auto compressed = wire::compress(answer.body, terms.compression_level)) {
+    answer.body = std::move(*compressed);
+    answer.headers.add("content-encoding", "zstd");
+  }
+}
+
 }  // namespace
 
 bool accepts_zstd(std::string_view accept_encoding) {
@@ -49,19 +85,40 @@ bool accepts_zstd(std::string_view accept_encoding) {
 
 net::Response make_answer(const Terms& terms, int status, Code code, std::string_view body,
                           std::optional<std::string_view> error, std::string_view metadata) {
-  net::Response answer;
-  answer.status = status;
+  auto answer = begin_answer(terms, status, code);
   answer.headers.add("content-type", "application/json");
-  answer.headers.add(wire::kCodeHeader, to_string(code));
-  answer.headers.add(wire::kRequestIdHeader, terms.request_id);
   if (terms.head_only) return answer;
   answer.body = wire::format_envelope(body, error, metadata);
-  if (!terms.accepts_zstd) return answer;
-  if (auto compressed = wire::compress(answer.body, terms.compression_level)) {
-    answer.body = std::move(*compressed);
-    answer.headers.add("content-encoding", "zstd");
-  }
+  compress(answer, terms);
   return answer;
+}
+
+net::Response make_raw_answer(const Terms& terms, int status, std::string_view body,
+                              std::string_view fields) {
+  auto answer = begin_answer(terms, status, status < 400 ? Code::ok : Code::handler);
+  bool typed = false;
+  bool coded = false;
+  for_each_field(fields, [&](std::string_view name, std::string_view value) {
+    if (is_the_hosts(name)) return;
+    typed = typed || text::same_word(name, "content-type");
+    coded = coded || text::same_word(name, "content-encoding");
+    answer.headers.add(name, value);
+  });
+  if (body.empty()) return answer;
+  if (!typed) answer.headers.add("content-type", "application/octet-stream");
+  answer.body = body;
+  if (!coded) compress(answer, terms);
+  return answer;
+}
+
+std::optional<std::string> check_fields(std::string_view fields) {
+  std::optional<std::string> fault;
+  for_each_field(fields, [&](std::string_view name, std::string_view value) {
+    net::HeaderLines line;
+    line.add(name, value);
+    if (!line.sound()) fault = "no header field: a name, a colon and a value, on a line of its own";
+  });
+  return fault;
 }
 
 net::Response make_answer(const Terms& terms, const Refusal& refusal) {

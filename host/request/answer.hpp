@@ -17,7 +17,7 @@ namespace dojo::request {
 struct Terms {
   std::string request_id;  ///< echoed as x-request-id
   bool accepts_zstd = false;
-  bool head_only = false;  ///< HEAD: headers alone
+  bool head_only = false;  ///< HEAD, and the host answers it: headers alone
   int compression_level = 3;
 };
 
@@ -29,6 +29,14 @@ bool accepts_zstd(std::string_view accept_encoding);
 /// that; empty for HEAD. @param body and @param metadata as for wire::format_envelope().
 net::Response make_answer(const Terms& terms, int status, Code code, std::string_view body,
                           std::optional<std::string_view> error, std::string_view metadata);
+
+/// The answer of a raw route: its bytes, compressed if the caller accepts that and they are not
+/// coded already. @param fields "name: value\r\n" for each, such as check_fields() lets pass
+net::Response make_raw_answer(const Terms& terms, int status, std::string_view body,
+                              std::string_view fields);
+
+/// What is wrong with the header fields that a raw route answers with, if anything.
+std::optional<std::string> check_fields(std::string_view fields);
 
 /// The answer that a refusal gets.
 net::Response make_answer(const Terms& terms, const Refusal& refusal);

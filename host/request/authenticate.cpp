@@ -61,8 +61,8 @@ void Authenticator::apply(AuthOptions options) {
   options_.publish(std::make_shared<const AuthOptions>(std::move(options)));
 }
 
-DialectSet Authenticator::accepted(std::string_view path) const {
-  return options_.read().accepted(path);
+DialectSet Authenticator::accepted(std::string_view route) const {
+  return options_.read().accepted(route);
 }
 
 Expected<Claim, Refusal> Authenticator::read_proof(const net::Head& head) const {
@@ -72,10 +72,10 @@ Expected<Claim, Refusal> Authenticator::read_proof(const net::Head& head) const 
   return (*spoken)->read(head);
 }
 
-Expected<Claim, Refusal> Authenticator::read(const net::Head& head) const {
+Expected<Claim, Refusal> Authenticator::read(const net::Head& head, std::string_view route) const {
   auto claim = read_proof(head);
   if (!claim) return claim;
-  const auto& accepted = options_.read().accepted(head.path());
+  const auto& accepted = options_.read().accepted(route);
   const auto name = claim->caller.dialect;
   if (accepted.contains(name)) return claim;
   return Unexpected(Refusal{

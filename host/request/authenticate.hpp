@@ -27,13 +27,14 @@ class Authenticator {
 
   /// From now on others.
   void apply(AuthOptions options);
-  /// Which dialects a route takes. @param path as in the request line
-  [[nodiscard]] DialectSet accepted(std::string_view path) const;
+  /// Which dialects a route takes. @param route its name
+  [[nodiscard]] DialectSet accepted(std::string_view route) const;
 
-  /// What the headers say. Nothing is believed, and nothing stored.
+  /// What the headers say. Nothing is believed, and nothing stored. @param route the name of the
+  /// one that is asked for
   /// @return or why not: unsigned, no-session, malformed, or in a dialect that is not accepted on
   /// this route
-  [[nodiscard]] Expected<Claim, Refusal> read(const net::Head& head) const;
+  [[nodiscard]] Expected<Claim, Refusal> read(const net::Head& head, std::string_view route) const;
   /// Whether it may be proven at all: wrong-receiver, stale, replayed.
   /// @param head the one that was read
   [[nodiscard]] std::optional<Refusal> look_at(Claim& claim, const net::Head& head) const;

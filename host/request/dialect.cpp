@@ -196,9 +196,8 @@ std::string DialectSet::text() const {
   return text;
 }
 
-const DialectSet& AuthOptions::accepted(std::string_view path) const {
-  if (routes.empty() || !path.starts_with('/')) return dialects;
-  const auto found = routes.find(path.substr(1));
+const DialectSet& AuthOptions::accepted(std::string_view route) const {
+  const auto found = routes.find(route);
   return found == routes.end() ? dialects : found->second;
 }
 

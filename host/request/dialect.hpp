@@ -56,7 +56,8 @@ struct AuthOptions {
   std::chrono::milliseconds epistula_future{2'000};  ///< and ahead
   std::chrono::hours legacy_memory{
       24};  ///< how long a legacy signature is refused again; 0: is not
-  [[nodiscard]] const DialectSet& accepted(std::string_view path) const;
+  /// @param route its name
+  [[nodiscard]] const DialectSet& accepted(std::string_view route) const;
 };
 
 /// Who sends a request; proven, once it has come through Authenticator.
@@ -122,6 +123,8 @@ class Dialect {
   /// @param body as sent; looked at if signs_body() @param known gets to know the caller's key
   [[nodiscard]] virtual bool signature_holds(const Claim& claim, std::string_view body,
                                              wire::KnownKeys& known) const = 0;
+  /// Whether the signature covers the query too, and not the path alone.
+  [[nodiscard]] virtual bool signs_query() const { return false; }
   /// Whether the body is the one that the message names.
   [[nodiscard]] virtual bool body_holds(const Claim& claim, std::string_view body) const = 0;
 };

@@ -35,10 +35,18 @@ StageTimes::Measured measure(const Times& times, Times::Point handled) {
 }
 
 /// Why a response cannot be sent, if so.
-std::optional<std::string> fault_of(const dojo_response& response, bool isolated) {
-  const bool sound = plugins::is_answer_status(response.status) ||
-                     (isolated && response.status == plugins::kWorkerDied);
+std::optional<std::string> fault_of(const dojo_response& response, const Route& route) {
+  const bool raw = route.info().raw;
+  const bool sound = plugins::is_answer_status(response.status, raw) ||
+                     (route.generation().isolated() && response.status == plugins::kWorkerDied);
   if (!sound) return fmt::format("it answered with status {}", response.status);
+  if (raw) {
+    if (response.error.size != 0 && response.status >= 200 && response.status < 400)
+      return fmt::format("it answered with status {} and an error", response.status);
+    const auto fault = check_fields(view(response.fields));
+    return fault ? std::optional("among the fields it answered with is " + *fault) : std::nullopt;
+  }
+  if ((response.flags & DOJO_RESPONSE_WELL_FORMED) != 0) return std::nullopt;
   for (const auto& [what, text] :
        {std::pair{"body", view(response.body)}, {"metadata", view(response.metadata)}}) {
     if (text.empty()) continue;
@@ -50,6 +58,20 @@ std::optional<std::string> fault_of(const dojo_response& response, bool isolated
     }
   }
   return std::nullopt;
+}
+
+/// What ABI 1.1 tells of a request.
+void describe(const Exchange& exchange, dojo_request& request) {
+  const auto& head = exchange.head;
+  const bool with_query = dialect(exchange.caller().dialect).signs_query();
+  request.method = span(head.method());
+  request.target = span(with_query ? head.target() : head.path());
+  request.fields = span(head.lines());
+  request.uid = -1;
+  if (!exchange.neuron) return;
+  request.uid = exchange.neuron->uid;
+  request.stake = exchange.neuron->stake;
+  if (exchange.neuron->validator_permit) request.flags |= DOJO_REQUEST_VALIDATOR_PERMIT;
 }
 
 Refusal refusal_of(const Pushed& pushed) {
@@ -236,6 +258,7 @@ void Dispatcher::attend_to(Executor& executor, const ExchangePtr& exchange, Task
   request.peer = span(exchange->peer);
   request.trace = span(exchange->terms.request_id);
   request.deadline_ns = static_cast<std::uint64_t>(task.deadline.time_since_epoch().count());
+  describe(*exchange, request);
   // Its place may be given back before handle() returns; the crew must not go with it.
   const auto crew = route.crew;
   if (task.hooked) {
@@ -383,7 +406,7 @@ std::int32_t Dispatcher::complete(const plugins::Generation& generation, dojo_re
 std::int32_t Dispatcher::complete_now(const plugins::Generation& generation, Exchange& exchange,
                                       net::Responder responder, const dojo_response& response) {
   if (!responder) return DOJO_STALE;
-  if (const auto fault = fault_of(response, generation.isolated())) {
+  if (const auto fault = fault_of(response, exchange.route)) {
     fail(exchange, std::move(responder), *fault);
     return DOJO_INVALID;
   }
@@ -408,6 +431,11 @@ std::int32_t Dispatcher::complete_now(const plugins::Generation& generation, Exc
     fail(exchange, std::move(responder), error);
   } else if (response.status == DOJO_STATUS_INVALID_BODY) {
     refuse(exchange, std::move(responder), {Code::invalid_body, std::string(error)});
+  } else if (exchange.route.info().raw && error.empty()) {
+    const auto status = static_cast<int>(response.status);
+    answer(exchange, std::move(responder), status < 400 ? Code::ok : Code::handler, [&] {
+      return make_raw_answer(exchange.terms, status, view(response.body), view(response.fields));
+    });
   } else if (response.status != 200) {
     answer(exchange, std::move(responder), static_cast<int>(response.status), Code::handler, {},
            error, metadata);
@@ -466,10 +494,17 @@ net::Responder Dispatcher::take_responder(Exchange& exchange) {
 void Dispatcher::answer(Exchange& exchange, net::Responder responder, int status, Code code,
                         std::string_view body, std::optional<std::string_view> error,
                         std::string_view metadata) {
+  answer(exchange, std::move(responder), code,
+         [&] { return make_answer(exchange.terms, status, code, body, error, metadata); });
+}
+
+template <class Make>
+void Dispatcher::answer(Exchange& exchange, net::Responder responder, Code code, Make make) {
   const auto& route = exchange.route;
   route.crew->count(exchange.caller().key, code == Code::internal);
   const auto handled = steady_clock::now();
-  auto whole = make_answer(exchange.terms, status, code, body, error, metadata);
+  net::Response whole = make();
+  const auto status = whole.status;
   whole.headers.add("x-dojo-generation", std::to_string(route.generation().number()));
   refusals_.count(code);
   exchange.place = {};  // before its caller can know that it has one again

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,6 +15,7 @@
 #include <dojo/plugin.h>
 
 #include "net/exchange.hpp"
+#include "policy/metagraph/metagraph.hpp"
 #include "policy/quotas.hpp"
 #include "request/answer.hpp"
 #include "request/dialect.hpp"
@@ -51,8 +53,9 @@ class Exchange final : public net::Exchange {
   // What its head says: written by admit().
   Terms terms;
   Claim claim;
-  bool known = false;           ///< the hotkey is proven, or registered
-  bool registered = false;      ///< in the metagraph
+  std::shared_ptr<const plugins::RouteInfo> asked;  ///< as its route was then; null: there is none
+  std::optional<policy::Neuron> neuron;             ///< the caller's, if it is registered
+  bool known = false;                               ///< the hotkey is proven, or registered
   double weight = 1;            ///< of the caller among those who share the workers; 1 is average
   bool charged = false;         ///< for the body's bytes
   bool compressed = false;      ///< the body is zstd; a worker puts the plain one in its place
@@ -65,6 +68,10 @@ class Exchange final : public net::Exchange {
   Times times;
 
   [[nodiscard]] const Caller& caller() const { return claim.caller; }
+  /// What it asks for: a route's name, or what would be one.
+  [[nodiscard]] std::string_view route_name() const {
+    return asked ? std::string_view(asked->name) : route_of(head.path());
+  }
   [[nodiscard]] Stage stage() const { return stage_.load(); }
   /// Moves on. @return false if somebody else has moved it
   bool move(Stage from, Stage to) { return stage_.compare_exchange_strong(from, to); }

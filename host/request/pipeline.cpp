@@ -26,7 +26,16 @@ constexpr std::size_t kMostProofs = 1'024;                    // that wait for a
 
 const Refusal kNoRoute{Code::not_found, "Not Found: there is no such route"};
 
-/// Opened by the host itself, whatever plugins there are.
+/// @param methods of the route, "GET POST"
+Refusal other_method(std::string_view methods) {
+  std::string list;
+  for (const char c : methods) list += c == ' ' ? std::string(", ") : std::string(1, c);
+  Refusal refusal{Code::not_found, "Method Not Allowed: use " + list, {}, 405};
+  // Where the route does not answer HEAD, the host does.
+  refusal.allow = plugins::takes(methods, "HEAD") ? list : list + ", HEAD";
+  return refusal;
+}
+
 bool opens_session(const Exchange& exchange) {
   return exchange.head.path() == wire::kSessionPath && !exchange.terms.head_only;
 }
@@ -85,7 +94,8 @@ ExchangePtr Pipeline::make() const {
 
 std::optional<net::Response> Pipeline::admit(Exchange& exchange) {
   exchange.times.received = steady_clock::now();
-  exchange.terms = terms(exchange.head);
+  exchange.asked = routes_.look_up(exchange.head.path());
+  exchange.terms = terms(exchange);
   if (const auto refusal = check(exchange)) {
     refusals_.note(exchange, *refusal);
     return make_answer(exchange.terms, *refusal);
@@ -96,18 +106,22 @@ std::optional<net::Response> Pipeline::admit(Exchange& exchange) {
 
 std::optional<Refusal> Pipeline::check(Exchange& exchange) {
   if (auto refusal = admitter_.check(exchange)) return refusal;
-  if (auto refusal = check_route(exchange.head)) return refusal;
+  if (auto refusal = check_route(exchange)) return refusal;
   const auto compressed = is_compressed(exchange.head);
   if (!compressed) return compressed.error();
   exchange.compressed = *compressed;
   return std::nullopt;
 }
 
-std::optional<Refusal> Pipeline::check_route(const net::Head& head) const {
-  const bool is_ours = head.path() == wire::kSessionPath && authenticator_.sessions() != nullptr;
-  if (!is_ours && !routes_.has(head.path())) return kNoRoute;
-  if (head.method() != "POST" && !head.is_head()) {
-    return Refusal{Code::not_found, "Method Not Allowed: use POST", {}, 405, {}, "POST, HEAD"};
+std::optional<Refusal> Pipeline::check_route(const Exchange& exchange) const {
+  const auto method = exchange.head.method();
+  if (exchange.head.path() == wire::kSessionPath) {  // the host's own, whatever plugins there are
+    if (authenticator_.sessions() == nullptr) return kNoRoute;
+    if (method != "POST" && !exchange.terms.head_only) return other_method("POST");
+  } else {
+    if (!exchange.asked) return kNoRoute;
+    if (!exchange.terms.head_only && !plugins::takes(exchange.asked->methods, method))
+      return other_method(exchange.asked->methods);
   }
   if (dispatcher_.refuses_new()) return draining();
   return std::nullopt;
@@ -122,6 +136,8 @@ void Pipeline::take(const ExchangePtr& exchange) {
     // Now, not when the head came: an upload that takes its time keeps no generation from ending.
     auto route = routes_.find(exchange->head.path());
     if (!route) return dispatcher_.turn_away(*exchange, kNoRoute);
+    if (!plugins::takes(route->info().methods, exchange->head.method()))
+      return dispatcher_.turn_away(*exchange, other_method(route->info().methods));
     dispatcher_.begin(*exchange, std::move(*route));
   }
   // Reactors do no work that grows with a body, beyond what is as quick as to hand it on.
@@ -201,23 +217,23 @@ net::Response Pipeline::refuse_malformed(int status, std::string_view why) {
   return make_answer(nobody, refusal);
 }
 
-Terms Pipeline::terms(const net::Head& head) const {
+Terms Pipeline::terms(const Exchange& exchange) const {
+  const auto& head = exchange.head;
   Terms terms;
   const auto id = head.value(wire::kRequestIdHeader);
   terms.request_id = is_request_id(id) ? std::string(id) : make_request_id();
   head.for_each("accept-encoding", [&](std::string_view value) {
     terms.accepts_zstd = terms.accepts_zstd || accepts_zstd(value);
   });
-  terms.head_only = head.is_head();
+  terms.head_only =
+      head.is_head() && !(exchange.asked && plugins::takes(exchange.asked->methods, "HEAD"));
   terms.compression_level = compression_level_;
   return terms;
 }
 
 Admitter::Rehearsal Pipeline::rehearse(const policy::Visit& visit) {
   auto rehearsal = admitter_.rehearse(visit);
-  if (!rehearsal.refusal && !routes_.has('/' + std::string(visit.route))) {
-    rehearsal.refusal = kNoRoute;
-  }
+  if (!rehearsal.refusal && !routes_.has(visit.route)) rehearsal.refusal = kNoRoute;
   if (!rehearsal.refusal && dispatcher_.refuses_new()) rehearsal.refusal = draining();
   return rehearsal;
 }

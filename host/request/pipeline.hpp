@@ -70,9 +70,9 @@ class Pipeline {
   [[nodiscard]] Admitter::Rehearsal rehearse(const policy::Visit& visit);
 
  private:
-  [[nodiscard]] Terms terms(const net::Head& head) const;
+  [[nodiscard]] Terms terms(const Exchange& exchange) const;
   std::optional<Refusal> check(Exchange& exchange);
-  [[nodiscard]] std::optional<Refusal> check_route(const net::Head& head) const;
+  [[nodiscard]] std::optional<Refusal> check_route(const Exchange& exchange) const;
   void prove(const ExchangePtr& exchange);
   void prove_elsewhere(const ExchangePtr& exchange);
   void preflight(Exchange& exchange);

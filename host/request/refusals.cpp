@@ -35,7 +35,7 @@ void Refusals::note(const Exchange& exchange, const Refusal& refusal) {
                .known = exchange.known,
                .hotkey_text = claimed ? caller.hotkey : claimed_hotkey(exchange.head),
                .peer = exchange.peer,
-               .route = route_of(exchange.head.path()),
+               .route = exchange.route_name(),
                .request_id = exchange.terms.request_id},
        refusal);
 }

@@ -9,48 +9,64 @@ Status RouteTable::swap(const std::shared_ptr<Crew>& next, const Crew* previous)
   const auto& infos = generation.routes();
   Entries gone;
   const std::lock_guard lock(mutex_);
+  std::string rival;
   for (const auto& info : infos) {
-    const auto taken = entries_.find(info.name);
-    if (taken == entries_.end() || taken->second.crew.get() == previous) continue;
-    return fail(fmt::format("route /{} is claimed by both {} and {}; remove one of them", info.name,
-                            taken->second.crew->generation().name(), generation.name()));
+    entries_.for_each([&](const Entry& entry) {
+      const auto& known = entry.info();
+      if (entry.crew.get() == previous || (known.name != info.name && known.path != info.path))
+        return;
+      rival = fmt::format("route {} is claimed by both {} and {}; remove one of them",
+                          known.path == info.path ? info.path : info.name,
+                          entry.crew->generation().name(), generation.name());
+    });
   }
+  if (!rival.empty()) return fail(std::move(rival));
   auto entries = entries_;
-  std::erase_if(entries, [&](const auto& entry) { return entry.second.crew.get() == previous; });
+  entries.erase_if([&](const Entry& entry) { return entry.crew.get() == previous; });
   for (std::uint32_t i = 0; i < infos.size(); ++i) {
     auto gate = infos[i].concurrency == 0 ? nullptr : std::make_shared<Gate>(infos[i].concurrency);
-    entries.insert_or_assign(infos[i].name, Entry{next, i, std::move(gate)});
+    entries.insert_or_assign(infos[i].path, Entry{next, i, std::move(gate)});
   }
   gone = std::exchange(entries_, std::move(entries));
+  publish();
   return {};
 }
 
 void RouteTable::remove(const Crew& crew) {
   Entries gone;
   const std::lock_guard lock(mutex_);
-  for (auto entry = entries_.begin(); entry != entries_.end();) {
-    const auto next = std::next(entry);
-    if (entry->second.crew.get() == &crew) gone.insert(entries_.extract(entry));
-    entry = next;
-  }
+  gone = entries_;
+  entries_.erase_if([&](const Entry& entry) { return entry.crew.get() == &crew; });
+  publish();
 }
 
 std::optional<Route> RouteTable::find(std::string_view path) const {
   const std::lock_guard lock(mutex_);
-  const auto* entry = look_up(path);
+  const auto* entry = entries_.find(path);
   if (entry == nullptr) return std::nullopt;
   // The place is taken under the lock: once a crew's routes are gone, nobody new comes to it.
   return Route{entry->crew, entry->index, entry->gate, Crew::Stay(*entry->crew)};
 }
 
-bool RouteTable::has(std::string_view path) const {
-  const std::lock_guard lock(mutex_);
-  return look_up(path) != nullptr;
+std::shared_ptr<const plugins::RouteInfo> RouteTable::look_up(std::string_view path) const {
+  const auto* info = infos_.read().find(path);
+  return info == nullptr ? nullptr : *info;
 }
 
-const RouteTable::Entry* RouteTable::look_up(std::string_view path) const {
-  const auto found = entries_.find(route_of(path));
-  return found == entries_.end() ? nullptr : &found->second;
+bool RouteTable::has(std::string_view name) const {
+  bool found = false;
+  infos_.read().for_each([&](const auto& info) { found = found || info->name == name; });
+  return found;
+}
+
+/// [mutex_]
+void RouteTable::publish() {
+  Infos infos;
+  entries_.for_each([&](const Entry& entry) {
+    infos.insert_or_assign(entry.info().path,
+                           std::make_shared<const plugins::RouteInfo>(entry.info()));
+  });
+  infos_.publish(std::make_shared<const Infos>(std::move(infos)));
 }
 
 }  // namespace dojo::request

@@ -1,6 +1,7 @@
 #include "worker/serve.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <chrono>
 #include <condition_variable>
@@ -11,6 +12,7 @@
 #include <memory>
 #include <mutex>
 #include <new>
+#include <numeric>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -155,12 +157,13 @@ void Worker::make_host_table() {
 std::optional<std::string> Worker::fault_of(const dojo_response* given,
                                             const dojo_response& response) const {
   if (given == nullptr || response.struct_size == 0) return "it answered with no response";
-  if (!plugins::is_answer_status(response.status)) {
+  if (!plugins::is_answer_status(response.status, true)) {
     return fmt::format("it answered with status {}", response.status);
   }
-  const auto size = response.body.size + response.error.size + response.metadata.size;
-  if (std::max({response.body.size, response.error.size, response.metadata.size, size}) >
-      max_answer_) {
+  const std::array parts{response.body.size, response.error.size, response.metadata.size,
+                         response.fields.size};
+  const auto size = std::accumulate(parts.begin(), parts.end(), std::size_t{0});
+  if (std::max(*std::ranges::max_element(parts), size) > max_answer_) {
     return fmt::format("it answered with {} bytes, {} are allowed", size, max_answer_);
   }
   return std::nullopt;
@@ -173,9 +176,9 @@ std::int32_t Worker::complete(dojo_request_id id, const dojo_response* given) no
   if (const auto request = requests_.take(id)) {
     auto fault = fault_of(given, response);
     if (!fault) {
-      const auto sent =
-          way().send(message_of(WorkerAnswer{id, response.status, view(response.body),
-                                             view(response.error), view(response.metadata)}));
+      const auto sent = way().send(
+          message_of(WorkerAnswer{id, response.status, view(response.body), view(response.error),
+                                  view(response.metadata), view(response.fields)}));
       if (sent == Sent::failed) fault = "its answer cannot be passed on: there is no memory for it";
     }
     if (fault) way().send(message_of(WorkerAnswer{id, DOJO_STATUS_FAILED, {}, *fault, {}}));

@@ -27,6 +27,12 @@ Unexpected<Error> malformed(std::string_view field, std::string_view expected) {
               Code::malformed);
 }
 
+bool is_method(std::string_view text) {
+  constexpr std::size_t kLongestMethod = 16;
+  return !text.empty() && text.size() <= kLongestMethod &&
+         std::ranges::all_of(text, [](char c) { return c >= 'A' && c <= 'Z'; });
+}
+
 bool is_path(std::string_view text) {
   return text.starts_with('/') && std::ranges::all_of(text, [](char c) {
            return c > ' ' && c <= '~' && c != '?' && c != '#';
@@ -139,9 +145,7 @@ Result<DojoMessage> parse_dojo_message(std::string_view text) {
 
   DojoMessage message;
   message.method = take_field(text);
-  if (message.method != "POST" && message.method != "HEAD") {
-    return malformed("method", "POST or HEAD");
-  }
+  if (!is_method(message.method)) return malformed("method", "1 to 16 capital letters: POST");
   message.path = take_field(text);
   if (!is_path(message.path)) {
     return malformed("path", "printable ASCII that begins with / and has no query");

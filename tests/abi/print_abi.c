@@ -45,6 +45,9 @@ static void values(void) {
   VALUE(DOJO_LOG_ERROR);
   VALUE(DOJO_STATUS_FAILED);
   VALUE(DOJO_STATUS_INVALID_BODY);
+  VALUE(DOJO_REQUEST_VALIDATOR_PERMIT);
+  VALUE(DOJO_RESPONSE_WELL_FORMED);
+  VALUE(DOJO_ROUTE_RAW);
   VALUE(DOJO_NOTE_TYPE);
   WORD(DOJO_EXT_STATE);
   WORD(DOJO_EXT_HEALTH);
@@ -78,6 +81,12 @@ static void requests(void) {
   FIELD(dojo_request, peer, dojo_span);
   FIELD(dojo_request, trace, dojo_span);
   FIELD(dojo_request, deadline_ns, uint64_t);
+  FIELD(dojo_request, method, dojo_span);
+  FIELD(dojo_request, target, dojo_span);
+  FIELD(dojo_request, fields, dojo_span);
+  FIELD(dojo_request, stake, double);
+  FIELD(dojo_request, uid, int64_t);
+  FIELD(dojo_request, flags, uint64_t);
   STRUCT_END(dojo_request);
 
   STRUCT(dojo_response);
@@ -88,6 +97,8 @@ static void requests(void) {
   FIELD(dojo_response, metadata, dojo_span);
   FIELD(dojo_response, release, void (*)(void*));
   FIELD(dojo_response, release_context, void*);
+  FIELD(dojo_response, fields, dojo_span);
+  FIELD(dojo_response, flags, uint64_t);
   STRUCT_END(dojo_response);
 }
 
@@ -119,6 +130,9 @@ static void plugin(void) {
   FIELD(dojo_route, blacklist, int32_t (*)(void*, const dojo_request*, dojo_error*));
   FIELD(dojo_route, verify, int32_t (*)(void*, const dojo_request*, dojo_error*));
   FIELD(dojo_route, priority, int32_t (*)(void*, const dojo_request*));
+  FIELD(dojo_route, path, const char*);
+  FIELD(dojo_route, methods, const char*);
+  FIELD(dojo_route, flags, uint64_t);
   STRUCT_END(dojo_route);
 
   STRUCT(dojo_plugin);

@@ -183,7 +183,7 @@ template <wire::Dialect dialect>
 void read_head(benchmark::State& state) {
   const Host host(dialect);
   for (auto _ : state) {
-    const auto claim = host.authenticator.read(host.head);
+    const auto claim = host.authenticator.read(host.head, "Echo");
     if (!claim) state.SkipWithError(claim.error().told.c_str());
   }
 }
@@ -196,7 +196,7 @@ template <wire::Dialect dialect>
 void read_and_look_at(benchmark::State& state) {
   const Host host(dialect);
   for (auto _ : state) {
-    auto claim = host.authenticator.read(host.head);
+    auto claim = host.authenticator.read(host.head, "Echo");
     if (!claim) state.SkipWithError(claim.error().told.c_str());
     const auto refusal = host.authenticator.look_at(*claim, host.head);
     if (refusal) state.SkipWithError(refusal->told.c_str());

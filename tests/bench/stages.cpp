@@ -24,6 +24,7 @@
 #include "net/framing.hpp"
 #include "request/answer.hpp"
 #include "request/authenticate.hpp"
+#include "request/route.hpp"
 #include "unit/host/made_head.hpp"
 
 using Once = std::function<bool(std::size_t turn)>;
@@ -118,7 +119,7 @@ struct Door {
 Once read_claim(const std::string& message) {
   auto door = std::make_shared<Door>();
   return [door, head = test::make_head("POST", "/Echo", fields(message))](std::size_t) {
-    auto claim = door->authenticator.read(head);
+    auto claim = door->authenticator.read(head, request::route_of(head.path()));
     return claim && !door->authenticator.look_at(*claim, head);
   };
 }

@@ -10,6 +10,7 @@
 
 #include "../unit/host/made_head.hpp"
 #include "request/authenticate.hpp"
+#include "request/route.hpp"
 
 namespace {
 
@@ -66,7 +67,7 @@ const request::Sessions& sessions() {
 }
 
 void check(const request::Authenticator& authenticator, const net::Head& head) {
-  auto claim = authenticator.read(head);
+  auto claim = authenticator.read(head, request::route_of(head.path()));
   if (!claim) {
     const auto code = claim.error().code;
     require(code == Code::no_signature || code == Code::malformed || code == Code::no_session);

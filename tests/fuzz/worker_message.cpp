@@ -37,8 +37,8 @@ void read(const Message& message) {
   switch (message.kind) {
     case MessageKind::answer:
       if (const auto answer = answer_of(message)) {
-        require(answer->id != 0 && is_answer_status(answer->status));
-        same(message, message_of(*answer), 2, 3);
+        require(answer->id != 0 && is_answer_status(answer->status, true));
+        same(message, message_of(*answer), 2, 4);
       }
       break;
     case MessageKind::verdict:
@@ -51,7 +51,7 @@ void read(const Message& message) {
       break;
     case MessageKind::route:
       if (const auto route = route_of(message)) {
-        same(message, message_of(*route), 3, 4);
+        same(message, message_of(*route), 4, 6);
         (void)check_route(*route, {});
       }
       break;

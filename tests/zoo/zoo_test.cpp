@@ -353,7 +353,7 @@ const std::vector<Bad> kRefused = {
     {"changes_timer", "the whole process: the timer that sends SIGALRM. Leave"},
     {"changes_umask", "the whole process: the umask ("},
     {"executable_stack", "it makes the stacks of the whole process executable"},
-    {"wrong_major", "it was built for plugin ABI 99.0"},
+    {"wrong_major", "it was built for plugin ABI 99.1"},
     {"throws_in_create", "create failed (1): it let an exception out", "throws_in_create"},
     {"throws_in_start", "start failed (1): it let an exception out", "throws_in_start"},
     {"throws_in_destroy", "destroy let an exception out", "throws_in_destroy"},

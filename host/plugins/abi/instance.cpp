@@ -7,6 +7,7 @@
 #include <array>
 #include <cstring>
 #include <fstream>
+#include <ranges>
 
 #include <boost/dll/shared_library.hpp>
 #include <fmt/format.h>
@@ -30,6 +31,29 @@ bool is_route_name(std::string_view text) {
            return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
                   c == '_' || c == '-' || c == '.';
          });
+}
+
+/// "/v1/score", "/v1/*": what may stand in a request line, without a query.
+bool is_route_path(std::string_view text) {
+  constexpr std::size_t kLongestPath = 1'024;
+  if (text.ends_with("/*")) text.remove_suffix(1);
+  return text.starts_with('/') && text.size() <= kLongestPath &&
+         std::ranges::all_of(text, [](char c) {
+           return c > ' ' && c <= '~' && std::string_view("?#*").find(c) == std::string_view::npos;
+         });
+}
+
+/// Words in capitals with a space between. Not what is about the connection itself (RFC
+/// 9110, 9.3.6, 9.3.8).
+bool are_route_methods(std::string_view text) {
+  constexpr std::size_t kLongestMethods = 128;
+  const auto good = [](auto word) {
+    return !word.empty() && !std::ranges::equal(word, std::string_view("CONNECT")) &&
+           !std::ranges::equal(word, std::string_view("TRACE")) &&
+           std::ranges::all_of(word, [](char c) { return c >= 'A' && c <= 'Z'; });
+  };
+  return !text.empty() && text.size() <= kLongestMethods &&
+         std::ranges::all_of(std::views::split(text, ' '), good);
 }
 
 std::string text_or_empty(const char* text) {
@@ -83,6 +107,11 @@ Status check_schema(const std::string& route, const char* which, const std::stri
 
 }  // namespace
 
+bool takes(std::string_view methods, std::string_view method) {
+  return std::ranges::any_of(std::views::split(methods, ' '),
+                             [&](auto word) { return std::ranges::equal(word, method); });
+}
+
 Status check_name(std::string_view name) {
   if (is_plugin_name(name)) return {};
   return fail(fmt::format("its name \"{}\" is not 1 to 64 letters, digits, '_' or '-'",
@@ -94,8 +123,23 @@ Status check_route(const RouteInfo& route, const std::vector<RouteInfo>& others)
     return fail(fmt::format("route \"{}\": a name is 1 to 128 letters, digits, '_', '-' or '.'",
                             route.name.substr(0, 128)));
   }
-  if (std::ranges::any_of(others, [&](const auto& known) { return known.name == route.name; })) {
-    return fail(fmt::format("route {}: it declares this route twice", route.name));
+  if (!is_route_path(route.path)) {
+    return fail(fmt::format(
+        "route {}: its path \"{}\" is not printable ASCII that begins with / and has no ?, # "
+        "or *, but for /* at its end",
+        route.name, route.path.substr(0, 128)));
+  }
+  if (!are_route_methods(route.methods)) {
+    return fail(fmt::format(
+        "route {}: its methods \"{}\" are not words in capitals with a space between (CONNECT and "
+        "TRACE are nobody's)",
+        route.name, route.methods.substr(0, 128)));
+  }
+  if (std::ranges::any_of(others, [&](const auto& known) {
+        return known.name == route.name || known.path == route.path;
+      })) {
+    return fail(fmt::format("route {}: it declares this route twice, by its name or by its path",
+                            route.name));
   }
   if (auto status = check_schema(route.name, "request", route.request_schema); !status)
     return status;
@@ -181,7 +225,10 @@ Status Instance::read_routes() {
         text_or_empty(route->response_schema),
         std::chrono::milliseconds(std::min(route->deadline_ms, kLongestDeadlineMs)),
         route->concurrency,
-        route->blacklist != nullptr || route->verify != nullptr || route->priority != nullptr};
+        route->blacklist != nullptr || route->verify != nullptr || route->priority != nullptr,
+        route->path == nullptr ? '/' + text_or_empty(route->name) : std::string(route->path),
+        route->methods == nullptr ? "POST" : std::string(route->methods),
+        (route->flags & DOJO_ROUTE_RAW) != 0};
     if (auto status = check_route(info, routes_); !status) return status;
     routes_.push_back(std::move(info));
     tables_.push_back(*route);

@@ -25,8 +25,14 @@ struct RouteInfo {
   std::chrono::milliseconds deadline{0};  ///< 0: the host's default
   std::uint32_t concurrency = 0;          ///< 0: no limit of its own
   bool hooked = false;                    ///< it has a hook: see Instance::judge()
+  std::string path;                       ///< "/Echo", or "/v1/*" for all that begin with "/v1/"
+  std::string methods;                    ///< "GET POST"; HEAD only if the plugin answers it
+  bool raw = false;                       ///< takes and gives bytes
   bool operator==(const RouteInfo&) const = default;
 };
+
+/// Whether a method is one of a route's. @param methods "GET POST"
+bool takes(std::string_view methods, std::string_view method);
 
 /// A deadline that is longer is taken for this one.
 inline constexpr std::uint64_t kLongestDeadlineMs = 24ull * 60 * 60 * 1000;

@@ -31,10 +31,10 @@ inline constexpr std::size_t kFirstSize<dojo_health_v1> = 16;
 template <>
 inline constexpr std::size_t kFirstSize<dojo_selftest_v1> = 16;
 
-/// Whether a handler may answer with it.
-constexpr bool is_answer_status(std::uint32_t status) {
-  return status == 200 || status == DOJO_STATUS_FAILED || status == DOJO_STATUS_INVALID_BODY ||
-         (status >= 400 && status <= 599);
+/// Whether a handler may answer with it. @param raw of a raw route
+constexpr bool is_answer_status(std::uint32_t status, bool raw) {
+  return status == DOJO_STATUS_FAILED || status == DOJO_STATUS_INVALID_BODY || status == 200 ||
+         (status >= (raw ? 200 : 400) && status <= 599);
 }
 
 /// @param table may be null @return a copy, or nothing if the table is null or too short

@@ -40,7 +40,7 @@ Status load(Generation& generation) {
 
 std::string joined(const std::vector<RouteInfo>& routes) {
   std::string text;
-  for (const auto& route : routes) text += (text.empty() ? "/" : " /") + route.name;
+  for (const auto& route : routes) text += (text.empty() ? "" : " ") + route.path;
   return text;
 }
 

@@ -54,7 +54,9 @@ void InProcess::make_host_table() {
   host_.context = this;
   host_.complete = [](void* context, dojo_request_id id, const dojo_response* response) {
     auto& self = generation_of(context);
-    const dojo_response none{sizeof none, kNoStatus, {}, {}, {}, nullptr, nullptr};
+    dojo_response none{};
+    none.struct_size = sizeof none;
+    none.status = kNoStatus;
     return self.services_.complete(self, id, read_table<dojo_response>(response).value_or(none));
   };
   host_.cancelled = [](void* context, dojo_request_id id) -> std::int32_t {

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/threads.hpp"
+#include "plugins/abi/span.hpp"
 
 namespace dojo::plugins {
 namespace {
@@ -67,15 +68,11 @@ std::int32_t Isolated::handle(const dojo_request& request, unsigned worker) cons
     while (const auto process = await(limit)) {
       if (const auto code = process->handle(request, worker)) return *code;
     }
-    constexpr std::string_view kNone = "there is no process of the plugin's";
-    services_.complete(*this, request.id,
-                       {sizeof(dojo_response),
-                        kWorkerDied,
-                        {},
-                        {kNone.data(), kNone.size()},
-                        {},
-                        nullptr,
-                        nullptr});
+    dojo_response response{};
+    response.struct_size = sizeof response;
+    response.status = kWorkerDied;
+    response.error = span("there is no process of the plugin's");
+    services_.complete(*this, request.id, response);
     return DOJO_OK;
   } catch (const std::exception& error) {  // out of memory
     log(DOJO_LOG_ERROR, error.what());

@@ -43,14 +43,14 @@ enum class MessageKind : std::uint32_t {
   log,      ///< level, id; text
   count,    ///< amount; name
   observe,  ///< value; name
-  answer,   ///< id, status; error, metadata, body
+  answer,   ///< id, status; error, metadata, fields, body
 };
 
 /// A message: what its numbers and texts are depends on its kind. Owns nothing.
 struct Message {
   MessageKind kind{};
   std::array<std::uint64_t, 7> numbers{};
-  std::array<std::string_view, 5> texts{};
+  std::array<std::string_view, 8> texts{};
 };
 
 /// The beginning of a packet. Both ends run on one machine, so its form is the memory's.
@@ -58,12 +58,12 @@ struct Header {
   std::uint32_t protocol = 0;  ///< kProtocol: the two programs are installed together
   std::uint32_t kind = 0;
   std::array<std::uint64_t, 7> numbers{};
-  std::array<std::uint64_t, 5> sizes{};  ///< of the texts
+  std::array<std::uint64_t, 8> sizes{};  ///< of the texts
   std::uint64_t attached =
       0;  ///< all texts together, if they come in a memory file; 0: they follow
 };
-inline constexpr std::uint32_t kProtocol = 1;
-static_assert(sizeof(Header) == 112);
+inline constexpr std::uint32_t kProtocol = 2;
+static_assert(sizeof(Header) == 136);
 
 /// Texts of more bytes than this, together, go into a memory file. Larger packets would be cheaper
 /// still up to some hundred KB, but from about 80 KB on the kernel wants pieces of contiguous

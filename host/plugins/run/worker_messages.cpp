@@ -37,9 +37,10 @@ Setup setup_of(const Message& message) {
 
 Message message_of(MessageKind kind, const dojo_request& request) {
   return {kind,
-          {request.id, request.route, request.deadline_ns},
+          {request.id, request.route, request.deadline_ns, request.flags,
+           std::bit_cast<std::uint64_t>(request.stake), std::bit_cast<std::uint64_t>(request.uid)},
           {view(request.hotkey), view(request.dialect), view(request.peer), view(request.trace),
-           view(request.body)}};
+           view(request.method), view(request.target), view(request.fields), view(request.body)}};
 }
 
 dojo_request request_of(const Message& message) {
@@ -48,18 +49,24 @@ dojo_request request_of(const Message& message) {
   request.id = message.numbers[0];
   request.route = static_cast<std::uint32_t>(message.numbers[1]);
   request.deadline_ns = message.numbers[2];
+  request.flags = message.numbers[3];
+  request.stake = std::bit_cast<double>(message.numbers[4]);
+  request.uid = std::bit_cast<std::int64_t>(message.numbers[5]);
   request.hotkey = span(message.texts[0]);
   request.dialect = span(message.texts[1]);
   request.peer = span(message.texts[2]);
   request.trace = span(message.texts[3]);
-  request.body = span(message.texts[4]);
+  request.method = span(message.texts[4]);
+  request.target = span(message.texts[5]);
+  request.fields = span(message.texts[6]);
+  request.body = span(message.texts[7]);
   return request;
 }
 
 Message message_of(const WorkerAnswer& answer) {
   return {MessageKind::answer,
           {answer.id, answer.status},
-          {answer.error, answer.metadata, answer.body}};
+          {answer.error, answer.metadata, answer.fields, answer.body}};
 }
 
 Result<WorkerAnswer> answer_of(const Message& message) {
@@ -67,8 +74,9 @@ Result<WorkerAnswer> answer_of(const Message& message) {
     return fail("an answer's id or status is none");
   }
   const WorkerAnswer answer{message.numbers[0], static_cast<std::uint32_t>(message.numbers[1]),
-                            message.texts[2], message.texts[0], message.texts[1]};
-  if (!is_answer_status(answer.status)) {
+                            message.texts[3],   message.texts[0],
+                            message.texts[1],   message.texts[2]};
+  if (!is_answer_status(answer.status, true)) {
     return fail(fmt::format("it passed on an answer with status {}", answer.status));
   }
   return answer;
@@ -98,14 +106,15 @@ Result<Verdict> verdict_of(const Message& message) {
 Message message_of(const RouteInfo& route) {
   return {MessageKind::route,
           {static_cast<std::uint64_t>(route.deadline.count()), route.concurrency,
-           route.hooked ? 1u : 0u},
-          {route.name, route.description, route.request_schema, route.response_schema}};
+           route.hooked ? 1u : 0u, route.raw ? 1u : 0u},
+          {route.name, route.description, route.request_schema, route.response_schema, route.path,
+           route.methods}};
 }
 
 Result<RouteInfo> route_of(const Message& message) {
-  const auto& [deadline_ms, concurrency, hooked, four, five, six, seven] = message.numbers;
-  if (deadline_ms > kLongestDeadlineMs || concurrency > UINT32_MAX || hooked > 1) {
-    return fail("a route's deadline, concurrency or hooks are out of range");
+  const auto& [deadline_ms, concurrency, hooked, raw, five, six, seven] = message.numbers;
+  if (deadline_ms > kLongestDeadlineMs || concurrency > UINT32_MAX || hooked > 1 || raw > 1) {
+    return fail("a route's deadline, concurrency, hooks or form are out of range");
   }
   return RouteInfo{std::string(message.texts[0]),
                    std::string(message.texts[1]),
@@ -113,7 +122,10 @@ Result<RouteInfo> route_of(const Message& message) {
                    std::string(message.texts[3]),
                    std::chrono::milliseconds(deadline_ms),
                    static_cast<std::uint32_t>(concurrency),
-                   hooked != 0};
+                   hooked != 0,
+                   std::string(message.texts[4]),
+                   std::string(message.texts[5]),
+                   raw != 0};
 }
 
 Message message_of(MessageKind kind, const Note& note) {

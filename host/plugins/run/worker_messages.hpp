@@ -31,13 +31,14 @@ Message message_of(MessageKind kind, const dojo_request& request);
 /// @return a request whose spans point to where the message's do
 dojo_request request_of(const Message& message);
 
-/// What a plugin has answered. `status` is one that the ABI knows.
+/// What a plugin has answered. `status` is one that the ABI knows, of some route.
 struct WorkerAnswer {
   dojo_request_id id = 0;
   std::uint32_t status = 0;
   std::string_view body;
   std::string_view error;
   std::string_view metadata;
+  std::string_view fields{};
 };
 Message message_of(const WorkerAnswer& answer);
 Result<WorkerAnswer> answer_of(const Message& message);

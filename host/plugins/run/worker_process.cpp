@@ -214,13 +214,16 @@ Status WorkerProcess::deliver(const Message& message) {
     if (over_) return {};  // it has been answered in its stead
     return fail("it answered a request that it does not have");
   }
-  const dojo_response response{sizeof response,
-                               answer->status,
-                               span(answer->body),
-                               span(answer->error),
-                               span(answer->metadata),
-                               nullptr,
-                               nullptr};
+  // Not its flags: what comes from another process is looked at.
+  const dojo_response response{.struct_size = sizeof response,
+                               .status = answer->status,
+                               .body = span(answer->body),
+                               .error = span(answer->error),
+                               .metadata = span(answer->metadata),
+                               .release = nullptr,
+                               .release_context = nullptr,
+                               .fields = span(answer->fields),
+                               .flags = 0};
   services_.complete(owner_, answer->id, response);
   return {};
 }
@@ -299,7 +302,10 @@ bool WorkerProcess::has(dojo_request_id id) {
 
 void WorkerProcess::fail_request(dojo_request_id id, std::uint32_t status,
                                  std::string_view why) noexcept {
-  const dojo_response response{sizeof response, status, {}, span(why), {}, nullptr, nullptr};
+  dojo_response response{};
+  response.struct_size = sizeof response;
+  response.status = status;
+  response.error = span(why);
   services_.complete(owner_, id, response);
 }
 

@@ -5,6 +5,7 @@
 #include <any>
 #include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <exception>
@@ -51,6 +52,31 @@ inline std::string_view view(dojo_span span) {
 }
 inline dojo_span span(std::string_view text) {
   return {text.data(), text.size()};
+}
+
+/// "content-type" is the same name as "Content-Type".
+inline bool same_name(std::string_view a, std::string_view b) {
+  const auto lower = [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  };
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [&](char x, char y) { return lower(x) == lower(y); });
+}
+
+/// The value of the first header field of that name. @param fields "name: value\r\n" for each
+inline std::optional<std::string_view> find_field(std::string_view fields, std::string_view name) {
+  while (!fields.empty()) {
+    auto line = fields.substr(0, fields.find('\n'));
+    fields.remove_prefix(std::min(line.size() + 1, fields.size()));
+    const auto colon = line.find(':');
+    if (colon == std::string_view::npos || !same_name(line.substr(0, colon), name)) continue;
+    line.remove_prefix(colon + 1);
+    constexpr std::string_view kSpace = " \t\r";
+    const auto begin = line.find_first_not_of(kSpace);
+    if (begin == std::string_view::npos) return std::string_view();
+    return line.substr(begin, line.find_last_not_of(kSpace) - begin + 1);
+  }
+  return std::nullopt;
 }
 
 /// How long the host's tables were when ABI 1 came out; none is shorter.
@@ -209,6 +235,27 @@ class Context {
   [[nodiscard]] std::string_view dialect() const { return detail::view(request_.dialect); }
   /// The caller's IP address.
   [[nodiscard]] std::string_view peer() const { return detail::view(request_.peer); }
+  /// The request's method, in capitals: "POST".
+  [[nodiscard]] std::string_view method() const { return detail::view(request_.method); }
+  /// What was signed of the request's target: its path as it was sent, percent-encoded, and in
+  /// dialects that sign it (btauth/1) its query.
+  [[nodiscard]] std::string_view target() const { return detail::view(request_.target); }
+  /// The value of a header field; of several with that name the first. No dialect signs header
+  /// fields: whoever is on the way may have written them. @param name in any case
+  [[nodiscard]] std::optional<std::string_view> header(std::string_view name) const {
+    return detail::find_field(detail::view(request_.fields), name);
+  }
+  /// The caller's uid on the subnet; nothing if the host has no metagraph, or it is not in it.
+  [[nodiscard]] std::optional<std::uint16_t> uid() const {
+    constexpr auto kKnown = offsetof(dojo_request, uid) + sizeof request_.uid;
+    if (request_.struct_size < kKnown || request_.uid < 0) return std::nullopt;
+    return static_cast<std::uint16_t>(request_.uid);
+  }
+  /// The caller's stake, in the metagraph's unit; 0 where it has no uid().
+  [[nodiscard]] double stake() const { return request_.stake; }
+  [[nodiscard]] bool validator_permit() const {
+    return (request_.flags & DOJO_REQUEST_VALIDATOR_PERMIT) != 0;
+  }
   /// The x-request-id, as the host's log has it.
   [[nodiscard]] std::string_view request_id() const { return detail::view(request_.trace); }
   /// When the host answers 504 in the handler's place, or up to 20 ms later.
@@ -298,7 +345,8 @@ class Context {
 
 namespace detail {
 
-/// Hands one answer to the host; the spans are copied there.
+/// Hands one answer to the host; the spans are copied there. @param body and @param metadata as
+/// to_json() writes them, or empty
 inline void complete(const Context& call, std::uint32_t status, std::string_view body,
                      std::string_view error, std::string_view metadata) {
   dojo_response response{};
@@ -307,6 +355,7 @@ inline void complete(const Context& call, std::uint32_t status, std::string_view
   response.body = span(body);
   response.error = span(error);
   response.metadata = span(metadata);
+  response.flags = DOJO_RESPONSE_WELL_FORMED;
   call.host().complete(call.raw().id, response);
 }
 
@@ -333,7 +382,7 @@ void guarded(const Context& call, Work&& work) noexcept {
 }
 
 template <class Answer>
-void complete_model(const Context& call, const Answer& answer) {
+void complete_answer(const Context& call, const Answer& answer) {
   const auto body = to_json(answer);
   if (!body) throw std::runtime_error("the answer cannot be written: " + body.error().message);
   complete(call, 200, *body, {}, call.metadata_json());

@@ -28,7 +28,7 @@ extern "C" {
 #endif
 
 #define DOJO_ABI_MAJOR 1
-#define DOJO_ABI_MINOR 0
+#define DOJO_ABI_MINOR 1
 
 /* Bytes behind dojo_request.body that may be read, whatever they hold: some JSON parsers look
  * ahead. */
@@ -73,16 +73,32 @@ typedef struct dojo_request {
   uint32_t struct_size;
   uint32_t route;       /* index into dojo_plugin.routes */
   dojo_request_id id;   /* 0 in a hook: there is nothing to complete */
-  dojo_span body;       /* JSON text, not yet looked at; DOJO_BODY_PADDING more bytes may be read */
+  dojo_span body;       /* JSON text, not yet looked at, or of a raw route whatever came, but no
+                           longer compressed; DOJO_BODY_PADDING more bytes may be read */
   dojo_span hotkey;     /* the caller's SS58 address */
   dojo_span dialect;    /* how it was signed: "legacy", "dojo/1", "epistula/2"; there may be more */
   dojo_span peer;       /* the caller's IP address */
   dojo_span trace;      /* the x-request-id, for logs */
   uint64_t deadline_ns; /* on the clock of dojo_host.now_ns: the host answers 504 then, or up to
                            20 ms later */
+  /* Since 1.1. */
+  dojo_span method; /* "POST", in capitals */
+  dojo_span target; /* what of the request's target was signed: its path, as it was sent, and in
+                       dialects that sign it (btauth/1) its query */
+  dojo_span fields; /* its header fields as they were sent, "name: value\r\n" for each; no dialect
+                       signs them */
+  double stake;     /* the caller's, as the metagraph has it; 0 where it is in none */
+  int64_t uid;      /* the caller's on the subnet; -1 where it is in no metagraph */
+  uint64_t flags;   /* DOJO_REQUEST_… */
 } dojo_request;
 
-/* What dojo_response.status may be besides 200 and an HTTP error of the handler's own, 400…599. */
+/* Bits of dojo_request.flags. Others may be set. */
+enum {
+  DOJO_REQUEST_VALIDATOR_PERMIT = 1 /* the caller has one */
+};
+
+/* What dojo_response.status may be besides 200 and an HTTP error of the handler's own, 400…599. Of
+ * a raw route it may be anything from 200 on. */
 enum {
   DOJO_STATUS_FAILED = 0, /* the handler failed: `error` goes to the log alone, the caller is told
                              "Internal server error (request <id>)" */
@@ -94,16 +110,29 @@ enum {
 typedef struct dojo_response {
   uint32_t struct_size;
   uint32_t status; /* 200: `body` is the answer; 400…599: `error` is told to the caller; or one of
-                      the above */
-  dojo_span body;  /* JSON text; empty: {} */
+                      the above. Of a raw route: `body` is the answer, unless there is an `error` */
+  dojo_span body;  /* JSON text; empty: {}. Of a raw route any bytes */
   dojo_span error; /* UTF-8 text */
-  dojo_span metadata; /* JSON object; empty: {} */
+  dojo_span metadata; /* JSON object; empty: {}. Not of a raw route */
   /* NULL: the host copies the spans before complete() returns. Otherwise it may keep them until it
    * calls release(release_context), once, from [any] thread, also when complete() returns anything
    * but DOJO_OK. */
   void (*release)(void* release_context);
   void* release_context;
+  /* Since 1.1. */
+  dojo_span
+      fields; /* of a raw route: header fields of the answer, "name: value\r\n" for each. Without a
+                 content-type it is application/octet-stream. Those about the connection, its
+                 length and the host's own (x-dojo-…, x-request-id, date) are left out */
+  uint64_t flags; /* DOJO_RESPONSE_… */
 } dojo_response;
+
+/* Bits of dojo_response.flags. Others must not be set. */
+enum {
+  /* Body and metadata are JSON objects, or empty, written by what cannot write anything else: the
+   * host sends them as they are, without another look. From a process of its own it looks. */
+  DOJO_RESPONSE_WELL_FORMED = 1
+};
 
 /* What the host does for a plugin. Owner: the host; lives until destroy() has returned. `context`
  * is the first argument of each function. All of them are [any]. */
@@ -135,7 +164,9 @@ typedef struct dojo_host {
   const void* (*extension)(void* context, const char* name);
 } dojo_host;
 
-/* A route: serves POST and HEAD on "/<name>". Owner: the plugin; must live until destroy(). */
+/* A route: serves POST and HEAD on "/<name>", if it says nothing else. HEAD, where it is not among
+ * the methods, is answered by the host: whether the request would be admitted. Owner: the plugin;
+ * must live until destroy(). */
 typedef struct dojo_route {
   uint32_t struct_size;
   uint32_t concurrency; /* requests handled at once at most; 0: as many as the host has workers */
@@ -153,7 +184,18 @@ typedef struct dojo_route {
   /* Of the requests that wait for a worker, one of higher priority goes first; 0 is that of a route
    * without this hook, -1000 to 1000 are told apart. Who waits rises with time. */
   int32_t (*priority)(void* self, const struct dojo_request* request);
+  /* Since 1.1. */
+  const char*
+      path; /* "/v1/score"; "/v1/" and "*" for all paths that begin with "/v1/"; NULL: "/<name>".
+               One without "*" goes before those with one, a longer one before a shorter */
+  const char* methods; /* in capitals, separated by spaces: "GET POST"; NULL: POST */
+  uint64_t flags;      /* DOJO_ROUTE_… */
 } dojo_route;
+
+/* Bits of dojo_route.flags. Others must not be set. */
+enum {
+  DOJO_ROUTE_RAW = 1 /* takes and gives bytes: no model, no envelope */
+};
 
 /* A plugin that has been created. `self` is the first argument of each function. */
 typedef struct dojo_plugin {

@@ -7,8 +7,9 @@
 // these forms, `Request` and `Answer` being models (see model.hpp):
 //   Answer (Request)        Answer (Context&, Request)        void for Answer: the body is {}
 //   void (Context&, Request, Reply<Answer>)                   answers later, from any thread
-// It runs on several threads at once. What it throws becomes an error: HttpError is told to the
-// caller with its status, anything else goes to the log and the caller is told that something
+// dojo::raw("name", handler) takes and gives bytes: RawRequest and RawAnswer in the place of
+// models. It runs on several threads at once. What it throws becomes an error: HttpError is told to
+// the caller with its status, anything else goes to the log and the caller is told that something
 // failed.
 #pragma once
 
@@ -207,7 +208,8 @@ class Plugin {
   template <class Part>
   void add(Part) {
     static_assert(kIsRoute<Part>,
-                  "DOJO_PLUGIN takes dojo::handle(handler), and dojo::configure<Config>(), "
+                  "DOJO_PLUGIN takes dojo::handle(handler), dojo::raw(name, handler), and "
+                  "dojo::configure<Config>(), "
                   "on_start, on_stop, state, health, selftest: this is none of them");
   }
   template <class Request>
@@ -266,7 +268,10 @@ class Plugin {
             static_cast<std::uint64_t>(route.deadline.count()),
             route.blacklist ? &Plugin::blacklist : nullptr,
             route.verify ? &Plugin::verify : nullptr,
-            route.priority ? &Plugin::priority : nullptr};
+            route.priority ? &Plugin::priority : nullptr,
+            route.path.empty() ? nullptr : route.path.c_str(),
+            route.methods.empty() ? nullptr : route.methods.c_str(),
+            route.raw ? std::uint64_t{DOJO_ROUTE_RAW} : 0};
   }
 
   /// The route that a request is for, or nothing if the request is none.

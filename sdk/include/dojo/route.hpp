@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <exception>
 #include <functional>
+#include <initializer_list>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -18,6 +19,7 @@
 #include <utility>
 
 #include <dojo/context.hpp>
+#include <dojo/raw.hpp>
 
 namespace dojo {
 
@@ -51,8 +53,9 @@ class Deferred {
   }
 
  private:
-  static constexpr std::array kTexts = {&dojo_request::hotkey, &dojo_request::dialect,
-                                        &dojo_request::peer, &dojo_request::trace};
+  static constexpr std::array kTexts = {
+      &dojo_request::hotkey, &dojo_request::dialect, &dojo_request::peer,  &dojo_request::trace,
+      &dojo_request::method, &dojo_request::target,  &dojo_request::fields};
   static std::string joined(const dojo_request& request) {
     std::string all;
     for (const auto text : kTexts) all += view(request.*text);
@@ -103,7 +106,7 @@ class Reply {
   [[nodiscard]] Context& context() const { return call_->context(); }
 
   void send(const Answer& answer) {
-    answer_once([&](const Context& call) { detail::complete_model(call, answer); });
+    answer_once([&](const Context& call) { detail::complete_answer(call, answer); });
   }
   template <std::derived_from<Answer> Derived>
     requires(!std::same_as<Derived, Answer>)
@@ -149,6 +152,9 @@ struct RouteParts {
   std::string request_schema;
   std::string response_schema;
   std::string description;
+  std::string path;     // empty: the name's
+  std::string methods;  // empty: POST
+  bool raw = false;
   std::chrono::milliseconds deadline{0};
   std::uint32_t concurrency = 0;
   /// dojo_plugin.handle. It throws what the handler throws once its Reply has the request.
@@ -171,9 +177,13 @@ std::function<Said(const Context&)> reading(F hook) {
     return copyable(std::move(hook));
   } else if constexpr (std::is_invocable_r_v<Said, const F&, const Context&, const Request&>) {
     return copyable([hook = std::move(hook)](const Context& call) -> Said {
-      const auto request = from_json<Request>(view(call.raw().body));
-      if (!request) return Said{};
-      return hook(call, *request);
+      if constexpr (std::is_same_v<Request, RawRequest>) {
+        return hook(call, raw_request(call));
+      } else {
+        const auto request = from_json<Request>(view(call.raw().body));
+        if (!request) return Said{};
+        return hook(call, *request);
+      }
     });
   } else {
     static_assert(!std::is_invocable_v<F&, const Context&> &&
@@ -203,6 +213,22 @@ class Route {
   /// One line for people who read the plugin's table (dojo_route.description).
   Route describe(std::string text) && {
     parts_.description = std::move(text);
+    return std::move(*this);
+  }
+  /// Serves this path and not "/<name>": "/v1/score"; "/v1/*" stands for all that begin with
+  /// "/v1/", unless another route has the path itself, or more of it.
+  Route path(std::string path) && {
+    parts_.path = std::move(path);
+    return std::move(*this);
+  }
+  /// Serves these methods, in capitals, and not POST: {"GET", "POST"}. Where HEAD is none of them,
+  /// the host answers it: whether the request would be admitted.
+  Route methods(std::initializer_list<std::string_view> methods) && {
+    parts_.methods.clear();
+    for (const auto method : methods) {
+      if (!parts_.methods.empty()) parts_.methods += ' ';
+      parts_.methods += method;
+    }
     return std::move(*this);
   }
   /// The host answers 504 after this time. Without it the host's default counts.
@@ -306,6 +332,23 @@ inline constexpr bool kMutable = !kCallable<F, S> && S::template kCalled<F&>;
 template <class Answer>
 inline constexpr bool kIsAnswer = std::is_void_v<Answer> || Model<Answer>;
 
+/// Whether a handler is of one of the forms that dojo::raw() takes.
+template <class F>
+inline constexpr bool kIsRaw = false;
+template <HasSignature F>
+  requires HasShape<Shape<typename Signature<F>::Arguments>>
+inline constexpr bool kIsRaw<F> = [] {
+  using Call = Signature<F>;
+  using S = Shape<typename Call::Arguments>;
+  if constexpr (!std::is_same_v<typename S::Request, RawRequest> || !kCallable<F, S>) {
+    return false;
+  } else if constexpr (AnswersLater<S>) {
+    return std::is_same_v<typename S::Later, RawAnswer> && std::is_void_v<typename Call::Result>;
+  } else {
+    return std::is_same_v<typename Call::Result, RawAnswer>;
+  }
+}();
+
 // What is wrong with a handler, in one error that names its type. Each stands in a struct of its
 // own, since compilers say what a struct was made for; and decides nothing, since a struct with a
 // failed assertion is of no more use to them.
@@ -324,13 +367,24 @@ struct ParametersOf {
 };
 template <class Request>
 struct RequestOf {
-  static_assert(Model<Request>,
+  static_assert(
+      !std::is_same_v<Request, RawRequest>,
+      "dojo::handle: a handler that takes a dojo::RawRequest is no model's, and has no name "
+      "of its own: dojo::raw(\"name\", handler)");
+  static_assert(Model<Request> || std::is_same_v<Request, RawRequest>,
                 "dojo::handle: the handler's request is no model: DOJO_MODEL(Type, fields...) "
                 "stands behind its struct, in the same namespace");
 };
+template <class F>
+struct RawHandlerOf {
+  static_assert(kIsRaw<F>,
+                "dojo::raw: a handler is dojo::RawAnswer(dojo::RawRequest), "
+                "dojo::RawAnswer(dojo::Context&, dojo::RawRequest), or void(dojo::Context&, "
+                "dojo::RawRequest, dojo::Reply<dojo::RawAnswer>), and not `mutable`");
+};
 template <class Answer>
 struct AnswerOf {
-  static_assert(kIsAnswer<Answer>,
+  static_assert(kIsAnswer<Answer> || std::is_same_v<Answer, RawAnswer>,
                 "dojo::handle: the handler's answer is no model: return a struct that has a "
                 "DOJO_MODEL of its own (a base's does not count), or void");
 };
@@ -384,11 +438,16 @@ consteval bool check_handler() {
 /// returned.
 template <class Request>
 std::optional<Request> read_request(const Context& call) {
-  auto request = from_json<Request>(view(call.raw().body));
-  if (request) return std::move(*request);
-  complete_error(call, DOJO_STATUS_INVALID_BODY,
-                 "Invalid " + std::string(model_name<Request>()) + ": " + request.error().message);
-  return std::nullopt;
+  if constexpr (std::is_same_v<Request, RawRequest>) {
+    return raw_request(call);
+  } else {
+    auto request = from_json<Request>(view(call.raw().body));
+    if (request) return std::move(*request);
+    complete_error(
+        call, DOJO_STATUS_INVALID_BODY,
+        "Invalid " + std::string(model_name<Request>()) + ": " + request.error().message);
+    return std::nullopt;
+  }
 }
 
 template <class Request, class F>
@@ -409,7 +468,7 @@ void run_now(const F& handler, Context& call) {
       invoke(handler, call, std::move(*request));
       complete(call, 200, {}, {}, call.metadata_json());
     } else {
-      complete_model(call, invoke(handler, call, std::move(*request)));
+      complete_answer(call, invoke(handler, call, std::move(*request)));
     }
   });
 }
@@ -447,13 +506,14 @@ std::string schema_or_nothing() {
 }
 
 template <class F>
-auto make_route(F handler) {
+auto make_route(std::string name, F handler) {
   using Call = Signature<F>;
   using S = Shape<typename Call::Arguments>;
   using Request = typename S::Request;
   RouteParts parts;
-  parts.name = model_name<Request>();
-  parts.request_schema = json_schema<Request>();
+  parts.name = std::move(name);
+  parts.raw = std::is_same_v<Request, RawRequest>;
+  parts.request_schema = schema_or_nothing<Request>();
   if constexpr (AnswersLater<S>) {
     parts.response_schema = schema_or_nothing<typename S::Later>();
     parts.run = copyable([handler = std::move(handler)](std::shared_ptr<const Host> host,
@@ -487,7 +547,22 @@ auto make_route(F handler) {
 template <class F>
 auto handle(F handler) {
   if constexpr (detail::check_handler<F>()) {
-    return detail::make_route(std::move(handler));
+    using S = detail::Shape<typename detail::Signature<F>::Arguments>;
+    return detail::make_route(std::string(model_name<typename S::Request>()), std::move(handler));
+  } else {
+    return Route<detail::NoRequest>({});
+  }
+}
+
+/// A route that takes and gives bytes: POST on "/<name>", or what path() and methods() say.
+/// @param name of 1 to 128 letters, digits, '_', '-', '.': what rules, config and logs call it
+/// @param handler RawAnswer(RawRequest), RawAnswer(Context&, RawRequest), or void(Context&,
+/// RawRequest, Reply<RawAnswer>). Called by several threads at once; need not be copyable
+template <class F>
+auto raw(std::string name, F handler) {
+  static_assert(detail::kChecked<detail::RawHandlerOf<F>>);
+  if constexpr (detail::kIsRaw<F>) {
+    return detail::make_route(std::move(name), std::move(handler));
   } else {
     return Route<detail::NoRequest>({});
   }

@@ -41,6 +41,12 @@ struct Caller {
   std::string dialect = "dojo/1";
   std::string peer = "127.0.0.1";
   std::string request_id = "test";
+  std::string method = "POST";
+  std::string target{};  ///< empty: "/<route>"
+  std::string fields{};  ///< header fields, "name: value\r\n" for each
+  std::optional<std::uint16_t> uid{};
+  double stake = 0;
+  bool validator_permit = false;
   std::optional<std::chrono::milliseconds> deadline{};  ///< nothing: the route's own, or 10 s
   bool gone = false;  ///< Context::cancelled() is true from the beginning
 };
@@ -50,9 +56,10 @@ struct Answer {
   /// 504: there was none before the deadline. 500: the handler failed, of which a caller of
   /// dojo-host is told 200 with an error.
   int status = 0;
-  std::string body{};      ///< JSON
+  std::string body{};      ///< JSON; of a raw route any bytes
   std::string error{};     ///< for 500 the reason, which dojo-host tells its log alone
   std::string metadata{};  ///< JSON
+  std::string fields{};    ///< of a raw route: its header fields, as it gives them
   int priority = 0;        ///< what the route's hook said of the request
 
   /// @throws std::runtime_error if the body is no such model
@@ -107,6 +114,13 @@ class Host {
       return {
           .status = 404, .body = "{}", .error = "no route " + std::string(route), .metadata = "{}"};
     }
+    if (!takes(*index, caller.method)) {
+      return {.status = 405,
+              .body = "{}",
+              .error = std::string(route) + " does not take " + caller.method,
+              .metadata = "{}"};
+    }
+    if (caller.target.empty()) caller.target = '/' + std::string(route);
     if (!caller.deadline) caller.deadline = deadline_of(*index);
     auto& asked = open(*index, body, std::move(caller));
     const auto [refused, priority] = ask_hooks(*index, asked.request);
@@ -272,11 +286,12 @@ class Host {
       asked.answer = late();
       return DOJO_STALE;
     }
-    if (const auto fault = fault_of(response)) {
+    const bool raw = (route(asked.request.route).flags & DOJO_ROUTE_RAW) != 0;
+    if (const auto fault = fault_of(response, raw)) {
       asked.answer = failed(*fault);
       return DOJO_INVALID;
     }
-    asked.answer = answer_of(*response);
+    asked.answer = answer_of(*response, raw);
     return DOJO_OK;
   }
   static Answer late() {
@@ -287,15 +302,16 @@ class Host {
     return {.status = 500, .body = "{}", .error = std::move(reason), .metadata = "{}"};
   }
   /// Why a response cannot be sent, if so.
-  static std::optional<std::string> fault_of(const dojo_response* response) {
+  static std::optional<std::string> fault_of(const dojo_response* response, bool raw) {
     if (response == nullptr || response->struct_size < sizeof *response) {
       return "it answered with no response";
     }
     const auto status = response->status;
     if (status != 200 && status != DOJO_STATUS_FAILED && status != DOJO_STATUS_INVALID_BODY &&
-        (status < 400 || status > 599)) {
+        (status < (raw ? 200 : 400) || status > 599)) {
       return "it answered with status " + std::to_string(status);
     }
+    if (raw) return std::nullopt;
     for (const auto& [what, text] :
          {std::pair{"body", view(response->body)}, {"metadata", view(response->metadata)}}) {
       if (text.empty()) continue;
@@ -312,11 +328,16 @@ class Host {
     return std::nullopt;
   }
   /// An error's body goes nowhere, nor do the metadata of a failure.
-  static Answer answer_of(const dojo_response& response) {
+  static Answer answer_of(const dojo_response& response, bool raw) {
     const auto or_empty = [](dojo_span text) {
       return text.size == 0 ? std::string("{}") : std::string(view(text));
     };
     std::string error(view(response.error));
+    if (raw && error.empty() && response.status >= 200) {
+      return {.status = static_cast<int>(response.status),
+              .body = std::string(view(response.body)),
+              .fields = std::string(view(response.fields))};
+    }
     if (response.status == 200) {
       return {
           .status = 200, .body = or_empty(response.body), .metadata = or_empty(response.metadata)};
@@ -410,6 +431,11 @@ class Host {
     return *reinterpret_cast<const dojo_route*>(first + index * plugin_->routes->struct_size);
   }
 
+  [[nodiscard]] bool takes(std::uint32_t index, std::string_view method) const {
+    const auto methods = ' ' + std::string(text_of(route(index).methods)) + ' ';
+    return methods == "  " ? method == "POST"
+                           : methods.find(' ' + std::string(method) + ' ') != std::string::npos;
+  }
   [[nodiscard]] std::chrono::milliseconds deadline_of(std::uint32_t index) const {
     constexpr std::uint64_t kLongest = 24ull * 60 * 60 * 1000;
     const auto own = route(index).deadline_ms;
@@ -429,6 +455,12 @@ class Host {
     asked.request.dialect = span(asked.caller.dialect);
     asked.request.peer = span(asked.caller.peer);
     asked.request.trace = span(asked.caller.request_id);
+    asked.request.method = span(asked.caller.method);
+    asked.request.target = span(asked.caller.target);
+    asked.request.fields = span(asked.caller.fields);
+    asked.request.uid = asked.caller.uid ? *asked.caller.uid : -1;
+    asked.request.stake = asked.caller.stake;
+    asked.request.flags = asked.caller.validator_permit ? DOJO_REQUEST_VALIDATOR_PERMIT : 0;
     asked.request.deadline_ns =
         now() +
         static_cast<std::uint64_t>(std::chrono::nanoseconds(*asked.caller.deadline).count());

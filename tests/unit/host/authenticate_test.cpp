@@ -17,6 +17,7 @@
 
 #include "host/scratch_folder.hpp"
 #include "host/signed_head.hpp"
+#include "request/route.hpp"
 #include "where.hpp"
 
 namespace dojo::request {
@@ -51,7 +52,7 @@ class AuthenticatorTest : public testing::Test {
   /// All steps in their order.
   Expected<Caller, Refusal> check(const test::SignedHead& head,
                                   std::optional<std::string_view> body = {}) {
-    auto claim = auth->read(head.head());
+    auto claim = auth->read(head.head(), route_of(head.path));
     if (!claim) return Unexpected(claim.error());
     if (auto refusal = auth->look_at(*claim, head.head())) return Unexpected(*refusal);
     if (auto refusal = auth->prove(*claim, head.head())) return Unexpected(*refusal);
@@ -226,7 +227,7 @@ TEST_F(AuthenticatorTest, LooksWithoutProvingOrStoring) {
   start();
   const auto head = dojo1(caller, statement());
   for (int i = 0; i < 3; ++i) {
-    auto claim = auth->read(head.head());
+    auto claim = auth->read(head.head(), route_of(head.path));
     ASSERT_TRUE(claim);
     EXPECT_EQ(claim->caller.key, caller.public_key());
     EXPECT_EQ(auth->look_at(*claim, head.head()), std::nullopt);
@@ -694,7 +695,7 @@ TEST_F(EpistulaTest, IsProvenByItsBodyAlone) {
   start();
   auto head = request();
   head.set("Epistula-Request-Signature", wire::format_signature(caller.sign("x")));
-  auto claim = auth->read(head.head());
+  auto claim = auth->read(head.head(), route_of(head.path));
   ASSERT_TRUE(claim);
   EXPECT_EQ(auth->look_at(*claim, head.head()), std::nullopt);
   EXPECT_EQ(auth->prove(*claim, head.head()), std::nullopt);
@@ -805,8 +806,8 @@ TEST_F(EpistulaTest, CountsOnceWhateverItsPath) {
 TEST_F(EpistulaTest, CountsOnceOfTwoWhoseBodiesCome) {
   start();
   const auto head = request();
-  auto claim = auth->read(head.head());
-  auto copy = auth->read(head.head());
+  auto claim = auth->read(head.head(), route_of(head.path));
+  auto copy = auth->read(head.head(), route_of(head.path));
   EXPECT_EQ(auth->look_at(*claim, head.head()), std::nullopt);
   EXPECT_EQ(auth->look_at(*copy, head.head()), std::nullopt);
   EXPECT_EQ(auth->prove_body(*claim, "body"), std::nullopt);
@@ -816,7 +817,7 @@ TEST_F(EpistulaTest, CountsOnceOfTwoWhoseBodiesCome) {
 TEST_F(EpistulaTest, CountsOnceHoweverLongABodyTakes) {
   start();
   const auto head = request();
-  auto copy = auth->read(head.head());
+  auto copy = auth->read(head.head(), route_of(head.path));
   EXPECT_EQ(auth->look_at(*copy, head.head()), std::nullopt);
   EXPECT_EQ(code_of(head, "body"), Code::ok);
   now = now.load() + 10min;  // what was seen is forgotten by now

@@ -356,9 +356,9 @@ TEST(Config, SaysWhereItIsNoToml) {
 TEST(Config, GivesRoutesTheHostsDialectsUnlessTheyHaveTheirOwn) {
   const auto config = parse("[routes.A]\ndialects = [\"epistula/2\"]\n[routes.B]\n");
   ASSERT_TRUE(config) << config.error().message;
-  EXPECT_EQ(config->auth.accepted("/A").text(), "epistula/2");
-  EXPECT_EQ(config->auth.accepted("/B").text(), "legacy, dojo/1");
-  EXPECT_EQ(config->auth.accepted("A").text(), "legacy, dojo/1");
+  EXPECT_EQ(config->auth.accepted("A").text(), "epistula/2");
+  EXPECT_EQ(config->auth.accepted("B").text(), "legacy, dojo/1");
+  EXPECT_EQ(config->auth.accepted("/A").text(), "legacy, dojo/1");
   EXPECT_EQ(wrong("[routes]\nEcho = 5"), "dojo.toml:2: routes.Echo must be a table: [routes.Echo]");
   EXPECT_THAT(wrong("[routes.Echo]\nx = 5"),
               HasSubstr("dojo.toml:2: there is no key routes.Echo.x"));

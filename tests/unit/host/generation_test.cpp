@@ -64,7 +64,7 @@ TEST(Generation, SaysWhyAPluginIsRefused) {
   EXPECT_THAT(refusal(test::plugin("test_no_plugin")),
               HasSubstr("does not export dojo_plugin_entry"));
   EXPECT_THAT(refusal(test::plugin("test_faulty_abi")),
-              HasSubstr("built for plugin ABI 2.0, this host has 1.0"));
+              HasSubstr("built for plugin ABI 2.1, this host has 1.1"));
   EXPECT_THAT(refusal(test::plugin("test_faulty_name")), HasSubstr("its name \"not a name\""));
   EXPECT_EQ(refusal(test::plugin("test_faulty_start")), "start failed (1): the GPU is on fire");
   EXPECT_THAT(refusal(test::plugin("test_faulty_create")),

@@ -126,7 +126,9 @@ void misbehave(std::string_view how, const Lane& lane, const Lane& control, std:
 
 RouteInfo route(std::string name) {
   RouteInfo info;
+  info.path = '/' + name;
   info.name = std::move(name);
+  info.methods = "POST";
   return info;
 }
 

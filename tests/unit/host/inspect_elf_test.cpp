@@ -103,7 +103,7 @@ TEST(InspectElf, WantsANote) {
 
 TEST(InspectElf, WantsItsOwnAbiMajorAndTakesANewerMinor) {
   EXPECT_THAT(loading_faults(facts_of("wrong_major")),
-              ElementsAre(HasSubstr("plugin ABI 99.0, this host has 1.0: build it anew")));
+              ElementsAre(HasSubstr("plugin ABI 99.1, this host has 1.1: build it anew")));
   const auto newer = facts_of("newer_minor");
   EXPECT_EQ(newer.abi_minor, 99);
   EXPECT_THAT(loading_faults(newer), IsEmpty());

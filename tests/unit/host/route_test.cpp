@@ -47,7 +47,7 @@ TEST_F(RouteTableTest, TakesAllOfAPluginOrNothing) {
   ASSERT_FALSE(status);
   EXPECT_THAT(status.error().message,
               HasSubstr("route /Answers is claimed by both behaviours and rival"));
-  EXPECT_FALSE(table.has("/OnlyHere"));
+  EXPECT_FALSE(table.has("OnlyHere"));
   EXPECT_EQ(table.find("/Answers")->generation().name(), "behaviours");
 }
 
@@ -57,14 +57,14 @@ TEST_F(RouteTableTest, SwapsOneCrewForTheNext) {
   const auto second = crew("test_rival");
   ASSERT_TRUE(table.swap(second, first.get())) << "what the one before has is free to take";
   EXPECT_EQ(table.find("/Answers")->crew, second);
-  EXPECT_TRUE(table.has("/OnlyHere"));
-  EXPECT_FALSE(table.has("/KeepsOne")) << "a route that the next one does not have is gone";
+  EXPECT_TRUE(table.has("OnlyHere"));
+  EXPECT_FALSE(table.has("KeepsOne")) << "a route that the next one does not have is gone";
 }
 
 TEST_F(RouteTableTest, GivesEachRequestAPlace) {
   const auto here = crew("test_behaviours");
   ASSERT_TRUE(table.swap(here, nullptr));
-  EXPECT_TRUE(table.has("/Answers"));
+  EXPECT_TRUE(table.has("Answers"));
   EXPECT_EQ(here->open(), 0u);
   {
     auto route = table.find("/Answers");
@@ -83,7 +83,7 @@ TEST_F(RouteTableTest, LetsGoOfACrew) {
   table.remove(*here);
   here.reset();
   EXPECT_TRUE(seen.expired());
-  EXPECT_FALSE(table.has("/Answers"));
+  EXPECT_FALSE(table.has("Answers"));
 }
 
 }  // namespace

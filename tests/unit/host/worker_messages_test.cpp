@@ -36,6 +36,12 @@ TEST(WorkerMessages, SayARequest) {
   request.peer = span("10.0.0.1");
   request.trace = span("trace");
   request.body = span("{}");
+  request.method = span("PUT");
+  request.target = span("/v1?x");
+  request.fields = span("a: b\r\n");
+  request.stake = 0.5;
+  request.uid = -1;
+  request.flags = DOJO_REQUEST_VALIDATOR_PERMIT;
   const auto message = message_of(MessageKind::handle, request);
   EXPECT_EQ(message.kind, MessageKind::handle);
   const auto again = request_of(message);
@@ -48,16 +54,23 @@ TEST(WorkerMessages, SayARequest) {
   EXPECT_EQ(view(again.peer), "10.0.0.1");
   EXPECT_EQ(view(again.trace), "trace");
   EXPECT_EQ(view(again.body), "{}");
+  EXPECT_EQ(view(again.method), "PUT");
+  EXPECT_EQ(view(again.target), "/v1?x");
+  EXPECT_EQ(view(again.fields), "a: b\r\n");
+  EXPECT_EQ(again.stake, 0.5);
+  EXPECT_EQ(again.uid, -1);
+  EXPECT_EQ(again.flags, std::uint64_t{DOJO_REQUEST_VALIDATOR_PERMIT});
 }
 
 TEST(WorkerMessages, SayAnAnswer) {
-  const auto again = answer_of(message_of(WorkerAnswer{5, 200, "body", "error", "metadata"}));
+  const auto again = answer_of(message_of(WorkerAnswer{5, 204, "body", "error", "metadata", "fields"}));
   ASSERT_TRUE(again);
   EXPECT_EQ(again->id, 5u);
-  EXPECT_EQ(again->status, 200u);
+  EXPECT_EQ(again->status, 204u) << "whether its route may, the host sees";
   EXPECT_EQ(again->body, "body");
   EXPECT_EQ(again->error, "error");
   EXPECT_EQ(again->metadata, "metadata");
+  EXPECT_EQ(again->fields, "fields");
   EXPECT_FALSE(answer_of(message_of(WorkerAnswer{0, 200, {}, {}, {}})));
   EXPECT_FALSE(answer_of(message_of(WorkerAnswer{5, 999, {}, {}, {}})));
   auto message = message_of(WorkerAnswer{5, 200, {}, {}, {}});
@@ -88,7 +101,9 @@ TEST(WorkerMessages, SayARoute) {
   route.response_schema = "[]";
   route.deadline = std::chrono::milliseconds(4'000);
   route.concurrency = 3;
-  route.hooked = true;
+  route.hooked = route.raw = true;
+  route.path = "/v1/*";
+  route.methods = "GET POST";
   const auto again = route_of(message_of(route));
   ASSERT_TRUE(again);
   EXPECT_EQ(again->name, "Echo");
@@ -97,8 +112,8 @@ TEST(WorkerMessages, SayARoute) {
   EXPECT_EQ(again->response_schema, "[]");
   EXPECT_EQ(again->deadline, route.deadline);
   EXPECT_EQ(again->concurrency, 3u);
-  EXPECT_TRUE(again->hooked);
-  for (const std::size_t number : {0u, 1u, 2u}) {
+  EXPECT_EQ(*again, route);
+  for (const std::size_t number : {0u, 1u, 2u, 3u}) {
     auto message = message_of(route);
     message.numbers.at(number) += kTooMuch;
     EXPECT_FALSE(route_of(message)) << number;

@@ -9,7 +9,7 @@
 
 static const dojo_host* the_host;
 static const dojo_route routes[] = {
-    {sizeof(dojo_route), 0, "CEcho", "Echo, in C", NULL, NULL, 0, NULL, NULL, NULL}};
+    {.struct_size = sizeof(dojo_route), .name = "CEcho", .description = "Echo, in C"}};
 
 static int32_t start(void* self, dojo_error* error) {
   (void)self;

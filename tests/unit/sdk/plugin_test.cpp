@@ -887,6 +887,58 @@ TEST_F(PluginTest, RefusesAShorterHostAndRequest) {
   EXPECT_EQ(host.unread(), 0u);
 }
 
+/// What a request says of itself, to a handler that answers with it.
+std::string described(const Context& call) {
+  return std::string(call.method()) + '|' + std::string(call.target()) + '|' +
+         std::string(call.header("Accept").value_or("none")) + '|' +
+         (call.uid() ? std::to_string(*call.uid()) : "none") + '|' +
+         std::to_string(static_cast<int>(call.stake())) +
+         (call.validator_permit() ? "|permit" : "|");
+}
+
+TEST_F(PluginTest, KnowsOfAHostOfTheFirstAbiWhatThatSays) {
+  make("{}", handle([](Context& call, Ping) { return Ping{described(call)}; }));
+  auto asked = request(R"({"text":"hi"})");
+  asked.struct_size = detail::kFirstRequest;
+  asked.id = 42;
+  asked.method = detail::span("POST");  // beyond what it says it has
+  asked.uid = 7;
+  EXPECT_EQ(table().handle(table().self, &asked), DOJO_OK);
+  EXPECT_EQ(host.next().body, R"({"text":"||none|none|0|"})");
+}
+
+TEST_F(PluginTest, SeesTheHeadAndWhoTheCallerIs) {
+  make("{}", handle([](Context& call, Ping) { return Ping{described(call)}; }));
+  auto asked = request(R"({"text":"hi"})");
+  asked.id = 42;
+  asked.method = detail::span("POST");
+  asked.target = detail::span("/Ping?x=1");
+  asked.fields = detail::span("Host: here\r\naccept:\t a/b \r\nAccept: second\r\n");
+  asked.uid = 7;
+  asked.stake = 1000;
+  asked.flags = DOJO_REQUEST_VALIDATOR_PERMIT;
+  EXPECT_EQ(table().handle(table().self, &asked), DOJO_OK);
+  EXPECT_EQ(host.next().body, R"({"text":"POST|/Ping?x=1|a/b|7|1000|permit"})");
+  asked.uid = -1;
+  asked.fields = detail::span("accept-encoding: zstd\r\nnot a field\r\naccept:\r\n");
+  EXPECT_EQ(table().handle(table().self, &asked), DOJO_OK);
+  EXPECT_EQ(host.next().body, R"({"text":"POST|/Ping?x=1||none|1000|permit"})");
+}
+
+TEST_F(PluginTest, SaysWhichPathMethodsAndFormARouteHas) {
+  make("{}", handle(plain).path("/v1/plain"),
+       raw("bytes", [](RawRequest) { return RawAnswer{}; }).path("/v1/*").methods({"GET", "PUT"}));
+  const auto& typed = table().routes[0];
+  EXPECT_STREQ(typed.path, "/v1/plain");
+  EXPECT_EQ(typed.methods, nullptr);
+  EXPECT_EQ(typed.flags, 0u);
+  const auto& bytes = table().routes[1];
+  EXPECT_STREQ(bytes.name, "bytes");
+  EXPECT_STREQ(bytes.path, "/v1/*");
+  EXPECT_STREQ(bytes.methods, "GET PUT");
+  EXPECT_EQ(bytes.flags, std::uint64_t{DOJO_ROUTE_RAW});
+}
+
 TEST_F(PluginTest, DoesWithoutAShortExecutor) {
   const std::uint32_t size = 8;
   host.executor = &size;

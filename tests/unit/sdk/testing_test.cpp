@@ -106,6 +106,13 @@ std::int32_t create(const dojo_host* host, dojo_span config, const dojo_plugin**
                  })
                  .priority([](const Context&) { return 7; }));
     made.add(dojo::handle(later));
+    made.add(dojo::raw("bytes", [](Context& call, dojo::RawRequest request) -> dojo::RawAnswer {
+               if (request.target == "/fails") throw dojo::HttpError(418, "teapot");
+               return {.body = std::string(request.method) + std::string(request.body) +
+                               std::to_string(call.uid().value_or(0)),
+                       .content_type = "a/b",
+                       .status = 201};
+             }).methods({"GET", "PUT"}));
     made.add(dojo::state<Memory>([] { return Memory{asked}; },
                                  [](Memory memory) { asked = memory.asked; }));
     made.add(dojo::health([] {
@@ -134,6 +141,20 @@ TEST_F(TestingHost, AnswersAsTheHandlerDoes) {
   EXPECT_EQ(host.counted("asked"), 2);
   EXPECT_THAT(host.observed("seconds"), ElementsAre(0.5));
   EXPECT_THAT(host.lines(), ElementsAre("asked by 5Me"));
+}
+
+TEST_F(TestingHost, AnswersRawRoutesWithTheirBytes) {
+  dojo::testing::Host host(kEntry);
+  const auto answer = host.call("bytes", "\xff", {.method = "PUT", .uid = 7});
+  EXPECT_EQ(answer.status, 201);
+  EXPECT_EQ(answer.body,
+            "PUT\xff"
+            "7");
+  EXPECT_EQ(answer.fields, "content-type: a/b\r\n");
+  EXPECT_EQ(host.call("bytes", "").status, 405) << "it does not take POST";
+  const auto failed = host.call("bytes", "", {.method = "GET", .target = "/fails"});
+  EXPECT_EQ(failed.status, 418);
+  EXPECT_EQ(failed.error, "teapot");
 }
 
 TEST_F(TestingHost, AnswersErrorsAsACallerSeesThem) {
@@ -308,7 +329,9 @@ TEST_F(PlainPlugin, IsToldThatItsAnswerIsNone) {
   }
   EXPECT_EQ(told(nullptr).error, "it answered with no response");
   EXPECT_EQ(plain.completed, DOJO_INVALID);
-  const dojo_response shorter{8, 200, {}, {}, {}, nullptr, nullptr};
+  dojo_response shorter{};
+  shorter.struct_size = 8;
+  shorter.status = 200;
   EXPECT_EQ(told(&shorter).error, "it answered with no response");
 }
 

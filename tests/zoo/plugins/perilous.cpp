@@ -45,8 +45,12 @@ class Plugin {
 
   std::int32_t answer(dojo_request_id id, std::string_view body, std::uint32_t status = 200,
                       std::string_view error = {}) const {
-    const dojo_response response{sizeof response,    status,  span(body), span(error),
-                                 span(R"({"k":1})"), nullptr, nullptr};
+    dojo_response response{};
+    response.struct_size = sizeof response;
+    response.status = status;
+    response.body = span(body);
+    response.error = span(error);
+    response.metadata = span(R"({"k":1})");
     return host_->complete(host_->context, id, &response);
   }
   std::int32_t answer_number(dojo_request_id id, std::int64_t number) const {
@@ -225,7 +229,10 @@ const Behaviour kBehaviours[] = {
        std::thread([host = &plugin.host(), id = request.id,
                     file = std::string(view(request.body))] {
          wait_for(file);
-         const dojo_response response{sizeof response, 200, span("{}"), {}, {}, nullptr, nullptr};
+         dojo_response response{};
+         response.struct_size = sizeof response;
+         response.status = 200;
+         response.body = span("{}");
          const auto code = host->complete(host->context, id, &response);
          const auto text = "after destroy " + std::to_string(code);
          host->log(host->context, DOJO_LOG_WARNING, 0, span(text));

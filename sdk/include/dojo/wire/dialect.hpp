@@ -73,7 +73,7 @@ Nonce make_nonce();
 /// What a dojo/1 message states:
 /// `dojo/1 <METHOD> <path> to=<receiver SS58 or *> ts=<unix ms> nonce=<32 hex> body=<64 hex>`
 struct DojoMessage {
-  std::string method;           ///< upper case, `POST` or `HEAD`
+  std::string method;           ///< upper case: `POST`
   std::string path;             ///< as in the request line, no query: `/Echo`
   std::optional<PublicKey> to;  ///< the receiver's hotkey; nothing is written `*`: any receiver
   std::chrono::sys_time<std::chrono::milliseconds> time;

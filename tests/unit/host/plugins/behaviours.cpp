@@ -290,8 +290,12 @@ const std::array<dojo_route, kCount>& routes() {
     std::array<dojo_route, kCount> made{};
     for (std::size_t i = 0; i < kCount; ++i) {
       const auto& from = kBehaviours[i];
-      made[i] = {sizeof(dojo_route), from.concurrency, from.name, "for a test", "{}", nullptr,
-                 from.deadline_ms,   nullptr,          nullptr,   nullptr};
+      made[i].struct_size = sizeof(dojo_route);
+      made[i].concurrency = from.concurrency;
+      made[i].name = from.name;
+      made[i].description = "for a test";
+      made[i].request_schema = "{}";
+      made[i].deadline_ms = from.deadline_ms;
     }
     return made;
   }();

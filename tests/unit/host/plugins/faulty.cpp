@@ -6,14 +6,22 @@
 
 namespace {
 
+constexpr dojo_route route(const char* name, const char* request_schema = nullptr) {
+  dojo_route made{};
+  made.struct_size = sizeof made;
+  made.name = name;
+  made.request_schema = request_schema;
+  return made;
+}
+
 const dojo_route kRoutes[] = {
 #if defined(FAULTY_ROUTE_NAME)
-    {sizeof(dojo_route), 0, "a/b", nullptr, nullptr, nullptr, 0, nullptr, nullptr, nullptr},
+    route("a/b"),
 #elif defined(FAULTY_SCHEMA)
-    {sizeof(dojo_route), 0, "One", nullptr, "{\"type\":", nullptr, 0, nullptr, nullptr, nullptr},
+    route("One", "{\"type\":"),
 #else
-    {sizeof(dojo_route), 0, "One", nullptr, nullptr, nullptr, 0, nullptr, nullptr, nullptr},
-    {sizeof(dojo_route), 0, "One", nullptr, nullptr, nullptr, 0, nullptr, nullptr, nullptr},
+    route("One"),
+    route("One"),
 #endif
 };
 
