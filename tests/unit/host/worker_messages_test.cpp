@@ -63,7 +63,8 @@ TEST(WorkerMessages, SayARequest) {
 }
 
 TEST(WorkerMessages, SayAnAnswer) {
-  const auto again = answer_of(message_of(WorkerAnswer{5, 204, "body", "error", "metadata", "fields"}));
+  const auto again =
+      answer_of(message_of(WorkerAnswer{5, 204, "body", "error", "metadata", "fields"}));
   ASSERT_TRUE(again);
   EXPECT_EQ(again->id, 5u);
   EXPECT_EQ(again->status, 204u) << "whether its route may, the host sees";
