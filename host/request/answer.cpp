@@ -69,6 +69,15 @@ void compress(net::Response& answer, const Terms& terms) {
   }
 }
 
+std::string body_of(const Terms& terms, Code code, std::string_view body,
+                    std::optional<std::string_view> error, std::string_view metadata) {
+  if (terms.style == Style::envelope) return wire::format_envelope(body, error, metadata);
+  if (error)
+    return wire::format_error(
+        {std::string(to_string(code)), std::string(*error), terms.request_id});
+  return std::string(body.empty() ? "{}" : body);
+}
+
 }  // namespace
 
 bool accepts_zstd(std::string_view accept_encoding) {
@@ -88,7 +97,7 @@ net::Response make_answer(const Terms& terms, int status, Code code, std::string
   auto answer = begin_answer(terms, status, code);
   answer.headers.add("content-type", "application/json");
   if (terms.head_only) return answer;
-  answer.body = wire::format_envelope(body, error, metadata);
+  answer.body = body_of(terms, code, body, error, metadata);
   compress(answer, terms);
   return answer;
 }
@@ -122,8 +131,8 @@ std::optional<std::string> check_fields(std::string_view fields) {
 }
 
 net::Response make_answer(const Terms& terms, const Refusal& refusal) {
-  auto answer = make_answer(terms, refusal.status.value_or(http_status(refusal.code)), refusal.code,
-                            {}, refusal.told, {});
+  auto answer = make_answer(terms, refusal.status.value_or(http_status(terms.style, refusal.code)),
+                            refusal.code, {}, refusal.told, {});
   if (refusal.retry_after) {
     answer.headers.add("retry-after", std::to_string(refusal.retry_after->count()));
   }

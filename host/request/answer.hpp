@@ -1,4 +1,4 @@
-// The last stage: envelope and compression.
+// The last stage: what an answer looks like, and compression.
 #pragma once
 
 #include <chrono>
@@ -16,6 +16,7 @@ namespace dojo::request {
 /// How a caller wants to be answered, known from its head.
 struct Terms {
   std::string request_id;  ///< echoed as x-request-id
+  Style style = Style::envelope;
   bool accepts_zstd = false;
   bool head_only = false;  ///< HEAD, and the host answers it: headers alone
   int compression_level = 3;
@@ -25,8 +26,9 @@ struct Terms {
 /// 0 (RFC 9110 §12.5.3).
 bool accepts_zstd(std::string_view accept_encoding);
 
-/// An answer around JSON that is already written: the envelope, compressed if the caller accepts
-/// that; empty for HEAD. @param body and @param metadata as for wire::format_envelope().
+/// An answer around JSON that is already written, in the caller's style, compressed if the caller
+/// accepts that; empty for HEAD. @param body and @param metadata as for wire::format_envelope();
+/// without an envelope there is no place for metadata.
 net::Response make_answer(const Terms& terms, int status, Code code, std::string_view body,
                           std::optional<std::string_view> error, std::string_view metadata);
 

@@ -545,7 +545,8 @@ void Dispatcher::fail(Exchange& exchange, net::Responder responder, std::string_
                                   {"reason", reason}});
   }
   const auto told = fmt::format("Internal server error (request {})", exchange.terms.request_id);
-  answer(exchange, std::move(responder), http_status(Code::internal), Code::internal, {}, told, {});
+  answer(exchange, std::move(responder), http_status(exchange.terms.style, Code::internal),
+         Code::internal, {}, told, {});
 }
 
 bool Dispatcher::drain(std::chrono::milliseconds limit) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
@@ -11,8 +12,15 @@
 
 namespace dojo::request {
 
-/// The HTTP status that goes with a code where nothing else is said (docs/wire.md, status table).
-constexpr int http_status(Code code) {
+/// How answers look, as the request's dialect has it (docs/wire.md, Answers).
+enum class Style : std::uint8_t {
+  envelope,  ///< body, error and metadata in one object
+  bare,      ///< the body itself, or an object that has the error alone: btauth/1
+};
+
+/// The HTTP status that goes with a code in an envelope where nothing else is said (docs/wire.md,
+/// status table).
+constexpr int envelope_status(Code code) {
   switch (code) {
     case Code::ok:
     case Code::blacklisted:  // apart from HTTP's status, so that callers do not try again
@@ -44,11 +52,51 @@ constexpr int http_status(Code code) {
   return 500;
 }
 
+/// The same without one: HTTP's status is all that callers go by.
+constexpr int bare_status(Code code) {
+  switch (code) {
+    case Code::ok:
+      return 200;
+    case Code::handler:
+      return 400;
+    case Code::no_signature:
+    case Code::malformed:
+    case Code::bad_signature:
+    case Code::stale:
+    case Code::replayed:
+    case Code::wrong_receiver:
+    case Code::no_session:
+      return 401;
+    case Code::blacklisted:
+      return 403;
+    case Code::not_found:
+      return 404;
+    case Code::too_large:
+      return 413;
+    case Code::invalid_body:
+      return 422;
+    case Code::quota:
+      return 429;
+    case Code::internal:
+      return 500;
+    case Code::overloaded:
+    case Code::draining:
+      return 503;
+    case Code::deadline:
+      return 504;
+  }
+  return 500;
+}
+
+constexpr int http_status(Style style, Code code) {
+  return style == Style::bare ? bare_status(code) : envelope_status(code);
+}
+
 struct Refusal {
   Code code = Code::internal;
   std::string told{};    ///< the caller's `error`: short, and nothing a stranger should not know
   std::string reason{};  ///< for the log, where it says more than `told`
-  std::optional<int> status{};  ///< HTTP's, if not http_status(code)
+  std::optional<int> status{};  ///< HTTP's, if not http_status() of the code
   std::optional<std::chrono::seconds> retry_after{};
   std::string allow{};  ///< the Allow header of a 405
   std::string

@@ -47,6 +47,17 @@ struct MaybeEnvelope {
 };
 DOJO_MODEL(MaybeEnvelope, DOJO_DEFAULT(body), error, DOJO_DEFAULT(metadata))
 
+struct MaybeError {
+  std::optional<BareError> error;
+  std::optional<RawJson> detail;
+};
+DOJO_MODEL(MaybeError, error, detail)
+
+struct Detail {
+  std::string detail;
+};
+DOJO_MODEL(Detail, detail)
+
 bool is_object(const RawJson& json) {
   return json.text.starts_with('{');
 }
@@ -87,6 +98,26 @@ Result<Envelope> parse_envelope(std::string_view json) {
   if (!is_object(envelope->body)) return fail("body: expected object", Code::invalid_body);
   if (!is_object(envelope->metadata)) return fail("metadata: expected object", Code::invalid_body);
   return envelope;
+}
+
+std::string format_error(const BareError& error) {
+  std::string out = R"({"error":{"code":)";
+  append_string(out, error.code);
+  out += R"(,"message":)";
+  append_string(out, error.message);
+  out += R"(,"request_id":)";
+  append_string(out, error.request_id);
+  out += "}}";
+  return out;
+}
+
+Result<BareError> parse_error(std::string_view json) {
+  auto read = from_json<MaybeError>(json);
+  if (!read) return Unexpected(std::move(read.error()));
+  if (read->error) return std::move(*read->error);
+  if (!read->detail) return fail("neither error nor detail in it", Code::invalid_body);
+  auto text = from_json<Detail>(json);
+  return BareError{{}, text ? std::move(text->detail) : std::move(read->detail->text), {}};
 }
 
 }  // namespace dojo::wire

@@ -82,8 +82,70 @@ TEST(HttpStatus, IsThatOfTheStatusTable) {
                                      {Code::overloaded, 503},
                                      {Code::draining, 503},
                                      {Code::deadline, 504}}) {
-    EXPECT_EQ(http_status(code), status) << to_string(code);
+    EXPECT_EQ(http_status(Style::envelope, code), status) << to_string(code);
   }
+}
+
+TEST(HttpStatus, IsAnotherWithoutAnEnvelope) {
+  for (const auto& [code, status] : {std::pair{Code::ok, 200},
+                                     {Code::handler, 400},
+                                     {Code::no_signature, 401},
+                                     {Code::malformed, 401},
+                                     {Code::bad_signature, 401},
+                                     {Code::stale, 401},
+                                     {Code::replayed, 401},
+                                     {Code::wrong_receiver, 401},
+                                     {Code::no_session, 401},
+                                     {Code::blacklisted, 403},
+                                     {Code::not_found, 404},
+                                     {Code::too_large, 413},
+                                     {Code::invalid_body, 422},
+                                     {Code::quota, 429},
+                                     {Code::internal, 500},
+                                     {Code::overloaded, 503},
+                                     {Code::draining, 503},
+                                     {Code::deadline, 504}}) {
+    EXPECT_EQ(http_status(Style::bare, code), status) << to_string(code);
+  }
+}
+
+TEST(BareAnswer, IsTheBodyItself) {
+  const auto answer = make_answer({.request_id = "id", .style = Style::bare}, 200, Code::ok,
+                                  R"({"a":1})", {}, R"({"k":2})");
+  EXPECT_EQ(answer.body, R"({"a":1})");
+  EXPECT_EQ(header_of(answer, "content-type"), "application/json");
+  EXPECT_EQ(header_of(answer, "x-dojo-code"), "ok");
+  EXPECT_EQ(header_of(answer, "x-request-id"), "id");
+  EXPECT_EQ(make_answer({.request_id = {}, .style = Style::bare}, 200, Code::ok, {}, {}, {}).body,
+            "{}");
+}
+
+TEST(BareAnswer, IsCompressedAndLeftOutAsOthersAre) {
+  const auto small = make_answer({.request_id = {}, .style = Style::bare, .accepts_zstd = true},
+                                 200, Code::ok, R"({"a":1})", {}, {});
+  EXPECT_EQ(header_of(small, "content-encoding"), "zstd");
+  EXPECT_EQ(*wire::decompress(small.body), R"({"a":1})");
+  EXPECT_EQ(make_answer({.request_id = {}, .style = Style::bare, .head_only = true}, 200, Code::ok,
+                        {}, {}, {})
+                .body,
+            "");
+}
+
+TEST(BareRefusal, HasTheErrorAlone) {
+  const auto answer =
+      make_answer({.request_id = "id", .style = Style::bare},
+                  Refusal{Code::quota, "slow \"down\"", "why", {}, std::chrono::seconds(7)});
+  EXPECT_EQ(answer.status, 429);
+  EXPECT_EQ(header_of(answer, "retry-after"), "7");
+  EXPECT_EQ(answer.body,
+            R"({"error":{"code":"quota","message":"slow \"down\"","request_id":"id"}})");
+}
+
+TEST(BareRefusal, MayNameItsStatusAndMethods) {
+  const auto answer = make_answer({.request_id = {}, .style = Style::bare},
+                                  Refusal{Code::not_found, "no", {}, 405, {}, "POST, HEAD"});
+  EXPECT_EQ(answer.status, 405);
+  EXPECT_EQ(header_of(answer, "allow"), "POST, HEAD");
 }
 
 }  // namespace

@@ -109,7 +109,7 @@ class SessionTest : public testing::Test {
   }
   Code code_of(const SignedHead& head, std::string body = "{}") {
     const auto answer = send(head, std::move(body));
-    EXPECT_EQ(answer.status, http_status(answer.code));
+    EXPECT_EQ(answer.status, http_status(Style::envelope, answer.code));
     return answer.code;
   }
   [[nodiscard]] std::uint64_t refused(Code code, const std::string& rule) const {

@@ -108,5 +108,34 @@ TEST(Envelope, TakesTheLastOfTwoBodies) {
   EXPECT_EQ(parse_envelope(R"({"body":{"a":1},"body":{"b":2}})")->body.text, R"({"b":2})");
 }
 
+TEST(BareError, IsReadAsItWasWritten) {
+  const auto json = format_error({"stale", "a \"b\"\n", "id"});
+  EXPECT_EQ(json, R"({"error":{"code":"stale","message":"a \"b\"\u000a","request_id":"id"}})");
+  const auto error = parse_error(json);
+  ASSERT_TRUE(error) << error.error().message;
+  EXPECT_EQ(error->code, "stale");
+  EXPECT_EQ(error->message, "a \"b\"\n");
+  EXPECT_EQ(error->request_id, "id");
+}
+
+TEST(BareError, ArrivesWhateverItsText) {
+  EXPECT_EQ(parse_error(format_error({"handler", "a\xff", {}}))->message, "a\xef\xbf\xbd");
+}
+
+TEST(BareError, MayBeFastApis) {
+  EXPECT_EQ(parse_error(R"({"detail":"no \"such\" thing"})")->message, R"(no "such" thing)");
+  EXPECT_EQ(parse_error(R"({"detail":[{"loc":["body"]}]})")->message, R"([{"loc":["body"]}])");
+  EXPECT_EQ(parse_error(R"({"detail":{"a":1},"more":2})")->message, R"({"a":1})");
+}
+
+TEST(BareError, RefusesWhatIsNone) {
+  for (const char* text : {"", "{}", "[]", "null", R"({"error":"text"})",
+                           R"({"error":{"code":"x"}})", R"({"message":"m"})", "<html>502</html>"}) {
+    const auto error = parse_error(text);
+    ASSERT_FALSE(error) << text;
+    EXPECT_EQ(error.error().code, Code::invalid_body);
+  }
+}
+
 }  // namespace
 }  // namespace dojo::wire

@@ -1,4 +1,5 @@
-// The answer's envelope: {"body": <model>, "error": null | text, "metadata": {…}}.
+// The answer's envelope: {"body": <model>, "error": null | text, "metadata": {…}}; and what stands
+// in its place where a dialect has none, and the answer is an error.
 #pragma once
 
 #include <optional>
@@ -31,5 +32,20 @@ std::string format_envelope(std::string_view body, std::optional<std::string_vie
 /// @return an error (Code::invalid_body) if it is not JSON, not an object, no envelope, or a field
 /// has the wrong type.
 Result<Envelope> parse_envelope(std::string_view json);
+
+/// An error without an envelope: {"error": {"code": …, "message": …, "request_id": …}}.
+struct BareError {
+  std::string code;     ///< the word of `x-dojo-code`
+  std::string message;  ///< for a person
+  std::string request_id;
+};
+DOJO_MODEL(BareError, code, message, DOJO_DEFAULT(request_id))
+
+/// Writes it. What is no UTF-8 is replaced as in an envelope.
+std::string format_error(const BareError& error);
+
+/// Reads it, or what FastAPI answers with, {"detail": text, or JSON of any other kind}: then there
+/// is a message alone. @return an error (Code::invalid_body) for anything else
+Result<BareError> parse_error(std::string_view json);
 
 }  // namespace dojo::wire
