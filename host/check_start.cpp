@@ -191,7 +191,7 @@ class Check {
         warn("{}: no plugin serves /{}", where, route);
       }
     };
-    for (const auto& [route, dialects] : config_.auth.routes) check("routes." + route, route);
+    for (const auto& [route, options] : config_.auth.routes) check("routes." + route, route);
     for (const auto& rule : config_.access.rules) {
       for (const auto& route : rule.routes) check(rule.name, route);
     }

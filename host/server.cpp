@@ -116,7 +116,8 @@ Server::Server(const Config& config, const wire::Keypair& identity,
       seen_(std::move(seen)),
       open_sessions_(config.sessions, wall_clock),
       sessions_(open_sessions_, identity),
-      authenticator_(config.auth, identity.public_key(), *seen_, wall_clock, &sessions_),
+      authenticator_(config.auth, identity.public_key(), *seen_, std::chrono::system_clock::now,
+                     &sessions_),
       pipeline_(authenticator_, *access_, config.dispatch, config.compression_level, log, metrics_),
       handler_(std::make_unique<Handler>(pipeline_, access_->quotas(), log)) {}
 

@@ -63,6 +63,16 @@ void read_dialects(Table& table, request::DialectSet& out) {
   table.strings("dialects", take, false);
 }
 
+/// @param prefix of each key's name
+void read_btauth(Table& table, const std::string& prefix, request::BtauthOptions& btauth) {
+  table.boolean(prefix + "require_receiver", btauth.require_receiver);
+  table.duration(prefix + "max_age_ms", btauth.max_age, 100, 600'000);
+  table.duration(prefix + "skew_ms", btauth.skew, 0, 600'000);
+  table.string(prefix + "scheme", word_into(btauth.scheme, {{"any", std::optional<wire::Scheme>()},
+                                                            {"sr25519", wire::Scheme::sr25519},
+                                                            {"ed25519", wire::Scheme::ed25519}}));
+}
+
 void read_auth(Table table, request::AuthOptions& auth, policy::ReplayOptions& replay,
                policy::SessionOptions& sessions) {
   read_dialects(table, auth.dialects);
@@ -71,6 +81,7 @@ void read_auth(Table table, request::AuthOptions& auth, policy::ReplayOptions& r
   table.boolean("epistula_receiver", auth.epistula_receiver);
   table.duration("epistula_past_ms", auth.epistula_past, 100, 600'000);
   table.duration("epistula_future_ms", auth.epistula_future, 0, 600'000);
+  read_btauth(table, "btauth_", auth.btauth);
   table.duration("legacy_memory_h", auth.legacy_memory, 0, std::int64_t{24} * 365);
   table.mebibytes("replay_mb", replay.nonces, 1, 1 << 20);
   table.mebibytes("legacy_mb", replay.legacy, 1, 1 << 20);
@@ -90,9 +101,10 @@ void read_routes(const toml::table* routes, request::AuthOptions& auth, Complain
     const auto full = fmt::format("routes.{}", name.str());
     if (const auto* found = node.as_table()) {
       Table table(found, full, complaints);
-      auto dialects = auth.dialects;
-      read_dialects(table, dialects);
-      if (found->contains("dialects")) auth.routes[std::string(name.str())] = dialects;
+      request::RouteAuth route = auth;
+      read_dialects(table, route.dialects);
+      read_btauth(table, "", route.btauth);
+      if (!found->empty()) auth.routes[std::string(name.str())] = route;
     } else {
       complaints.add(node, fmt::format("{} must be a table: [{}]", full, full));
     }

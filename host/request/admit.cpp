@@ -70,7 +70,7 @@ std::optional<Refusal> Admitter::check(Exchange& exchange) {
   if (auto refusal = authenticator_.look_at(exchange.claim, exchange.head)) return refusal;
   if (auto over = over_quota(quotas.look_at(hotkey, exchange.weight))) return over;
   if (!signs_body(exchange)) {  // else who it is shows when the body is there
-    if (auto refusal = count_failure(authenticator_.prove(exchange.claim, exchange.head), ip))
+    if (auto refusal = count_failure(authenticator_.prove(exchange.claim, exchange.head), exchange))
       return refusal;
     exchange.known = true;
     if (auto refusal = charge(exchange)) return refusal;
@@ -83,8 +83,8 @@ std::optional<Refusal> Admitter::check(Exchange& exchange) {
 }
 
 std::optional<Refusal> Admitter::check_body(Exchange& exchange) {
-  if (auto refusal = count_failure(authenticator_.prove_body(exchange.claim, exchange.body),
-                                   exchange.address)) {
+  if (auto refusal =
+          count_failure(authenticator_.prove_body(exchange.claim, exchange.body), exchange)) {
     exchange.known = exchange.neuron.has_value();
     return refusal;
   }
@@ -103,10 +103,14 @@ void Admitter::tell_of_dry_rules(const Exchange& exchange, const std::vector<std
   }
 }
 
-/// A wrong signature has cost a curve operation: whoever sends many pays for them.
+/// A wrong signature has cost a curve operation, and so has a right one that comes again where the
+/// dialect has it checked first: whoever sends many pays for them.
 std::optional<Refusal> Admitter::count_failure(std::optional<Refusal> refusal,
-                                               const base::IpAddress& ip) {
-  if (refusal && refusal->code == Code::bad_signature) access_.quotas().count_failure(ip);
+                                               const Exchange& exchange) {
+  if (!refusal) return refusal;
+  const bool again = refusal->code == Code::replayed && exchange.claim.btauth;
+  if (again || refusal->code == Code::bad_signature)
+    access_.quotas().count_failure(exchange.address);
   return refusal;
 }
 

@@ -28,6 +28,21 @@ Refusal too_old_to_know() {
           "Forbidden: signed before this host started, or before what it can remember; sign anew"};
 }
 
+/// The same as btauth/1 has it: no fault of the caller's, who is to try again with a signature of a
+/// later time.
+Refusal unable_to_know(std::chrono::nanoseconds wait) {
+  return {Code::stale,
+          "Service Unavailable: this host may have forgotten requests of that time; sign anew",
+          {},
+          503,
+          std::max(std::chrono::ceil<std::chrono::seconds>(wait), std::chrono::seconds(1))};
+}
+
+Unexpected<Refusal> turned_off(std::string_view what, std::string_view accepted) {
+  return Unexpected(
+      Refusal{Code::malformed, fmt::format("{} is turned off here; accepted: {}", what, accepted)});
+}
+
 Kind kind_of(const Dialect& dialect) {
   return dialect.name() == wire::Dialect::legacy ? Kind::legacy : Kind::nonce;
 }
@@ -38,14 +53,20 @@ bool remembers(Kind kind, const AuthOptions& options) {
 
 /// How long a nonce is kept, from its message's time on or from when it came, whichever is later.
 std::chrono::milliseconds nonce_memory(const AuthOptions& options) {
-  return std::max(2 * options.window, 2 * (options.epistula_past + options.epistula_future)) +
-         std::chrono::seconds(1);
+  auto longest =
+      std::max(2 * options.window, 2 * (options.epistula_past + options.epistula_future));
+  const auto cover = [&](const BtauthOptions& btauth) {
+    longest = std::max(longest, 2 * (btauth.max_age + btauth.skew));
+  };
+  cover(options.btauth);
+  for (const auto& [name, route] : options.routes) cover(route.btauth);
+  return longest + std::chrono::seconds(1);
 }
 
 }  // namespace
 
 Authenticator::Authenticator(AuthOptions options, const wire::PublicKey& self,
-                             policy::ReplayMemory& seen, std::function<WallTime()> now,
+                             policy::ReplayMemory& seen, std::function<Moment()> now,
                              const Sessions* sessions)
     : self_{self, wire::encode_ss58(self)},
       seen_(seen),
@@ -62,7 +83,7 @@ void Authenticator::apply(AuthOptions options) {
 }
 
 DialectSet Authenticator::accepted(std::string_view route) const {
-  return options_.read().accepted(route);
+  return options_.read().on(route).dialects;
 }
 
 Expected<Claim, Refusal> Authenticator::read_proof(const net::Head& head) const {
@@ -75,14 +96,18 @@ Expected<Claim, Refusal> Authenticator::read_proof(const net::Head& head) const 
 Expected<Claim, Refusal> Authenticator::read(const net::Head& head, std::string_view route) const {
   auto claim = read_proof(head);
   if (!claim) return claim;
-  const auto& accepted = options_.read().accepted(route);
+  claim->route = route;
+  const auto& taken = options_.read().on(route);
   const auto name = claim->caller.dialect;
-  if (accepted.contains(name)) return claim;
-  return Unexpected(Refusal{
-      Code::malformed,
-      fmt::format("{} is turned off here; accepted: {}",
-                  name == wire::Dialect::legacy ? "the legacy dialect" : wire::to_string(name),
-                  accepted.text())});
+  if (!taken.dialects.contains(name)) {
+    return turned_off(name == wire::Dialect::legacy ? "the legacy dialect" : wire::to_string(name),
+                      taken.dialects.text());
+  }
+  const auto& only = taken.btauth.scheme;
+  if (claim->btauth && only && *only != claim->btauth->scheme) {
+    return turned_off(wire::to_string(claim->btauth->scheme), wire::to_string(*only));
+  }
+  return claim;
 }
 
 std::optional<Refusal> Authenticator::look_at(Claim& claim, const net::Head& head) const {
@@ -90,37 +115,45 @@ std::optional<Refusal> Authenticator::look_at(Claim& claim, const net::Head& hea
   const auto& options = options_.read();
   // The tag binds it to this host, and the session knows its counts.
   if (claim.session) {
-    return check_window(claim.session->stated.statement.time, spoken.window(options));
+    return check_window(moment_of(claim.session->stated.statement.time),
+                        spoken.window(claim, options));
   }
   if (auto refusal = spoken.check_receiver(claim, head, self_, options)) return refusal;
   if (const auto time = spoken.time(claim)) {
-    if (auto refusal = check_time(spoken, *time, options)) return refusal;
+    const auto window = spoken.window(claim, options);
+    if (auto refusal = check_window(*time, window)) return refusal;
+    if (auto refusal = check_memory(spoken, *time, window)) return refusal;
   }
   // Whoever repeats a nonce or a signature is refused, whether the rest is right or not, so this
   // goes before the curve. A nonce counts per caller: nobody can use up another's.
   if (!remembers(kind_of(spoken), options)) return std::nullopt;
   claim.once = key_of(spoken, claim);
+  // But that of btauth/1, whose order has the signature first.
+  if (spoken.name() == wire::Dialect::btauth1) return std::nullopt;
   if (seen_.contains(kind_of(spoken), *claim.once)) return sent_before();
   return std::nullopt;
 }
 
-std::optional<Refusal> Authenticator::check_window(WallTime time, Window window) const {
-  // No overflow: a parsed time is never negative, nor far from the year 33658.
+std::optional<Refusal> Authenticator::check_window(Moment time, Window window) const {
+  // No overflow: neither is before 1970.
   const auto age = now_() - time;
   if (age <= window.past && age >= -window.future) return std::nullopt;
   const bool behind = age.count() > 0;
+  using std::chrono::duration_cast;
+  using std::chrono::seconds;
   return Refusal{Code::stale,
                  fmt::format("Forbidden: the time is {} s {} ours, more than {} s",
-                             std::chrono::abs(age).count() / 1000, behind ? "behind" : "ahead of",
-                             (behind ? window.past : window.future).count() / 1000)};
+                             duration_cast<seconds>(std::chrono::abs(age)).count(),
+                             behind ? "behind" : "ahead of",
+                             duration_cast<seconds>(behind ? window.past : window.future).count())};
 }
 
-std::optional<Refusal> Authenticator::check_time(const Dialect& dialect, WallTime time,
-                                                 const AuthOptions& options) const {
-  const auto window = dialect.window(options);
-  if (auto refusal = check_window(time, window)) return refusal;
-  if (time <= seen_.blind_until(window.future)) return too_old_to_know();
-  return std::nullopt;
+std::optional<Refusal> Authenticator::check_memory(const Dialect& dialect, Moment time,
+                                                   Window window) const {
+  const auto blind = seen_.blind_until(window.future);
+  if (std::chrono::floor<std::chrono::milliseconds>(time) > blind) return std::nullopt;
+  if (dialect.name() == wire::Dialect::btauth1) return unable_to_know(blind - now_());
+  return too_old_to_know();
 }
 
 std::optional<Refusal> Authenticator::prove(const Claim& claim, const net::Head& head) {
@@ -156,10 +189,10 @@ std::optional<Refusal> Authenticator::remember(const Dialect& dialect, const Cla
   const auto kind = kind_of(dialect);
   if (!claim.once) return std::nullopt;  // when it was looked at, nothing was remembered
   const auto time = dialect.time(claim);
-  if (!seen_.insert(kind, *claim.once, time.value_or(WallTime()))) return sent_before();
+  const auto kept_from = time ? std::chrono::ceil<std::chrono::milliseconds>(*time) : WallTime();
+  if (!seen_.insert(kind, *claim.once, kept_from)) return sent_before();
   // A body may take longer to come than what was seen before it is remembered.
-  if (time && *time <= seen_.blind_until(dialect.window(options).future)) return too_old_to_know();
-  return std::nullopt;
+  return time ? check_memory(dialect, *time, dialect.window(claim, options)) : std::nullopt;
 }
 
 }  // namespace dojo::request

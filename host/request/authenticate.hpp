@@ -23,7 +23,7 @@ class Authenticator {
   /// @param seen must outlive this @param now the wall clock; tests set it
   /// @param sessions likewise must; null: there are none
   Authenticator(AuthOptions options, const wire::PublicKey& self, policy::ReplayMemory& seen,
-                std::function<WallTime()> now, const Sessions* sessions = nullptr);
+                std::function<Moment()> now, const Sessions* sessions = nullptr);
 
   /// From now on others.
   void apply(AuthOptions options);
@@ -53,16 +53,17 @@ class Authenticator {
 
  private:
   [[nodiscard]] Expected<Claim, Refusal> read_proof(const net::Head& head) const;
-  [[nodiscard]] std::optional<Refusal> check_window(WallTime time, Window window) const;
-  [[nodiscard]] std::optional<Refusal> check_time(const Dialect& dialect, WallTime time,
-                                                  const AuthOptions& options) const;
+  [[nodiscard]] std::optional<Refusal> check_window(Moment time, Window window) const;
+  /// Whether a request of that time, accepted before, would be known again.
+  [[nodiscard]] std::optional<Refusal> check_memory(const Dialect& dialect, Moment time,
+                                                    Window window) const;
   [[nodiscard]] policy::ReplayKey key_of(const Dialect& dialect, const Claim& claim) const;
   std::optional<Refusal> remember(const Dialect& dialect, const Claim& claim,
                                   const AuthOptions& options);
 
   const Receiver self_;
   policy::ReplayMemory& seen_;
-  const std::function<WallTime()> now_;
+  const std::function<Moment()> now_;
   const Sessions* const sessions_;
   wire::KnownKeys known_;
   base::Snapshot<AuthOptions> options_;

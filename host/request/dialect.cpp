@@ -1,9 +1,15 @@
 #include "request/dialect.hpp"
 
+#include <algorithm>
+#include <array>
+#include <limits>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 #include <sodium.h>
+
+#include "text/words.hpp"
 
 namespace dojo::request {
 namespace {
@@ -70,10 +76,13 @@ class Legacy final : public Dialect {
       const AuthOptions& /*options*/) const override {
     return std::nullopt;
   }
-  [[nodiscard]] std::optional<WallTime> time(const Claim& /*claim*/) const override {
+  [[nodiscard]] std::optional<Moment> time(const Claim& /*claim*/) const override {
     return std::nullopt;
   }
-  [[nodiscard]] Window window(const AuthOptions& /*options*/) const override { return {}; }
+  [[nodiscard]] Window window(const Claim& /*claim*/,
+                              const AuthOptions& /*options*/) const override {
+    return {};
+  }
   /// sr25519 signatures are randomised, so an honest caller never sends one twice.
   [[nodiscard]] std::string_view used_once(const Claim& claim) const override {
     return text_of(claim.signature);
@@ -109,10 +118,10 @@ class Dojo1 final : public Dialect {
     if (message.to ? *message.to == self.key : options.any_receiver) return std::nullopt;
     return for_another(message.to.has_value(), self);
   }
-  [[nodiscard]] std::optional<WallTime> time(const Claim& claim) const override {
-    return claim.dojo->time;
+  [[nodiscard]] std::optional<Moment> time(const Claim& claim) const override {
+    return moment_of(claim.dojo->time);
   }
-  [[nodiscard]] Window window(const AuthOptions& options) const override {
+  [[nodiscard]] Window window(const Claim& /*claim*/, const AuthOptions& options) const override {
     return {options.window, options.window};
   }
   [[nodiscard]] std::string_view used_once(const Claim& claim) const override {
@@ -164,10 +173,10 @@ class Epistula2 final : public Dialect {
     if (to ? *to == self.key : !options.epistula_receiver) return std::nullopt;
     return for_another(to.has_value(), self);
   }
-  [[nodiscard]] std::optional<WallTime> time(const Claim& claim) const override {
-    return claim.epistula->time;
+  [[nodiscard]] std::optional<Moment> time(const Claim& claim) const override {
+    return moment_of(claim.epistula->time);
   }
-  [[nodiscard]] Window window(const AuthOptions& options) const override {
+  [[nodiscard]] Window window(const Claim& /*claim*/, const AuthOptions& options) const override {
     return {options.epistula_past, options.epistula_future};
   }
   [[nodiscard]] std::string_view used_once(const Claim& claim) const override {
@@ -184,6 +193,99 @@ class Epistula2 final : public Dialect {
   }
 };
 
+constexpr std::string_view kBtauthFamily = "x-bittensor-";
+constexpr std::array kBtauthHeaders{wire::kBtauthVersionHeader,  wire::kBtauthHotkeyHeader,
+                                    wire::kBtauthReceiverHeader, wire::kBtauthNonceHeader,
+                                    wire::kBtauthCryptoHeader,   wire::kBtauthSignatureHeader};
+
+/// A header of btauth/1's that is there more than once, in lower case; empty: none is.
+std::string repeated_btauth_header(const net::Head& head) {
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < head.size(); ++i) {
+    std::string name(head[i].name);
+    if (!text::same_word(std::string_view(name).substr(0, kBtauthFamily.size()), kBtauthFamily)) {
+      continue;
+    }
+    std::ranges::transform(name, name.begin(), [](char c) {
+      return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    });
+    names.push_back(std::move(name));
+  }
+  std::ranges::sort(names);
+  const auto twice = std::ranges::adjacent_find(names);
+  return twice == names.end() ? std::string() : *twice;
+}
+
+class Btauth1 final : public Dialect {
+ public:
+  [[nodiscard]] wire::Dialect name() const override { return wire::Dialect::btauth1; }
+  [[nodiscard]] Expected<Claim, Refusal> read(const net::Head& head) const override {
+    if (const auto name = repeated_btauth_header(head); !name.empty()) {
+      return malformed(name, "it is there more than once");
+    }
+    const auto given = [&](std::string_view name) {
+      return head.count(name) == 0 ? std::nullopt : std::optional(head.value(name));
+    };
+    const wire::BtauthHeaders headers{.version = head.value(wire::kBtauthVersionHeader),
+                                      .hotkey = head.value(wire::kBtauthHotkeyHeader),
+                                      .nonce = head.value(wire::kBtauthNonceHeader),
+                                      .receiver = given(wire::kBtauthReceiverHeader),
+                                      .crypto = given(wire::kBtauthCryptoHeader)};
+    const auto signature = head.value(wire::kBtauthSignatureHeader);
+    if (headers.version.empty() || headers.hotkey.empty() || headers.nonce.empty() ||
+        signature.empty()) {
+      return Unexpected(
+          Refusal{Code::no_signature,
+                  "Unauthorized, missing headers, expected each once: X-Bittensor-Version, "
+                  "X-Bittensor-Hotkey, X-Bittensor-Nonce, X-Bittensor-Signature"});
+    }
+    auto statement = wire::parse_btauth(head.method(), head.target(), headers);
+    if (!statement) {
+      return Unexpected(Refusal{Code::malformed, std::move(statement.error().message)});
+    }
+    const auto parsed = wire::parse_btauth_signature(signature);
+    if (!parsed) return Unexpected(Refusal{Code::malformed, parsed.error().message});
+    Claim claim;
+    claim.caller = {statement->key, statement->sender, name()};
+    claim.signature = *parsed;
+    claim.btauth = std::move(*statement);
+    return claim;
+  }
+  [[nodiscard]] std::optional<Refusal> check_receiver(const Claim& claim, const net::Head& head,
+                                                      const Receiver& self,
+                                                      const AuthOptions& options) const override {
+    const auto& to = claim.btauth->receiver;
+    if (to ? *to == self.address : !options.on(claim.route).btauth.require_receiver) {
+      return std::nullopt;
+    }
+    return for_another(to.has_value(), self);
+  }
+  [[nodiscard]] std::optional<Moment> time(const Claim& claim) const override {
+    constexpr std::uint64_t kLast = std::numeric_limits<std::int64_t>::max();
+    return Moment(
+        std::chrono::nanoseconds(static_cast<std::int64_t>(std::min(claim.btauth->nonce, kLast))));
+  }
+  [[nodiscard]] Window window(const Claim& claim, const AuthOptions& options) const override {
+    const auto& btauth = options.on(claim.route).btauth;
+    return {btauth.max_age, btauth.skew};
+  }
+  /// The number itself, however many zeros were written before it.
+  [[nodiscard]] std::string_view used_once(const Claim& claim) const override {
+    return {reinterpret_cast<const char*>(&claim.btauth->nonce), sizeof claim.btauth->nonce};
+  }
+  [[nodiscard]] bool signs_body() const override { return true; }
+  [[nodiscard]] bool signs_query() const override { return true; }
+  [[nodiscard]] bool signature_holds(const Claim& claim, std::string_view body,
+                                     wire::KnownKeys& known) const override {
+    return known.verify(claim.caller.key, claim.btauth->scheme,
+                        wire::format_btauth(*claim.btauth, wire::sha256_of_body(body)),
+                        claim.signature);
+  }
+  [[nodiscard]] bool body_holds(const Claim& /*claim*/, std::string_view /*body*/) const override {
+    return true;  // its hash is part of what was signed
+  }
+};
+
 }  // namespace
 
 std::string DialectSet::text() const {
@@ -196,20 +298,32 @@ std::string DialectSet::text() const {
   return text;
 }
 
-const DialectSet& AuthOptions::accepted(std::string_view route) const {
+const RouteAuth& AuthOptions::on(std::string_view route) const {
   const auto found = routes.find(route);
-  return found == routes.end() ? dialects : found->second;
+  return found == routes.end() ? *this : found->second;
+}
+
+Moment moment_of(WallTime time) {
+  constexpr auto kLast = std::chrono::floor<std::chrono::milliseconds>(Moment::max());
+  return time > kLast ? Moment::max() : Moment(time);
+}
+
+bool speaks_btauth(const net::Head& head) {
+  return std::ranges::any_of(kBtauthHeaders, [&](auto name) { return head.count(name) != 0; });
 }
 
 const Dialect& dialect(wire::Dialect name) {
   static const Legacy kLegacy;
   static const Dojo1 kDojo1;
   static const Epistula2 kEpistula2;
+  static const Btauth1 kBtauth1;
   switch (name) {
     case wire::Dialect::dojo1:
       return kDojo1;
     case wire::Dialect::epistula2:
       return kEpistula2;
+    case wire::Dialect::btauth1:
+      return kBtauth1;
     case wire::Dialect::legacy:
       break;
   }
@@ -217,16 +331,23 @@ const Dialect& dialect(wire::Dialect name) {
 }
 
 Expected<const Dialect*, Refusal> dialect_of(const net::Head& head) {
-  if (head.count(wire::kEpistulaVersionHeader) == 0) {
+  // Of two proofs one would go unseen, and could be sent again by whoever saw the request.
+  constexpr char kTwice[] = "signed in two dialects at once; leave out one of them";
+  const bool epistula = head.count(wire::kEpistulaVersionHeader) != 0;
+  const bool message = head.count(wire::kSignatureHeader) != 0;
+  if (speaks_btauth(head)) {
+    if (epistula || message || head.count(wire::kSessionHeader) != 0) {
+      return malformed("X-Bittensor-Signature", kTwice);
+    }
+    return &dialect(wire::Dialect::btauth1);
+  }
+  if (!epistula) {
     return &dialect(wire::dialect_of(head.value(wire::kMessageHeader)));
   }
   if (head.value(wire::kEpistulaVersionHeader) != "2") {
     return malformed("Epistula-Version", "this host reads version 2, named once");
   }
-  // Of two proofs one would go unseen, and could be sent again by whoever saw the request.
-  if (head.count(wire::kSignatureHeader) != 0) {
-    return malformed("x-signature", "signed in two dialects at once; leave out one of them");
-  }
+  if (message) return malformed("x-signature", kTwice);
   return &dialect(wire::Dialect::epistula2);
 }
 

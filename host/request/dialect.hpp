@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include <dojo/wire/btauth.hpp>
 #include <dojo/wire/dialect.hpp>
 #include <dojo/wire/signature.hpp>
 #include <dojo/wire/ss58.hpp>
@@ -24,6 +25,8 @@
 namespace dojo::request {
 
 using policy::WallTime;
+/// As exactly as btauth/1 tells it.
+using Moment = std::chrono::sys_time<std::chrono::nanoseconds>;
 
 class DialectSet {
  public:
@@ -45,11 +48,24 @@ class DialectSet {
   unsigned bits_ = 0;
 };
 
+/// What btauth/1 leaves to who takes it.
+struct BtauthOptions {
+  bool require_receiver = true;               ///< whether requests have to name this host
+  std::chrono::milliseconds max_age{10'000};  ///< how far a request's time may be behind ours
+  std::chrono::milliseconds skew{2'000};      ///< and ahead
+  std::optional<wire::Scheme> scheme{};       ///< the only one that is taken; nothing: any
+};
+
+/// What a route takes.
+struct RouteAuth {
+  DialectSet dialects{wire::Dialect::legacy, wire::Dialect::dojo1, wire::Dialect::btauth1};
+  BtauthOptions btauth{};
+};
+
 /// What may be changed while the host runs.
-struct AuthOptions {
-  DialectSet dialects{wire::Dialect::legacy, wire::Dialect::dojo1};
-  std::map<std::string, DialectSet, std::less<>> routes{};  ///< instead, by the model's name
-  bool any_receiver = false;                                ///< also `to=*`
+struct AuthOptions : RouteAuth {
+  std::map<std::string, RouteAuth, std::less<>> routes{};  ///< instead, by the model's name
+  bool any_receiver = false;                               ///< also `to=*`
   bool epistula_receiver = false;            ///< whether Epistula requests have to name this host
   std::chrono::milliseconds window{30'000};  ///< how far a dojo/1 time may be from ours, both ways
   std::chrono::milliseconds epistula_past{8'000};    ///< how far an Epistula time may be behind
@@ -57,7 +73,7 @@ struct AuthOptions {
   std::chrono::hours legacy_memory{
       24};  ///< how long a legacy signature is refused again; 0: is not
   /// @param route its name
-  [[nodiscard]] const DialectSet& accepted(std::string_view route) const;
+  [[nodiscard]] const RouteAuth& on(std::string_view route) const;
 };
 
 /// Who sends a request; proven, once it has come through Authenticator.
@@ -76,11 +92,13 @@ struct OnSession {
 /// What the headers say: read, and not believed yet. Holds all that is needed later on.
 struct Claim {
   Caller caller;
+  std::string route;  ///< its name; empty for a path that has none
   wire::SignatureBytes signature{};
   std::string message;                                ///< what was signed, of legacy and dojo/1
   std::optional<wire::DojoMessage> dojo{};            ///< of dojo/1, where it is signed
   std::optional<OnSession> session{};                 ///< and where it is not
   std::optional<wire::EpistulaStatement> epistula{};  ///< of epistula/2
+  std::optional<wire::BtauthStatement> btauth{};      ///< of btauth/1
   std::optional<policy::ReplayKey>
       once{};  ///< what may be used once, once look_at() has seen the claim
 };
@@ -114,8 +132,8 @@ class Dialect {
                                                               const Receiver& self,
                                                               const AuthOptions& options) const = 0;
   /// When it says it was signed, if the dialect has a time.
-  [[nodiscard]] virtual std::optional<WallTime> time(const Claim& claim) const = 0;
-  [[nodiscard]] virtual Window window(const AuthOptions& options) const = 0;
+  [[nodiscard]] virtual std::optional<Moment> time(const Claim& claim) const = 0;
+  [[nodiscard]] virtual Window window(const Claim& claim, const AuthOptions& options) const = 0;
   /// What a signer uses once only.
   [[nodiscard]] virtual std::string_view used_once(const Claim& claim) const = 0;
   /// Whether the signature covers the body itself, and can be checked only when that is there.
@@ -130,6 +148,12 @@ class Dialect {
 };
 
 const Dialect& dialect(wire::Dialect name);
+
+/// The same moment; one that nanoseconds have no room for, in 2262 and later, is the last that has.
+Moment moment_of(WallTime time);
+
+/// Whether a request is btauth/1 by its headers, well formed or not.
+bool speaks_btauth(const net::Head& head);
 
 /// The dialect that a request's headers are in, or malformed: two at once, or a version of Epistula
 /// that is not spoken here.

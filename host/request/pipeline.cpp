@@ -222,6 +222,7 @@ Terms Pipeline::terms(const Exchange& exchange) const {
   Terms terms;
   const auto id = head.value(wire::kRequestIdHeader);
   terms.request_id = is_request_id(id) ? std::string(id) : make_request_id();
+  terms.style = speaks_btauth(head) ? Style::bare : Style::envelope;
   head.for_each("accept-encoding", [&](std::string_view value) {
     terms.accepts_zstd = terms.accepts_zstd || accepts_zstd(value);
   });

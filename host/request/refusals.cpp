@@ -10,8 +10,11 @@ constexpr std::size_t kMostRules = 4'096;
 
 /// The hotkey that a head names, whatever it may be.
 std::string_view claimed_hotkey(const net::Head& head) {
-  const auto hotkey = head.value(wire::kHotkeyHeader);
-  return hotkey.empty() ? head.value(wire::kEpistulaSignedByHeader) : hotkey;
+  for (const auto header :
+       {wire::kHotkeyHeader, wire::kEpistulaSignedByHeader, wire::kBtauthHotkeyHeader}) {
+    if (const auto hotkey = head.value(header); !hotkey.empty()) return hotkey;
+  }
+  return {};
 }
 
 }  // namespace

@@ -76,7 +76,8 @@ Expected<std::string, Refusal> Sessions::open(const Claim& claim, std::string_vi
 
 Expected<Claim, Refusal> Sessions::read(const net::Head& head) const {
   // Of two proofs one would go unseen.
-  if (head.count(wire::kSignatureHeader) != 0 || head.count(wire::kEpistulaVersionHeader) != 0) {
+  if (head.count(wire::kSignatureHeader) != 0 || head.count(wire::kEpistulaVersionHeader) != 0 ||
+      speaks_btauth(head)) {
     return malformed(wire::kSessionHeader, "the request is signed too; leave out one of them");
   }
   const auto stated = wire::parse_session_header(head.value(wire::kSessionHeader));

@@ -18,6 +18,7 @@ namespace {
 constexpr std::string_view kDojo1 = "dojo/1";
 constexpr std::string_view kEpistula2 = "epistula/2";
 constexpr std::string_view kDojo1Begin = "dojo/1 ";
+constexpr std::string_view kBtauth1 = "btauth/1";
 constexpr std::string_view kWrapBegin = "<Bytes>";
 constexpr std::size_t kLongestUuid = 64;
 constexpr std::string_view kLegacyBegin = "I solemnly swear that I am up to some good. Hotkey: ";
@@ -63,6 +64,11 @@ bool looks_like_epistula(std::string_view text) {
          });
 }
 
+/// The same of btauth/1, whose first line is its name.
+bool looks_like_btauth(std::string_view text) {
+  return text.starts_with(kBtauth1) && text.substr(kBtauth1.size()).starts_with('\n');
+}
+
 Unexpected<Error> malformed_header(std::string_view header, std::string_view expected) {
   return fail(fmt::format("{}: it has to be {}", header, expected), Code::malformed);
 }
@@ -77,6 +83,8 @@ std::string_view to_string(Dialect dialect) {
       return kDojo1;
     case Dialect::epistula2:
       return kEpistula2;
+    case Dialect::btauth1:
+      return kBtauth1;
   }
   return {};
 }
@@ -105,7 +113,8 @@ bool is_signing_header(std::string_view name) {
 
 bool may_be_legacy(std::string_view message) {
   if (message.starts_with(kWrapBegin)) message.remove_prefix(kWrapBegin.size());
-  return dialect_of(message) == Dialect::legacy && !looks_like_epistula(message);
+  return dialect_of(message) == Dialect::legacy && !looks_like_epistula(message) &&
+         !looks_like_btauth(message);
 }
 
 std::string legacy_message(std::string_view hotkey) {
@@ -122,6 +131,13 @@ BodyHash hash_body(std::string_view body) {
   BodyHash hash{};
   crypto_generichash(hash.data(), hash.size(), reinterpret_cast<const unsigned char*>(body.data()),
                      body.size(), nullptr, 0);
+  return hash;
+}
+
+BodyHash sha256_of_body(std::string_view body) {
+  BodyHash hash{};
+  static_assert(std::tuple_size_v<BodyHash> == SHA256_DIGEST_LENGTH);
+  SHA256(reinterpret_cast<const unsigned char*>(body.data()), body.size(), hash.data());
   return hash;
 }
 
@@ -186,9 +202,7 @@ Result<EpistulaStatement> parse_epistula(std::string_view uuid, std::string_view
 }
 
 std::string format_epistula(const EpistulaStatement& statement, std::string_view body) {
-  std::array<std::uint8_t, SHA256_DIGEST_LENGTH> hash{};
-  SHA256(reinterpret_cast<const unsigned char*>(body.data()), body.size(), hash.data());
-  return fmt::format("{}.{}.{}.{}", encode_hex(hash), statement.uuid,
+  return fmt::format("{}.{}.{}.{}", encode_hex(sha256_of_body(body)), statement.uuid,
                      statement.time.time_since_epoch().count(), statement.signed_for);
 }
 

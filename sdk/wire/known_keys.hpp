@@ -30,6 +30,11 @@ class KnownKeys {
 
   /// wire::verify(), see there.
   bool verify(const PublicKey& key, std::string_view message, const SignatureBytes& signature);
+  /// The same by a scheme that was declared, see there.
+  bool verify(const PublicKey& key, Scheme scheme, std::string_view message,
+              const SignatureBytes& signature) {
+    return scheme_of(signature) == scheme && verify(key, message, signature);
+  }
   /// wire::verify_maybe_wrapped(), see there.
   bool verify_maybe_wrapped(const PublicKey& key, std::string_view message,
                             const SignatureBytes& signature);

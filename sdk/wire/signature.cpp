@@ -63,6 +63,11 @@ bool verify(const PublicKey& key, std::string_view message, const SignatureBytes
   return sr25519::verify(key, {&message, 1}, signature);
 }
 
+bool verify(const PublicKey& key, Scheme scheme, std::string_view message,
+            const SignatureBytes& signature) {
+  return scheme_of(signature) == scheme && verify(key, message, signature);
+}
+
 bool verify_maybe_wrapped(const PublicKey& key, std::string_view message,
                           const SignatureBytes& signature) {
   if (scheme_of(signature) == Scheme::sr25519) {

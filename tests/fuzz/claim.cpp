@@ -20,11 +20,22 @@ void require(bool condition) {
   if (!condition) std::abort();
 }
 
-constexpr std::array<std::string_view, 10> kNames{
-    "x-hotkey",           "x-message",           "x-signature",
-    "epistula-version",   "epistula-timestamp",  "epistula-uuid",
-    "epistula-signed-by", "epistula-signed-for", "epistula-request-signature",
-    "x-dojo-session"};
+constexpr std::array<std::string_view, 16> kNames{"x-hotkey",
+                                                  "x-message",
+                                                  "x-signature",
+                                                  "epistula-version",
+                                                  "epistula-timestamp",
+                                                  "epistula-uuid",
+                                                  "epistula-signed-by",
+                                                  "epistula-signed-for",
+                                                  "epistula-request-signature",
+                                                  "x-dojo-session",
+                                                  "x-bittensor-version",
+                                                  "x-bittensor-hotkey",
+                                                  "x-bittensor-nonce",
+                                                  "x-bittensor-crypto",
+                                                  "x-bittensor-receiver",
+                                                  "x-bittensor-signature"};
 
 net::Head head_of(std::string_view text) {
   std::vector<std::pair<std::string_view, std::string_view>> fields;
@@ -79,7 +90,9 @@ void check(const request::Authenticator& authenticator, const net::Head& head) {
   const auto name = claim->caller.dialect;
   require((claim->dojo || claim->session) == (name == wire::Dialect::dojo1));
   require(claim->epistula.has_value() == (name == wire::Dialect::epistula2));
-  require(name == wire::Dialect::epistula2 || claim->session || !claim->message.empty());
+  require(claim->btauth.has_value() == (name == wire::Dialect::btauth1));
+  require(claim->epistula || claim->btauth || claim->session || !claim->message.empty());
+  require(claim->btauth.has_value() == request::speaks_btauth(head));
   const auto refusal = authenticator.look_at(*claim, head);
   require(!refusal || refusal->code == Code::wrong_receiver || refusal->code == Code::stale);
   if (claim->session) {
@@ -89,7 +102,10 @@ void check(const request::Authenticator& authenticator, const net::Head& head) {
   }
   const auto& dialect = request::dialect(name);
   require(!dialect.used_once(*claim).empty());
-  if (dialect.signs_body()) require(wire::format_epistula(*claim->epistula, "").size() < 256);
+  if (claim->epistula) require(wire::format_epistula(*claim->epistula, "").size() < 256);
+  require(dialect.signs_body() == (claim->epistula || claim->btauth));
+  wire::KnownKeys known;
+  if (claim->btauth) require(!dialect.signature_holds(*claim, "", known));
 }
 
 }  // namespace

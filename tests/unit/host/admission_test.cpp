@@ -326,6 +326,21 @@ TEST_F(AdmissionTest, DoesNotHoldItsQuotaAgainstAnAddress) {
   for (int i = 0; i < 10; ++i) EXPECT_EQ(call(caller).code, "quota") << i;
 }
 
+TEST_F(AdmissionTest, ShutsOutAnAddressWhoseBtauthRequestsComeAgain) {
+  config.quota.failed = {0.01, 5};
+  start();
+  auto statement = test::btauth_statement(caller, self.address(), request::Moment());
+  statement.nonce = wire::make_btauth_nonce();
+  std::string headers = "Content-Length: 2\r\n";
+  for (const auto& field : test::btauth(caller, statement, "{}").fields) {
+    headers += std::string(field.name_string()) + ": " + std::string(field.value()) + "\r\n";
+  }
+  const auto bytes = net::request("/Answers", headers, "{}", "POST");
+  EXPECT_EQ(send(bytes).code, "ok");
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(send(bytes).code, "replayed") << i;
+  EXPECT_TRUE(net::Client::to(server->port()).at_end());
+}
+
 // ---- why
 
 TEST_F(AdmissionTest, TellsWhyACallerWasRefused) {

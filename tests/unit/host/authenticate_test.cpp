@@ -52,10 +52,11 @@ class AuthenticatorTest : public testing::Test {
   /// All steps in their order.
   Expected<Caller, Refusal> check(const test::SignedHead& head,
                                   std::optional<std::string_view> body = {}) {
-    auto claim = auth->read(head.head(), route_of(head.path));
+    const auto made = head.head();
+    auto claim = auth->read(made, route_of(made.path()));
     if (!claim) return Unexpected(claim.error());
-    if (auto refusal = auth->look_at(*claim, head.head())) return Unexpected(*refusal);
-    if (auto refusal = auth->prove(*claim, head.head())) return Unexpected(*refusal);
+    if (auto refusal = auth->look_at(*claim, made)) return Unexpected(*refusal);
+    if (auto refusal = auth->prove(*claim, made)) return Unexpected(*refusal);
     if (body) {
       if (auto refusal = auth->prove_body(*claim, *body)) return Unexpected(*refusal);
     }
@@ -187,8 +188,8 @@ TEST_F(AuthenticatorTest, TakesOnlyTheDialectsItIsTold) {
 }
 
 TEST_F(AuthenticatorTest, TakesARoutesOwnDialects) {
-  options.routes["Closed"] = {wire::Dialect::dojo1};
-  options.routes["Open"] = DialectSet(wire::kDialects);
+  options.routes["Closed"].dialects = {wire::Dialect::dojo1};
+  options.routes["Open"].dialects = DialectSet(wire::kDialects);
   start();
   EXPECT_EQ(code_of(legacy(caller, "/Closed")), Code::malformed);
   EXPECT_EQ(code_of(legacy(caller, "/Open")), Code::ok);
@@ -315,6 +316,9 @@ TEST_F(AuthenticatorTest, TakesTheFarthestTimesForWhatTheyAre) {
     message.time = WallTime(time);
     EXPECT_THAT(code_of(message), testing::AnyOf(Code::stale, Code::malformed)) << time.count();
   }
+  auto message = statement();
+  message.time = now.load() + 18'446'744'073'710ms;  // 2^64 ns: once around
+  EXPECT_EQ(code_of(message), Code::stale);
 }
 
 // ---- replay
@@ -823,6 +827,229 @@ TEST_F(EpistulaTest, CountsOnceHoweverLongABodyTakes) {
   now = now.load() + 10min;  // what was seen is forgotten by now
   seen->tidy();
   EXPECT_EQ(auth->prove_body(*copy, "body")->code, Code::stale);
+}
+
+// ---- btauth/1; tests/conformance/btauth has the rest
+
+class BtauthTest : public AuthenticatorTest {
+ protected:
+  [[nodiscard]] wire::BtauthStatement stated() const {
+    // Of two requests in a test no two have the same nonce, though its clock stands still.
+    return test::btauth_statement(caller, self.address(),
+                                  now.load() - std::chrono::nanoseconds(++given_));
+  }
+  [[nodiscard]] test::SignedHead request(std::string_view body = "body") const {
+    return test::btauth(caller, stated(), body);
+  }
+  Code at(std::chrono::nanoseconds offset) {
+    const auto statement =
+        test::btauth_statement(caller, self.address(), Moment(now.load()) + offset);
+    return code_of(test::btauth(caller, statement, "body"), "body");
+  }
+  mutable std::int64_t given_ = 0;
+};
+
+TEST_F(BtauthTest, NamesItsCaller) {
+  start();
+  const auto who = check(request(), "body");
+  ASSERT_TRUE(who) << who.error().told;
+  EXPECT_EQ(who->key, caller.public_key());
+  EXPECT_EQ(who->hotkey, caller.address());
+  EXPECT_EQ(to_string(who->dialect), "btauth/1");
+}
+
+TEST_F(BtauthTest, SignsTheTargetAsItWasSent) {
+  start();
+  auto statement = stated();
+  statement.target = "/Answers?a=%20b&c=%2F";
+  auto head = test::btauth(caller, statement, "body");
+  EXPECT_EQ(code_of(head, "body"), Code::ok);
+  for (const auto* path :
+       {"/Answers?a=%20b&c=/", "/Answers", "/Answers?a=+b&c=%2F", "/Answers?a=%20b&c=%2f"}) {
+    head.path = path;
+    EXPECT_EQ(code_of(head, "body"), Code::bad_signature) << path;
+  }
+  head = request();
+  head.method = "HEAD";
+  EXPECT_EQ(code_of(head, "body"), Code::bad_signature);
+}
+
+TEST_F(BtauthTest, MissesEachHeader) {
+  start();
+  for (const char* name : {"X-Bittensor-Version", "X-Bittensor-Hotkey", "X-Bittensor-Nonce",
+                           "X-Bittensor-Signature"}) {
+    auto head = request();
+    head.fields.erase(name);
+    EXPECT_EQ(code_of(head, "body"), Code::no_signature) << name;
+    EXPECT_THAT(told(head, "body"), HasSubstr(name));
+  }
+}
+
+TEST_F(BtauthTest, TakesNoHeaderOfItsFamilyTwice) {
+  start();
+  for (const char* name : {"X-Bittensor-Version", "X-Bittensor-Hotkey", "X-Bittensor-Receiver",
+                           "X-Bittensor-Nonce", "X-BITTENSOR-signature", "X-Bittensor-Whatever"}) {
+    auto head = request();
+    const auto value = std::string(head.fields[name]);
+    head.set(name, value);
+    EXPECT_EQ(code_of(head, "body"), Code::ok) << name;
+    head.fields.insert(name, value);
+    EXPECT_EQ(code_of(head, "body"), Code::malformed) << name;
+    EXPECT_THAT(told(head, "body"), HasSubstr("more than once"));
+  }
+}
+
+TEST_F(BtauthTest, TakesNoTwoProofsAtOnce) {
+  options.dialects = DialectSet(wire::kDialects);
+  start();
+  for (const auto& other : {legacy(caller), dojo1(caller, statement()),
+                            epistula(caller, test::epistula_statement("", now), "body")}) {
+    auto head = request();
+    for (const auto& field : other.fields) head.fields.set(field.name_string(), field.value());
+    EXPECT_EQ(code_of(head, "body"), Code::malformed);
+    EXPECT_THAT(told(head, "body"), HasSubstr("two dialects at once"));
+  }
+  auto head = request();
+  head.set(wire::kSessionHeader, "whatever");
+  EXPECT_EQ(code_of(head, "body"), Code::malformed);
+  head = request();
+  head.set("x-hotkey", caller.address());  // proves nothing
+  EXPECT_EQ(code_of(head, "body"), Code::ok);
+}
+
+TEST_F(BtauthTest, IsForThisHostUnlessTold) {
+  start();
+  const auto signed_for = [&](std::optional<std::string> to) {
+    auto statement = stated();
+    statement.receiver = std::move(to);
+    return code_of(test::btauth(caller, statement, "body"), "body");
+  };
+  EXPECT_EQ(signed_for(self.address()), Code::ok);
+  EXPECT_EQ(signed_for({}), Code::wrong_receiver);
+  options.btauth.require_receiver = false;
+  auth->apply(options);
+  EXPECT_EQ(signed_for({}), Code::ok);
+  EXPECT_EQ(signed_for(self.address()), Code::ok);
+  for (const auto& to : {std::string(), std::string("-"), caller.address(), self.address(0)}) {
+    EXPECT_EQ(signed_for(to), Code::wrong_receiver) << to;
+  }
+}
+
+TEST_F(BtauthTest, HasAWindowToTheNanosecond) {
+  start();
+  EXPECT_EQ(at(-10s), Code::ok);
+  EXPECT_EQ(at(-10s - 1ns), Code::stale);
+  EXPECT_EQ(at(2s), Code::ok);
+  EXPECT_EQ(at(2s + 1ns), Code::stale);
+  auto statement = stated();
+  for (const auto nonce : {std::uint64_t{0}, std::uint64_t{1} << 63, ~std::uint64_t{0}}) {
+    statement.nonce = nonce;
+    EXPECT_EQ(code_of(test::btauth(caller, statement, "body"), "body"), Code::stale) << nonce;
+  }
+}
+
+TEST_F(BtauthTest, MayBeTakenOtherwiseOnARoute) {
+  auto& route = options.routes["Answers"];
+  route.btauth.max_age = 30s;
+  route.btauth.skew = 0s;
+  route.btauth.require_receiver = false;
+  start();
+  EXPECT_EQ(at(-30s), Code::ok);
+  EXPECT_EQ(at(-30s - 1ns), Code::stale);
+  EXPECT_EQ(at(0s), Code::ok);
+  EXPECT_EQ(at(1ns), Code::stale);
+  auto statement = stated();
+  statement.receiver.reset();
+  statement.target = "/Answers?query";
+  EXPECT_EQ(code_of(test::btauth(caller, statement, "body"), "body"), Code::ok);
+  statement.target = "/Other";
+  EXPECT_EQ(code_of(test::btauth(caller, statement, "body"), "body"), Code::wrong_receiver);
+}
+
+TEST_F(BtauthTest, MayBePinnedToAScheme) {
+  options.btauth.scheme = wire::Scheme::ed25519;
+  options.routes["Any"];
+  start();
+  EXPECT_EQ(code_of(request(), "body"), Code::malformed);
+  EXPECT_EQ(told(request(), "body"), "sr25519 is turned off here; accepted: ed25519");
+  const auto other = wire::Keypair::generate(wire::Scheme::ed25519);
+  auto statement = test::btauth_statement(other, self.address(), now.load());
+  EXPECT_EQ(code_of(test::btauth(other, statement, "body"), "body"), Code::ok);
+  statement = stated();
+  statement.target = "/Any";
+  EXPECT_EQ(code_of(test::btauth(caller, statement, "body"), "body"), Code::ok);
+  EXPECT_EQ(code_of(legacy(caller)), Code::ok);  // which declares none
+}
+
+TEST_F(BtauthTest, IsCheckedInTheDeclaredSchemeAlone) {
+  start();
+  for (const auto scheme : {wire::Scheme::sr25519, wire::Scheme::ed25519}) {
+    const auto key = wire::Keypair::generate(scheme);
+    auto statement = test::btauth_statement(key, self.address(), now.load());
+    EXPECT_EQ(code_of(test::btauth(key, statement, "body"), "body"), Code::ok);
+    statement.scheme =
+        scheme == wire::Scheme::sr25519 ? wire::Scheme::ed25519 : wire::Scheme::sr25519;
+    ++statement.nonce;
+    EXPECT_EQ(code_of(test::btauth(key, statement, "body"), "body"), Code::bad_signature);
+  }
+}
+
+TEST_F(BtauthTest, CountsOnceAndOnlyWithItsSignature) {
+  start();
+  const auto head = request();
+  auto forged = head;
+  forged.set("X-Bittensor-Signature", wire::format_signature(caller.sign("x")));
+  EXPECT_EQ(code_of(forged, "body"), Code::bad_signature);
+  EXPECT_EQ(code_of(head, "another body"), Code::bad_signature);
+  EXPECT_EQ(code_of(head, "body"), Code::ok);  // nobody has used up its nonce
+  EXPECT_EQ(code_of(head, "body"), Code::replayed);
+  EXPECT_EQ(code_of(forged, "body"), Code::bad_signature);  // the signature comes first
+  auto zeros = head;
+  zeros.set("X-Bittensor-Nonce", "0" + std::string(head.fields["X-Bittensor-Nonce"]));
+  EXPECT_EQ(code_of(zeros, "body"), Code::replayed);
+}
+
+TEST_F(BtauthTest, IsKeptForTwiceTheWidestWindow) {
+  options.routes["Answers"].btauth.max_age = 600s;
+  start();
+  const auto head = request();
+  EXPECT_EQ(code_of(head, "body"), Code::ok);
+  for (int minute = 0; minute < 20; ++minute) {
+    now = now.load() + 1min;
+    seen->tidy();
+    EXPECT_EQ(seen->sizes(policy::ReplayMemory::Kind::nonce).entries, 1U) << minute;
+  }
+  now = now.load() - 15min;  // the clock is set back, by less than is remembered
+  EXPECT_EQ(code_of(head, "body"), Code::replayed);
+}
+
+TEST_F(BtauthTest, IsNobodysFaultWhereTheClockWasSetBack) {
+  start();
+  const auto head = request();
+  EXPECT_EQ(code_of(head, "body"), Code::ok);
+  now = now.load() + 5min;
+  seen->tidy();  // the request is stale, and forgotten
+  now = now.load() - 5min;
+  const auto again = check(head, "body");
+  ASSERT_FALSE(again);
+  EXPECT_EQ(again.error().code, Code::stale);
+  EXPECT_EQ(again.error().status, 503);
+  EXPECT_EQ(again.error().retry_after, 1s);
+  EXPECT_EQ(at(2s), Code::ok);  // later than any that was forgotten
+}
+
+TEST_F(BtauthTest, CountsOnceHoweverLongABodyTakes) {
+  start();
+  const auto head = request();
+  auto copy = auth->read(head.head(), route_of(head.path));
+  EXPECT_EQ(auth->look_at(*copy, head.head()), std::nullopt);
+  EXPECT_EQ(code_of(head, "body"), Code::ok);
+  now = now.load() + 10min;  // what was seen is forgotten by now
+  seen->tidy();
+  const auto late = auth->prove_body(*copy, "body");
+  ASSERT_TRUE(late);
+  EXPECT_EQ(late->code, Code::stale);
+  EXPECT_EQ(late->status, 503);
 }
 
 }  // namespace

@@ -28,6 +28,11 @@ std::string wrong(std::string_view text) {
   return config ? "" : config.error().message;
 }
 
+std::string text_of(const request::BtauthOptions& btauth) {
+  return fmt::format("{} {} {} {}\n", btauth.require_receiver, btauth.max_age.count(),
+                     btauth.skew.count(), btauth.scheme ? to_string(*btauth.scheme) : "any");
+}
+
 /// Every setting of a configuration, to compare two.
 std::string all_of(const Config& config) {
   const auto& http = config.http;
@@ -52,6 +57,7 @@ std::string all_of(const Config& config) {
       auth.any_receiver, auth.window.count(), auth.epistula_receiver, auth.epistula_past.count(),
       auth.epistula_future.count(), auth.legacy_memory.count(), config.replay.nonces >> 20,
       config.replay.legacy >> 20, config.replay.persist, config.access.rules.size());
+  text += text_of(auth.btauth);
   const auto& sessions = config.sessions;
   text += fmt::format("{} {} {} {}\n", sessions.offered, sessions.lifetime.count(),
                       sessions.per_hotkey, sessions.total);
@@ -132,6 +138,10 @@ window_ms = 100
 epistula_receiver = true
 epistula_past_ms = 101
 epistula_future_ms = 0
+btauth_require_receiver = false
+btauth_max_age_ms = 102
+btauth_skew_ms = 1
+btauth_scheme = "ed25519"
 legacy_memory_h = 0
 replay_mb = 1
 legacy_mb = 2
@@ -204,6 +214,7 @@ restart_most_ms = 70
             "::1 9000 3 5 10.0.0.0/8,::1\n"
             "1 2 600 70 9 4 5 6 7 8 9 10 0 12\n"
             "dojo/1, epistula/2 1 true 100 true 101 0 0 1 2 false 1\n"
+            "false 102 1 ed25519\n"
             "false 10 1 1\n"
             "1 2 3 4 2 10 3\n"
             "0 false  /folder/m 7 120 20 3600 0\n"
@@ -216,7 +227,7 @@ restart_most_ms = 70
   EXPECT_EQ(settings_of(*config, "another").run, plugins::RunOptions());
   EXPECT_EQ(config->access.rules.at(0).hotkeys.at(0), key.public_key());
   EXPECT_EQ(config->metagraph.netuid, 7);
-  EXPECT_EQ(config->auth.routes.at("Echo").text(), "legacy");
+  EXPECT_EQ(config->auth.routes.at("Echo").dialects.text(), "legacy");
 }
 
 TEST(Config, NamesFileAndLineOfEachMistake) {
@@ -255,6 +266,10 @@ TEST(Config, RefusesNumbersOutOfRange) {
                            "[auth]\nlegacy_memory_h = -1",
                            "[auth]\nepistula_past_ms = 99",
                            "[auth]\nepistula_future_ms = 600001",
+                           "[auth]\nbtauth_max_age_ms = 99",
+                           "[auth]\nbtauth_skew_ms = 600001",
+                           "[routes.Echo]\nmax_age_ms = 600001",
+                           "[routes.Echo]\nskew_ms = -1",
                            "[auth]\nreplay_mb = 0",
                            "[auth]\nlegacy_mb = 1048577",
                            "[auth]\nsessions = 1",
@@ -333,7 +348,7 @@ TEST(Config, SaysWhatIsRightForTextsToo) {
   EXPECT_EQ(
       wrong("[routes.Echo]\ndialects = [\"dojo/2\"]"),
       "dojo.toml:2: routes.Echo.dialects[0]: there is no dialect \"dojo/2\"; there are legacy, "
-      "dojo/1, epistula/2");
+      "dojo/1, epistula/2, btauth/1");
   EXPECT_THAT(wrong("[access]\ndeny = [\"5Bad\"]"),
               HasSubstr("dojo.toml:2: access.deny[0]: \"5Bad\" is no hotkey ("));
   EXPECT_THAT(wrong("listen = \"x\""), HasSubstr("dojo.toml:1: listen: \"x\" is not ADDRESS:PORT"));
@@ -356,12 +371,33 @@ TEST(Config, SaysWhereItIsNoToml) {
 TEST(Config, GivesRoutesTheHostsDialectsUnlessTheyHaveTheirOwn) {
   const auto config = parse("[routes.A]\ndialects = [\"epistula/2\"]\n[routes.B]\n");
   ASSERT_TRUE(config) << config.error().message;
-  EXPECT_EQ(config->auth.accepted("A").text(), "epistula/2");
-  EXPECT_EQ(config->auth.accepted("B").text(), "legacy, dojo/1");
-  EXPECT_EQ(config->auth.accepted("/A").text(), "legacy, dojo/1");
+  EXPECT_EQ(config->auth.on("A").dialects.text(), "epistula/2");
+  EXPECT_EQ(config->auth.on("B").dialects.text(), "legacy, dojo/1, btauth/1");
+  EXPECT_EQ(config->auth.on("/A").dialects.text(), "legacy, dojo/1, btauth/1");
   EXPECT_EQ(wrong("[routes]\nEcho = 5"), "dojo.toml:2: routes.Echo must be a table: [routes.Echo]");
   EXPECT_THAT(wrong("[routes.Echo]\nx = 5"),
               HasSubstr("dojo.toml:2: there is no key routes.Echo.x"));
+}
+
+TEST(Config, GivesRoutesTheHostsBtauthUnlessTheyHaveTheirOwn) {
+  const auto config = parse(R"(
+[auth]
+btauth_max_age_ms = 30000
+btauth_scheme = "sr25519"
+[routes.A]
+require_receiver = false
+[routes.B]
+max_age_ms = 5000
+skew_ms = 0
+scheme = "any"
+)");
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(text_of(config->auth.on("A").btauth), "false 30000 2000 sr25519\n");
+  EXPECT_EQ(config->auth.on("A").dialects.text(), "legacy, dojo/1, btauth/1");
+  EXPECT_EQ(text_of(config->auth.on("B").btauth), "true 5000 0 any\n");
+  EXPECT_EQ(text_of(config->auth.on("C").btauth), "true 30000 2000 sr25519\n");
+  EXPECT_EQ(wrong("[routes.A]\nscheme = \"mldsa\""),
+            "dojo.toml:2: routes.A.scheme: must be \"any\" or \"sr25519\" or \"ed25519\"");
 }
 
 TEST(Config, DoesNotTakeAnEmptyListForAllDialects) {

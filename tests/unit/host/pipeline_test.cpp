@@ -249,6 +249,131 @@ TEST_F(PipelineTest, SaysWhatWasWrongWithBytesThatAreNoRequest) {
   }
 }
 
+// ---- btauth/1
+
+class BtauthPipelineTest : public PipelineTest {
+ protected:
+  /// A request that this host would answer, but for what is done to it.
+  SignedHead signed_for(const std::string& target, std::string_view body = "{}",
+                        const std::string& method = "POST") {
+    auto statement = test::btauth_statement(caller, self.address(), Moment());
+    statement.nonce = wire::make_btauth_nonce();
+    statement.method = method;
+    statement.target = target;
+    return test::btauth(caller, statement, body);
+  }
+  static wire::BareError error_of(const Answer& answer) {
+    const auto error = wire::parse_error(answer.body);
+    EXPECT_TRUE(error) << answer.body;
+    if (!error) return {};
+    EXPECT_EQ(error->code, to_string(answer.code));
+    EXPECT_EQ(error->request_id, header_of(answer, "x-request-id"));
+    EXPECT_EQ(header_of(answer, "content-type"), "application/json");
+    return *error;
+  }
+};
+
+TEST_F(BtauthPipelineTest, AnswersWithTheModelItself) {
+  auto head = signed_for("/Answers?a=%20b", R"({"a":1})");
+  head.set("x-request-id", "mine");
+  const auto answer = send(head, R"({"a":1})");
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_EQ(answer.code, Code::ok);
+  EXPECT_EQ(answer.body, R"({"a":1})");  // and the handler's metadata has no place
+  EXPECT_EQ(header_of(answer, "x-request-id"), "mine");
+  EXPECT_NE(header_of(answer, "x-dojo-generation"), "");
+  EXPECT_THAT(send(signed_for("/Describes")).body, HasSubstr(R"("dialect":"btauth/1")"));
+  EXPECT_EQ(lines.count("signs the legacy dialect"), 0u);
+}
+
+TEST_F(BtauthPipelineTest, AnswersAPreflight) {
+  const auto answer = send(signed_for("/Answers", "", "HEAD"), "");
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_EQ(answer.body, "");
+}
+
+TEST_F(BtauthPipelineTest, RefusesWithErrorsOfItsOwnForm) {
+  auto head = signed_for("/Answers");
+  const auto replay = head;
+  EXPECT_EQ(send(head).status, 200);
+  auto answer = send(replay);
+  EXPECT_EQ(answer.status, 401);
+  EXPECT_EQ(error_of(answer).code, "replayed");
+  answer = send(signed_for("/Answers"), "{ }");
+  EXPECT_EQ(answer.status, 401);
+  EXPECT_EQ(error_of(answer).code, "bad-signature");
+  answer = send(signed_for("/NoSuch"));
+  EXPECT_EQ(answer.status, 404);
+  EXPECT_EQ(error_of(answer).code, "not-found");
+  for (const char* method : {"GET", "PUT", "DELETE", "OPTIONS"}) {
+    answer = send(signed_for("/Answers", "{}", method));
+    EXPECT_EQ(answer.status, 405) << method;
+    EXPECT_EQ(error_of(answer).code, "not-found");
+    EXPECT_EQ(header_of(answer, "allow"), "POST, HEAD");
+  }
+  pipeline.dispatcher().refuse_new();
+  answer = send(signed_for("/Answers"));
+  EXPECT_EQ(answer.status, 503);
+  EXPECT_EQ(error_of(answer).code, "draining");
+  EXPECT_EQ(header_of(answer, "retry-after"), "1");
+}
+
+TEST_F(BtauthPipelineTest, IsKnownBeforeItsHeadersAreRead) {
+  for (const char* name : {"X-Bittensor-Version", "X-Bittensor-Hotkey", "X-Bittensor-Receiver",
+                           "X-Bittensor-Nonce", "X-Bittensor-Crypto", "x-bittensor-signature"}) {
+    SignedHead head;
+    head.set(name, "x");
+    const auto answer = send(head);
+    EXPECT_EQ(answer.status, 401) << name;
+    EXPECT_EQ(error_of(answer).code, "unsigned") << name;
+  }
+  auto head = signed_for("/Answers");
+  head.set("x-signature", "0x");
+  auto answer = send(head);
+  EXPECT_EQ(answer.status, 401);
+  EXPECT_EQ(error_of(answer).code, "malformed");
+  AuthOptions options;
+  options.dialects = {wire::Dialect::dojo1};
+  authenticator.apply(options);
+  answer = send(signed_for("/Answers"));
+  EXPECT_EQ(answer.status, 401);
+  EXPECT_EQ(error_of(answer).message, "btauth/1 is turned off here; accepted: dojo/1");
+}
+
+TEST_F(BtauthPipelineTest, TellsOfHandlersWhatTheySay) {
+  auto answer = send(signed_for("/Refuses"));
+  EXPECT_EQ(answer.status, 422);
+  EXPECT_EQ(answer.code, Code::handler);
+  EXPECT_EQ(error_of(answer).message, "not like this");
+  EXPECT_THAT(answer.body, Not(HasSubstr("hint")));
+  answer = send(signed_for("/InvalidBody"));
+  EXPECT_EQ(answer.status, 422);
+  EXPECT_EQ(error_of(answer).message, "field: wrong");
+  answer = send(signed_for("/Fails"));
+  EXPECT_EQ(answer.status, 500);
+  EXPECT_EQ(answer.code, Code::internal);
+  EXPECT_THAT(error_of(answer).message, Not(HasSubstr("secret")));
+  answer = send(signed_for("/Keeps"));
+  EXPECT_EQ(answer.status, 504);
+  EXPECT_EQ(error_of(answer).code, "deadline");
+}
+
+TEST_F(BtauthPipelineTest, IsRefusedByRuleWithAStatusThatSaysSo) {
+  policy::AccessOptions options;
+  options.rules.rules.push_back({.name = "a rule"});
+  access->apply(options);
+  const auto answer = send(signed_for("/Answers"));
+  EXPECT_EQ(answer.status, 403);
+  EXPECT_EQ(error_of(answer).code, "blacklisted");
+}
+
+TEST_F(BtauthPipelineTest, LogsWhomARefusedHeadNames) {
+  auto head = signed_for("/Answers");
+  head.set("X-Bittensor-Nonce", "x");
+  EXPECT_EQ(send(head).code, Code::malformed);
+  EXPECT_TRUE(lines.has("hotkey=" + caller.address()));
+}
+
 TEST_F(PipelineTest, EndsItsPluginsBeforeWhatServesThem) {
   // With nothing but its destructor: a plugin's thread may be answering.
   std::deque<Inbox> inboxes;

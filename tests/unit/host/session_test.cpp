@@ -109,7 +109,8 @@ class SessionTest : public testing::Test {
   }
   Code code_of(const SignedHead& head, std::string body = "{}") {
     const auto answer = send(head, std::move(body));
-    EXPECT_EQ(answer.status, http_status(Style::envelope, answer.code));
+    const auto style = speaks_btauth(head.head()) ? Style::bare : Style::envelope;
+    EXPECT_EQ(answer.status, http_status(style, answer.code));
     return answer.code;
   }
   [[nodiscard]] std::uint64_t refused(Code code, const std::string& rule) const {
@@ -269,6 +270,9 @@ TEST_F(SessionTest, TakesOneProofAtATime) {
   auto epistula = session.on(1, now());
   epistula.set("epistula-version", "2");
   EXPECT_EQ(code_of(epistula), Code::malformed);
+  auto btauth = session.on(1, now());
+  btauth.set("x-bittensor-nonce", "1");
+  EXPECT_EQ(code_of(btauth), Code::malformed);
   auto broken = session.on(1, now());
   broken.set("x-dojo-session", "id=1");
   EXPECT_EQ(code_of(broken), Code::malformed);
@@ -278,7 +282,7 @@ TEST_F(SessionTest, TakesOneProofAtATime) {
 TEST_F(SessionTest, GoesWhereDojo1IsAccepted) {
   const auto session = open();
   AuthOptions options;
-  options.routes["Answers"] = {wire::Dialect::legacy};
+  options.routes["Answers"].dialects = {wire::Dialect::legacy};
   authenticator.apply(options);
   EXPECT_EQ(code_of(session.on(1, now())), Code::malformed);
   EXPECT_EQ(code_of(session.on(1, now(), "{}", "/Thread")), Code::ok);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -9,6 +10,7 @@
 
 #include <boost/beast/http/fields.hpp>
 
+#include <dojo/wire/btauth.hpp>
 #include <dojo/wire/dialect.hpp>
 #include <dojo/wire/keypair.hpp>
 
@@ -83,6 +85,36 @@ inline SignedHead epistula(const wire::Keypair& key, const wire::EpistulaStateme
   if (!statement.signed_for.empty()) made.set("Epistula-Signed-For", statement.signed_for);
   made.set("Epistula-Request-Signature",
            wire::format_signature(key.sign(wire::format_epistula(statement, body))));
+  return made;
+}
+
+/// What a btauth/1 caller states of POST /Answers, now. @param to nothing: no receiver
+inline wire::BtauthStatement btauth_statement(const wire::Keypair& key,
+                                              std::optional<std::string> to, request::Moment now) {
+  return {.scheme = key.scheme(),
+          .method = "POST",
+          .target = "/Answers",
+          .nonce = static_cast<std::uint64_t>(now.time_since_epoch().count()),
+          .sender = key.address(),
+          .key = key.public_key(),
+          .receiver = std::move(to)};
+}
+
+inline SignedHead btauth(const wire::Keypair& key, const wire::BtauthStatement& statement,
+                         std::string_view body) {
+  SignedHead made;
+  made.method = statement.method;
+  made.path = statement.target;
+  made.set("X-Bittensor-Version", "1");
+  made.set("X-Bittensor-Hotkey", statement.sender);
+  made.set("X-Bittensor-Nonce", std::to_string(statement.nonce));
+  if (statement.receiver) made.set("X-Bittensor-Receiver", *statement.receiver);
+  if (statement.scheme != wire::Scheme::sr25519) {
+    made.set("X-Bittensor-Crypto", to_string(statement.scheme));
+  }
+  made.set(
+      "X-Bittensor-Signature",
+      wire::format_signature(key.sign(wire::format_btauth(statement, wire::sha256_of_body(body)))));
   return made;
 }
 

@@ -81,11 +81,13 @@ TEST(Dialect, KnowsTheHeadersThatProve) {
 TEST(LegacyMessage, IsNeverATextOfAnotherDialect) {
   const std::string hash = std::string(48, 'a') + "0123456789abcdef";
   for (const auto& text : {example_text(), "<Bytes>" + example_text() + "</Bytes>", hash + ".u.1.",
-                           "<Bytes>" + hash + ".u.1.</Bytes>"}) {
+                           "<Bytes>" + hash + ".u.1.</Bytes>", std::string("btauth/1\nsr25519"),
+                           std::string("<Bytes>btauth/1\nsr25519</Bytes>")}) {
     EXPECT_FALSE(may_be_legacy(text)) << text;
   }
   for (const auto& text : {legacy_message(kAlice), std::string(), hash, hash + "a.u.1.",
-                           std::string(64, 'g') + ".u.1.", std::string("<Bytes>x</Bytes>")}) {
+                           std::string(64, 'g') + ".u.1.", std::string("<Bytes>x</Bytes>"),
+                           std::string("btauth/1"), std::string("btauth/1 \n")}) {
     EXPECT_TRUE(may_be_legacy(text)) << text;
   }
 }

@@ -26,15 +26,23 @@ inline constexpr std::string_view kEpistulaUuidHeader = "epistula-uuid";
 inline constexpr std::string_view kEpistulaSignedByHeader = "epistula-signed-by";
 inline constexpr std::string_view kEpistulaSignedForHeader = "epistula-signed-for";
 inline constexpr std::string_view kEpistulaSignatureHeader = "epistula-request-signature";
+inline constexpr std::string_view kBtauthVersionHeader = "x-bittensor-version";
+inline constexpr std::string_view kBtauthHotkeyHeader = "x-bittensor-hotkey";
+inline constexpr std::string_view kBtauthReceiverHeader = "x-bittensor-receiver";
+inline constexpr std::string_view kBtauthNonceHeader = "x-bittensor-nonce";
+inline constexpr std::string_view kBtauthCryptoHeader = "x-bittensor-crypto";
+inline constexpr std::string_view kBtauthSignatureHeader = "x-bittensor-signature";
 
 enum class Dialect : std::uint8_t {
   legacy,     ///< what the Python client signs: any text, bound to nothing
   dojo1,      ///< "dojo/1": bound to method, path, receiver, time, nonce and body
   epistula2,  ///< "epistula/2": bound to receiver (if it names one), time, uuid and body
+  btauth1,    ///< "btauth/1": bound to method, target, receiver (if it names one), time and body
 };
-inline constexpr std::array kDialects{Dialect::legacy, Dialect::dojo1, Dialect::epistula2};
+inline constexpr std::array kDialects{Dialect::legacy, Dialect::dojo1, Dialect::epistula2,
+                                      Dialect::btauth1};
 
-/// "legacy", "dojo/1" or "epistula/2".
+/// "legacy", "dojo/1", "epistula/2" or "btauth/1".
 std::string_view to_string(Dialect dialect);
 std::optional<Dialect> parse_dialect(std::string_view name);
 
@@ -43,8 +51,8 @@ std::optional<Dialect> parse_dialect(std::string_view name);
 Dialect dialect_of(std::string_view message);
 
 /// Whether a header, its name in any case, is one of those by which a request proves who sent it:
-/// in a dialect of these, on a session, or in `btauth/1` (`x-bittensor-…`). Nobody else may set it:
-/// a second proof would be of something that the signer never saw.
+/// in a dialect of these, or on a session. Nobody else may set it: a second proof would be of
+/// something that the signer never saw.
 bool is_signing_header(std::string_view name);
 
 /// Whether a text may be signed in the legacy dialect, which takes any but those of the other
@@ -66,6 +74,9 @@ using BodyHash = std::array<std::uint8_t, 32>;
 /// BLAKE2b-256 (RFC 7693) of the body's bytes as they are sent: after compression, the empty body
 /// included.
 BodyHash hash_body(std::string_view body);
+
+/// SHA-256 of the same bytes, which Epistula and btauth/1 sign.
+BodyHash sha256_of_body(std::string_view body);
 
 /// A nonce from the operating system's randomness.
 Nonce make_nonce();

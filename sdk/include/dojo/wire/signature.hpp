@@ -41,6 +41,10 @@ std::string format_signature(const SignatureBytes& signature);
 /// thread.
 bool verify(const PublicKey& key, std::string_view message, const SignatureBytes& signature);
 
+/// The same by a scheme that was declared, whatever the marker bit tells: false where they differ.
+bool verify(const PublicKey& key, Scheme scheme, std::string_view message,
+            const SignatureBytes& signature);
+
 /// Like verify(), and if that fails once more over `<Bytes>message</Bytes>`, which is what polkadot
 /// wallets sign.
 bool verify_maybe_wrapped(const PublicKey& key, std::string_view message,
