@@ -26,9 +26,13 @@ Result<Header> parse_header(const std::string& line) {
 
 void RequestOptions::add_to(CLI::App& command) {
   wallet.add_to(command, "Hotkey file that signs; without one a fresh key does");
-  command.add_option("--to", to, "Receiver's SS58 address, signed into the request (dojo/1)");
-  command.add_option("--dialect", dialect, "dojo/1 or legacy (what the Python client sends)")
-      ->check(CLI::IsMember({"dojo/1", "legacy"}))
+  command.add_option("--to", to,
+                     "Receiver's SS58 address, signed into the request (dojo/1, btauth/1)");
+  command
+      .add_option(
+          "--dialect", dialect,
+          "dojo/1, legacy (what the Python client sends) or btauth/1 (what Bittensor's SDK signs)")
+      ->check(CLI::IsMember({"dojo/1", "legacy", "btauth/1"}))
       ->capture_default_str();
   command.add_option("--timeout", timeout_seconds, "Seconds for one attempt")
       ->check(CLI::Range(0.001, 86'400.0))

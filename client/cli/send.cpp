@@ -65,10 +65,10 @@ int Send::run() const {
   const auto response = client.send_json(url, model, std::move(*body), *options);
   const auto& http = response.client_response;
   if (verbose) describe(http);
-  const bool is_envelope =
+  const bool is_readable =
       http.status != 0 && !http.raw_body.empty() &&
       !(response.exception && response.exception->kind == SendError::Kind::bad_response);
-  if (is_envelope && check_json(http.raw_body)) {
+  if (is_readable && check_json(http.raw_body)) {
     std::puts(json_for_stdout(http.raw_body).c_str());
   }
   if (!response.ok()) complain(complaint_about(response));
@@ -80,8 +80,8 @@ int Send::run() const {
 
 void add_send(CLI::App& app, int& exit_code) {
   auto send = std::make_shared<Send>();
-  auto* command = app.add_subcommand(
-      "send", "Post one model and print the answer's envelope (indented on a terminal)");
+  auto* command =
+      app.add_subcommand("send", "Post one model and print the answer (indented on a terminal)");
   command->add_option("URL", send->url, "Miner, such as 203.0.113.7:8888")->required();
   command->add_option("MODEL", send->model, "The model's name, which is the route's")->required();
   command->add_option("JSON", send->json, "A JSON object, @file, or - for stdin")->required();

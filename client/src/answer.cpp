@@ -120,6 +120,24 @@ std::optional<SendError> take_envelope(StdResponse<RawJson>& response) {
   return std::nullopt;
 }
 
+std::optional<SendError> take_bare(StdResponse<RawJson>& response) {
+  auto& http = response.client_response;
+  if (http.status >= 300) {
+    const auto error = wire::parse_error(http.raw_body);
+    if (!error) return std::nullopt;  // the status says more
+    const bool says_more = !response.code && !error->code.empty();
+    response.error =
+        says_more ? fmt::format("{}: {}", error->code, error->message) : error->message;
+    return std::nullopt;
+  }
+  if (const auto valid = check_json(http.raw_body); !valid) {
+    return SendError{SendError::Kind::bad_response,
+                     "the answer is no JSON: " + valid.error().message};
+  }
+  response.body = RawJson{http.raw_body};
+  return std::nullopt;
+}
+
 // What the HTTP status alone says.
 std::optional<SendError> status_error(const ClientResponse& http, std::string_view what) {
   if (http.status >= 400) {
@@ -144,12 +162,15 @@ std::optional<Code> code_of(const ClientResponse& http) {
 
 }  // namespace
 
-StdResponse<RawJson> read_answer(ClientResponse&& http, const ClientOptions& limits) {
+StdResponse<RawJson> read_answer(ClientResponse&& http, wire::Dialect dialect,
+                                 const ClientOptions& limits) {
   StdResponse<RawJson> response;
   response.client_response = std::move(http);
   response.code = code_of(response.client_response);
   auto unreadable = decompress(response.client_response, limits);
-  if (!unreadable) unreadable = take_envelope(response);
+  if (!unreadable) {
+    unreadable = dialect == wire::Dialect::btauth1 ? take_bare(response) : take_envelope(response);
+  }
   // A status of its own says more than that no envelope came with it.
   response.exception = status_error(response.client_response, "");
   if (!response.exception) response.exception = std::move(unreadable);

@@ -6,9 +6,11 @@
 
 namespace dojo::detail {
 
-/// Reads the answer to a POST: decompresses it, and reads the envelope, whatever the status.
+/// Reads the answer to a POST: decompresses it, and reads the envelope, whatever the status; in
+/// btauth/1, which has none, the body itself or what an error says.
 /// @param http is moved into the result.
-StdResponse<RawJson> read_answer(ClientResponse&& http, const ClientOptions& limits);
+StdResponse<RawJson> read_answer(ClientResponse&& http, wire::Dialect dialect,
+                                 const ClientOptions& limits);
 
 /// The answer to a HEAD that ends a request: a status of 300 or more, without an envelope.
 StdResponse<RawJson> read_refused_preflight(ClientResponse&& http);

@@ -128,8 +128,11 @@ bool Client::on_own_thread() const {
 
 Client::Encoded Client::encode_json(std::string_view model_name, std::string json,
                                     const SendOptions& options) const {
-  return detail::make_payload(model_name, std::move(json), options.compress,
-                              engine_->options().compression_level);
+  const auto dialect = options.dialect.value_or(engine_->options().dialect);
+  // Who answers btauth/1 need not know zstd.
+  const bool compress = options.compress && dialect != wire::Dialect::btauth1;
+  return detail::make_payload(model_name, std::move(json), compress,
+                              engine_->options().compression_level, dialect);
 }
 
 void Client::submit_raw(std::string_view url, Encoded payload, const SendOptions& options,

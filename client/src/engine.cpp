@@ -260,11 +260,15 @@ void Engine::start(Call& call) {
     call.exchange = std::move(spare_.back());
     spare_.pop_back();
   }
-  launch(call,
-         options.preflight == Preflight::always ||
-             (options.preflight == Preflight::automatic &&
-              call.request.payload->body.size() > kPreflightThreshold),
-         false);
+  launch(call, begins_with_preflight(call), false);
+}
+
+// Who answers btauth/1 need not know HEAD.
+bool Engine::begins_with_preflight(const Call& call) const {
+  const auto& options = call.request.options;
+  if (options.preflight != Preflight::automatic) return options.preflight == Preflight::always;
+  return call.request.payload->body.size() > kPreflightThreshold &&
+         options.dialect.value_or(options_.dialect) != wire::Dialect::btauth1;
 }
 
 void Engine::launch(Call& call, bool preflight, bool fresh_connection) {

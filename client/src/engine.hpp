@@ -87,6 +87,7 @@ class Engine {
   void list(Host& host);
   void start_what_may();
   void start(Call& call);
+  [[nodiscard]] bool begins_with_preflight(const Call& call) const;
   void launch(Call& call, bool preflight, bool fresh_connection);
   void collect();
   void fail_what_is_under_way(std::string_view why);

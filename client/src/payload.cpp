@@ -6,8 +6,12 @@
 
 namespace dojo::detail {
 
-Result<PayloadPtr> make_payload(std::string_view model, std::string json, bool compress,
-                                int level) {
+wire::BodyHash hash_for(wire::Dialect dialect, std::string_view body) {
+  return dialect == wire::Dialect::btauth1 ? wire::sha256_of_body(body) : wire::hash_body(body);
+}
+
+Result<PayloadPtr> make_payload(std::string_view model, std::string json, bool compress, int level,
+                                wire::Dialect dialect) {
   auto payload = std::make_shared<Payload>();
   payload->model = model;
   payload->json_bytes = json.size();
@@ -19,7 +23,7 @@ Result<PayloadPtr> make_payload(std::string_view model, std::string json, bool c
   } else {
     payload->body = std::move(json);
   }
-  payload->hash = wire::hash_body(payload->body);
+  payload->hash = hash_for(dialect, payload->body);
   return payload;
 }
 

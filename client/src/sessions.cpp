@@ -90,8 +90,9 @@ Submission Sessions::opening(const Target& target, const wire::PublicKey& to,
 
   Submission submission;
   submission.target = target.at(wire::kSessionPath);
-  submission.payload =
-      make_payload(wire::kSessionPath.substr(1), std::move(json.value()), false, 0).value();
+  submission.payload = make_payload(wire::kSessionPath.substr(1), std::move(json.value()), false, 0,
+                                    wire::Dialect::dojo1)
+                           .value();
   submission.options.to = to;
   submission.options.timeout = timeout;
   submission.options.max_retries = 1;

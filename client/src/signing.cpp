@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include <dojo/wire/btauth.hpp>
+
 #include "text/words.hpp"
 
 namespace dojo::detail {
@@ -64,7 +66,7 @@ Status check_header(const Header& header) {
 
 Status check_message(const std::string& message, wire::Dialect dialect) {
   if (dialect != wire::Dialect::legacy) {
-    return fail("a message of one's own is for the legacy dialect; dojo/1 writes its own",
+    return fail("a message of one's own is for the legacy dialect; the others write theirs",
                 Code::malformed);
   }
   if (message.empty() || !is_value(message)) {
@@ -98,9 +100,8 @@ std::string_view method_of(const Payload* payload) {
   return payload ? "POST" : "HEAD";
 }
 
-wire::BodyHash hash_of(const Payload* payload) {
-  static const wire::BodyHash kEmptyHash = wire::hash_body({});
-  return payload ? payload->hash : kEmptyHash;
+wire::BodyHash hash_of(const Payload* payload, wire::Dialect dialect) {
+  return payload ? payload->hash : hash_for(dialect, {});
 }
 
 std::string message_to_sign(std::string_view address, wire::Dialect dialect, std::string_view path,
@@ -114,8 +115,41 @@ std::string message_to_sign(std::string_view address, wire::Dialect dialect, std
   if (options.to) message.to = *options.to->key();
   message.time = wall_clock();
   message.nonce = wire::make_nonce();
-  message.body = hash_of(payload);
+  message.body = hash_of(payload, dialect);
   return wire::format_dojo_message(message);
+}
+
+HeaderList sign_btauth(const wire::Keypair& key, std::string_view address, std::string_view path,
+                       const Payload* payload, const SendOptions& options) {
+  wire::BtauthStatement statement;
+  statement.scheme = key.scheme();
+  statement.method = method_of(payload);
+  statement.target = path;
+  statement.nonce = wire::make_btauth_nonce();
+  statement.sender = address;
+  if (options.to) statement.receiver = wire::encode_ss58(*options.to->key());
+  const auto text = wire::format_btauth(statement, hash_of(payload, wire::Dialect::btauth1));
+  HeaderList headers;
+  headers.add(wire::kBtauthVersionHeader, wire::kBtauthVersion);
+  headers.add(wire::kBtauthHotkeyHeader, address);
+  if (statement.receiver) headers.add(wire::kBtauthReceiverHeader, *statement.receiver);
+  headers.add(wire::kBtauthNonceHeader, std::to_string(statement.nonce));
+  // Left out, as the SDK does, where it is what who reads it takes it for.
+  if (statement.scheme != wire::Scheme::sr25519) {
+    headers.add(wire::kBtauthCryptoHeader, to_string(statement.scheme));
+  }
+  headers.add(wire::kBtauthSignatureHeader, wire::format_signature(key.sign(text)));
+  return headers;
+}
+
+HeaderList sign_message(const wire::Keypair& key, std::string_view address, wire::Dialect dialect,
+                        std::string_view path, const Payload* payload, const SendOptions& options) {
+  const auto message = message_to_sign(address, dialect, path, payload, options);
+  HeaderList headers;
+  headers.add(wire::kHotkeyHeader, address);
+  headers.add(wire::kMessageHeader, message);
+  headers.add(wire::kSignatureHeader, wire::format_signature(key.sign(message)));
+  return headers;
 }
 
 /// What all requests have, however they are proven.
@@ -156,7 +190,7 @@ void HeaderList::suppress(std::string_view name) {
 
 Status check_options(const SendOptions& options, wire::Dialect dialect) {
   if (dialect == wire::Dialect::epistula2) {
-    return fail("dialect: this client signs dojo/1 and legacy", Code::malformed);
+    return fail("dialect: this client signs dojo/1, btauth/1 and legacy", Code::malformed);
   }
   for (const auto& header : options.headers) {
     if (auto good = check_header(header); !good) return good;
@@ -175,19 +209,20 @@ Status check_options(const SendOptions& options, wire::Dialect dialect) {
 
 HeaderList sign_request(const wire::Keypair& key, std::string_view address, wire::Dialect dialect,
                         std::string_view path, const Payload* payload, const SendOptions& options) {
-  const auto message = message_to_sign(address, dialect, path, payload, options);
-  HeaderList headers;
-  headers.add(wire::kHotkeyHeader, address);
-  headers.add(wire::kMessageHeader, message);
-  headers.add(wire::kSignatureHeader, wire::format_signature(key.sign(message)));
+  auto headers = dialect == wire::Dialect::btauth1
+                     ? sign_btauth(key, address, path, payload, options)
+                     : sign_message(key, address, dialect, path, payload, options);
   describe(headers, payload, options);
   return headers;
 }
 
 HeaderList tag_request(Session& session, std::string_view path, const Payload* payload,
                        const SendOptions& options) {
-  const auto stated = wire::format_session_statement(
-      {.id = session.id, .count = ++session.count, .time = wall_clock(), .body = hash_of(payload)});
+  const auto stated =
+      wire::format_session_statement({.id = session.id,
+                                      .count = ++session.count,
+                                      .time = wall_clock(),
+                                      .body = hash_of(payload, wire::Dialect::dojo1)});
   const auto tag = session.key.tag(method_of(payload), path, session.receiver, stated);
   HeaderList headers;
   headers.add(wire::kSessionHeader, wire::format_session_header(stated, tag));

@@ -44,8 +44,8 @@ struct ClientOptions {
   std::string proxy = {};
 };
 
-/// Who a dojo/1 message is for: a public key, or an SS58 address, which is checked when the request
-/// is sent.
+/// Who a request is for, in dialects that name it: a public key, or an SS58 address, which is
+/// checked when the request is sent.
 class Receiver {
  public:
   Receiver(const wire::PublicKey& key) : key_(key) {}  // NOLINT(google-explicit-constructor)
@@ -66,14 +66,14 @@ class Receiver {
 
 /// Whether a HEAD asks for admission before the POST.
 enum class Preflight : std::uint8_t {
-  automatic,  ///< only where the encoded body is over kPreflightThreshold
+  automatic,  ///< only where the encoded body is over kPreflightThreshold; never in btauth/1
   always,     ///< what the Python client does
   never,
 };
 
 struct SendOptions {
-  /// The receiver's hotkey, signed into a dojo/1 message; nothing signs `*`, for any receiver,
-  /// which a host takes only if it is configured so. Not used by the legacy dialect.
+  /// The receiver's hotkey, signed into a dojo/1 or btauth/1 request; nothing signs it for any
+  /// receiver, which a host takes only if it is configured so. Not used by the legacy dialect.
   std::optional<Receiver> to = {};
 
   /// For one attempt: its HEAD and POST together, without the wait for a free connection.
@@ -89,12 +89,13 @@ struct SendOptions {
   std::chrono::milliseconds max_retry_after{30'000};
 
   Preflight preflight = Preflight::automatic;
-  bool compress = true;  ///< zstd for the request, and asked for in the answer
+  /// zstd for the request, and asked for in the answer; in btauth/1 neither, whatever it says.
+  bool compress = true;
   /// Sent as they are. Names that sign (in any dialect), frame or encode the request are refused,
   /// as are control characters.
   std::vector<Header> headers = {};
   std::optional<wire::Dialect> dialect = {};  ///< instead of the client's
-  /// Signed instead of the legacy dialect's default text; an error with dojo/1.
+  /// Signed instead of the legacy dialect's default text; an error with others.
   std::optional<std::string> message = {};
   std::string request_id = {};  ///< sent as `x-request-id` if not empty
   /// Cancels at any moment: in the queue, on the way, in the wait for the next attempt.

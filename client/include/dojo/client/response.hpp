@@ -28,9 +28,9 @@ struct SendError {
     tls,              ///< the certificate is not trusted, or TLS failed otherwise
     redirect,         ///< the peer points elsewhere; a signature holds for one path only
     too_large,        ///< the answer is over a size limit
-    bad_response,     ///< the answer is no envelope: not zstd, not JSON, not its form
-    invalid_body,     ///< the envelope's body is not the model; it is in `raw_body`
-    status,           ///< an HTTP status of 400 or more; the envelope's `error` is kept
+    bad_response,     ///< the answer cannot be read: not zstd, not JSON, not its form
+    invalid_body,     ///< the answer's body is not the model; it is in `raw_body`
+    status,           ///< an HTTP status of 400 or more; the `error` that came with it is kept
     cancelled,        ///< by its stop token, or because the client was destroyed
     internal,         ///< this side failed: out of memory, or libcurl refuses
   };
