@@ -76,7 +76,7 @@ typedef struct dojo_request {
   dojo_span body;       /* JSON text, not yet looked at, or of a raw route whatever came, but no
                            longer compressed; DOJO_BODY_PADDING more bytes may be read */
   dojo_span hotkey;     /* the caller's SS58 address */
-  dojo_span dialect;    /* how it was signed: "legacy", "dojo/1", "epistula/2"; there may be more */
+  dojo_span dialect;    /* how it was signed: "legacy", "dojo/1", "epistula/2", "btauth/1"; there may be more */
   dojo_span peer;       /* the caller's IP address */
   dojo_span trace;      /* the x-request-id, for logs */
   uint64_t deadline_ns; /* on the clock of dojo_host.now_ns: the host answers 504 then, or up to
