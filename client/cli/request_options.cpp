@@ -48,7 +48,8 @@ void RequestOptions::add_to(CLI::App& command) {
   command.add_option("-H,--header", headers, "Extra header 'Name: value'; may be repeated")
       ->allow_extra_args(false);
   command.add_option("--request-id", request_id, "Sent as x-request-id");
-  command.add_option("--message", message, "Text to sign instead of the legacy dialect's own");
+  command.add_option("--message", message,
+                     "The legacy dialect's text, if the hotkey in it is to have another prefix");
   command.add_flag("--no-compress", no_compress, "Plain JSON, both ways");
   command.add_flag("--insecure", insecure, "https: take any certificate");
 }

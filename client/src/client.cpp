@@ -35,7 +35,7 @@ detail::Calls make_call(const detail::Engine& engine, std::string_view url,
   const auto dialect = submission.options.dialect.value_or(engine.options().dialect);
   if (!payload) {
     submission.rejected = invalid_request(std::move(payload.error()));
-  } else if (auto good = detail::check_options(submission.options, dialect); !good) {
+  } else if (auto good = detail::check_options(submission.options, dialect, engine.key()); !good) {
     submission.rejected = invalid_request(std::move(good.error()));
   } else if (auto target = detail::make_target(url, (*payload)->model); !target) {
     submission.rejected = invalid_request(std::move(target.error()));

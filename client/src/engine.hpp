@@ -49,6 +49,8 @@ class Engine {
   void request_cancel(std::list<CallId>& note) noexcept;
 
   [[nodiscard]] const ClientOptions& options() const { return options_; }
+  /// Who signs.
+  [[nodiscard]] const wire::PublicKey& key() const { return key_.public_key(); }
   /// Whether this is the thread that answers are delivered on.
   [[nodiscard]] bool on_own_thread() const { return courier_.on_own_thread(); }
 

@@ -64,17 +64,16 @@ Status check_header(const Header& header) {
   return {};
 }
 
-Status check_message(const std::string& message, wire::Dialect dialect) {
+Status check_message(const std::string& message, wire::Dialect dialect,
+                     const wire::PublicKey& key) {
   if (dialect != wire::Dialect::legacy) {
-    return fail("a message of one's own is for the legacy dialect; the others write theirs",
+    return fail("message: that is for the legacy dialect; the others write theirs",
                 Code::malformed);
   }
-  if (message.empty() || !is_value(message)) {
-    return fail("message: at least one character, no control characters, no space at the ends",
+  if (!wire::is_legacy_message_of(message, key)) {
+    return fail(fmt::format("message: the legacy dialect signs \"{}\" alone; leave it out",
+                            wire::legacy_message(wire::encode_ss58(key))),
                 Code::malformed);
-  }
-  if (!wire::may_be_legacy(message)) {
-    return fail("message: it is the text of another dialect; begin it otherwise", Code::malformed);
   }
   return {};
 }
@@ -188,7 +187,8 @@ void HeaderList::suppress(std::string_view name) {
   append(fmt::format("{}:", name));
 }
 
-Status check_options(const SendOptions& options, wire::Dialect dialect) {
+Status check_options(const SendOptions& options, wire::Dialect dialect,
+                     const wire::PublicKey& key) {
   if (dialect == wire::Dialect::epistula2) {
     return fail("dialect: this client signs dojo/1, btauth/1 and legacy", Code::malformed);
   }
@@ -202,7 +202,7 @@ Status check_options(const SendOptions& options, wire::Dialect dialect) {
     return fail("receiver: " + options.to->key().error().message, Code::malformed);
   }
   if (options.message) {
-    if (auto good = check_message(*options.message, dialect); !good) return good;
+    if (auto good = check_message(*options.message, dialect, key); !good) return good;
   }
   return check_times(options);
 }

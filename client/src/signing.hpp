@@ -35,8 +35,8 @@ class HeaderList {
 std::chrono::sys_time<std::chrono::milliseconds> wall_clock();
 
 /// Checks what a caller may set: extra headers, the request id, the legacy message, the receiver.
-/// @return an error that names what is wrong.
-Status check_options(const SendOptions& options, wire::Dialect dialect);
+/// @param key who signs @return an error that names what is wrong.
+Status check_options(const SendOptions& options, wire::Dialect dialect, const wire::PublicKey& key);
 
 /// Headers of a HEAD (`payload` null) or POST to `path`, signed anew. `options` were checked.
 HeaderList sign_request(const wire::Keypair& key, std::string_view address, wire::Dialect dialect,

@@ -77,6 +77,8 @@ void read_auth(Table table, request::AuthOptions& auth, policy::ReplayOptions& r
                policy::SessionOptions& sessions) {
   read_dialects(table, auth.dialects);
   table.boolean("any_receiver", auth.any_receiver);
+  table.string("legacy_text",
+               word_into(auth.any_legacy_text, {{"original", false}, {"any", true}}));
   table.duration("window_ms", auth.window, 100, 600'000);
   table.boolean("epistula_receiver", auth.epistula_receiver);
   table.duration("epistula_past_ms", auth.epistula_past, 100, 600'000);

@@ -19,6 +19,17 @@ Refusal wrong_signature() {
   return {Code::bad_signature, "Forbidden due to invalid signature"};
 }
 
+/// Signed for something else, or for somebody else.
+Refusal another_text() {
+  auto told =
+      fmt::format("{}: the legacy dialect's text is \"{}\", with the address of {}",
+                  wire::kMessageHeader, wire::legacy_message("<hotkey>"), wire::kHotkeyHeader);
+  return {
+      Code::malformed, std::move(told),
+      "x-message: not the legacy dialect's text for this hotkey; auth.legacy_text = \"any\" would "
+      "take it"};
+}
+
 Refusal another_body() {
   return {Code::bad_signature, "Forbidden: the body is not the one that was signed"};
 }
@@ -97,7 +108,8 @@ Expected<Claim, Refusal> Authenticator::read(const net::Head& head, std::string_
   auto claim = read_proof(head);
   if (!claim) return claim;
   claim->route = route;
-  const auto& taken = options_.read().on(route);
+  const auto& options = options_.read();
+  const auto& taken = options.on(route);
   const auto name = claim->caller.dialect;
   if (!taken.dialects.contains(name)) {
     return turned_off(name == wire::Dialect::legacy ? "the legacy dialect" : wire::to_string(name),
@@ -106,6 +118,10 @@ Expected<Claim, Refusal> Authenticator::read(const net::Head& head, std::string_
   const auto& only = taken.btauth.scheme;
   if (claim->btauth && only && *only != claim->btauth->scheme) {
     return turned_off(wire::to_string(claim->btauth->scheme), wire::to_string(*only));
+  }
+  if (name == wire::Dialect::legacy && !options.any_legacy_text &&
+      !wire::is_legacy_message_of(claim->message, claim->caller.key)) {
+    return Unexpected(another_text());
   }
   return claim;
 }

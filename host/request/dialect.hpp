@@ -66,6 +66,7 @@ struct RouteAuth {
 struct AuthOptions : RouteAuth {
   std::map<std::string, RouteAuth, std::less<>> routes{};  ///< instead, by the model's name
   bool any_receiver = false;                               ///< also `to=*`
+  bool any_legacy_text = false;              ///< also texts other than the Python client's
   bool epistula_receiver = false;            ///< whether Epistula requests have to name this host
   std::chrono::milliseconds window{30'000};  ///< how far a dojo/1 time may be from ours, both ways
   std::chrono::milliseconds epistula_past{8'000};    ///< how far an Epistula time may be behind

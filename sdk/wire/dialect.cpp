@@ -127,6 +127,13 @@ std::optional<std::string_view> parse_legacy_message(std::string_view message) {
   return hotkey;
 }
 
+bool is_legacy_message_of(std::string_view message, const PublicKey& hotkey) {
+  const auto named = parse_legacy_message(message);
+  if (!named) return false;
+  const auto address = decode_ss58(*named);
+  return address && address->key == hotkey;
+}
+
 BodyHash hash_body(std::string_view body) {
   BodyHash hash{};
   crypto_generichash(hash.data(), hash.size(), reinterpret_cast<const unsigned char*>(body.data()),

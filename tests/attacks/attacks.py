@@ -66,8 +66,8 @@ ATTACKERS = 4  # addresses they come from
 # after SIGKILL and a restart; to another miner, which accepts no legacy, since that names no receiver.
 REPLAYED = {
     "legacy": {
-        **dict.fromkeys(["same", "body", "path", "method", "time", "fresh", "restart"], "replayed"),
-        "elsewhere": "malformed",
+        **dict.fromkeys(["same", "body", "path", "method", "restart"], "replayed"),
+        **dict.fromkeys(["time", "fresh", "elsewhere"], "malformed"),
     },
     "dojo/1": {
         **dict.fromkeys(["same", "body", "time", "restart"], "replayed"),

@@ -325,6 +325,9 @@ TEST_F(Command, WrongUsageIsTwo) {
   EXPECT_EQ(run({"send", "127.0.0.1:1", "Echo", "{}", "--to", "5Fake"}).exit_code, 2);
   EXPECT_EQ(run({"send", "127.0.0.1:1", "Echo", "{}", "-H", "no colon"}).exit_code, 2);
   EXPECT_EQ(run({"send", "127.0.0.1:1", "Echo", "{}", "--wallet", "/nowhere"}).exit_code, 2);
+  EXPECT_EQ(run({"send", "127.0.0.1:1", "Echo", "{}", "--dialect", "legacy", "--message", "mine"})
+                .exit_code,
+            2);
   EXPECT_EQ(run({"batch", "Echo", "{}"}).exit_code, 2);
 }
 
@@ -406,7 +409,7 @@ TEST_F(Command, SendTakesItsOptions) {
   const auto body = file("body.json", R"({"text":"from a file"})");
   const auto sent = run({"send", peer.url(), "Echo", "@" + body, "--dialect", "legacy",
                          "--preflight", "--no-compress", "-H", "X-A: b", "-H", "X-C: d",
-                         "--request-id", "id", "--message", "mine", "--timeout", "2.5", "-v"});
+                         "--request-id", "id", "--timeout", "2.5", "-v"});
   EXPECT_EQ(sent.exit_code, 0) << sent.err;
   const auto seen = peer.seen();
   ASSERT_EQ(seen.size(), 2U);
@@ -415,7 +418,7 @@ TEST_F(Command, SendTakesItsOptions) {
   EXPECT_EQ(seen[1].header("x-a"), "b");
   EXPECT_EQ(seen[1].header("x-c"), "d");
   EXPECT_EQ(seen[1].header("x-request-id"), "id");
-  EXPECT_EQ(seen[1].header("x-message"), "mine");
+  EXPECT_EQ(seen[1].header("x-message"), wire::legacy_message(seen[1].header("x-hotkey")));
   EXPECT_THAT(sent.err, HasSubstr("first byte"));
   EXPECT_THAT(sent.err, ::testing::Not(HasSubstr(seen[1].header("x-signature"))));
   EXPECT_EQ(run({"send", peer.url(), "Echo", "-"}, R"({"text":"piped"})").exit_code, 0);

@@ -92,33 +92,33 @@ TEST(Send, SpeaksTheLegacyDialectToo) {
   legacy.dialect = wire::Dialect::legacy;
   Client client(key(), legacy);
   client.send(peer.url(), Echo{"hello"});
-  client.send(peer.url(), Echo{"hello"}, {.message = "my own words"});
+  client.send(peer.url(), Echo{"hello"}, {.message = wire::legacy_message(key().address(0))});
   client.send(peer.url(), Echo{"hello"}, {.dialect = wire::Dialect::dojo1});
   const auto seen = peer.seen();
   ASSERT_EQ(seen.size(), 3U);
   EXPECT_EQ(seen[0].header("x-message"), wire::legacy_message(key().address()));
-  EXPECT_EQ(seen[1].header("x-message"), "my own words");
+  EXPECT_EQ(seen[1].header("x-message"), wire::legacy_message(key().address(0)));
   EXPECT_TRUE(seen[2].statement());
   for (const auto& request : seen) EXPECT_TRUE(request.signed_well());
 }
 
-TEST(Send, RefusesAMessageThatItsDialectCannotCarry) {
+TEST(Send, SignsNoTextThatMeansSomethingElse) {
   Client client(key());
   const auto refused = [&](const SendOptions& options) {
     return kind_of(client.send("127.0.0.1:1", Echo{}, options).exception);
   };
-  EXPECT_EQ(refused({.message = "mine"}), Kind::invalid_request);
-  const auto legacy = wire::Dialect::legacy;
+  EXPECT_EQ(refused({.message = wire::legacy_message(key().address())}), Kind::invalid_request)
+      << "dojo/1 writes its own";
   EXPECT_EQ(refused({.dialect = wire::Dialect::epistula2}), Kind::invalid_request);
-  EXPECT_EQ(refused({.dialect = legacy, .message = "a\nb"}), Kind::invalid_request);
-  EXPECT_EQ(refused({.dialect = legacy, .message = "dojo/1 POST"}), Kind::invalid_request);
-  // Some wallets sign everything wrapped so, and a host takes that for the same text.
-  EXPECT_EQ(refused({.dialect = legacy, .message = "<Bytes>dojo/1 POST /Echo</Bytes>"}),
-            Kind::invalid_request);
-  EXPECT_EQ(refused({.dialect = legacy, .message = std::string(64, 'a') + ".u.1."}),
-            Kind::invalid_request);
-  EXPECT_EQ(refused({.dialect = legacy, .message = " padded"}), Kind::invalid_request);
-  EXPECT_EQ(refused({.dialect = legacy, .message = ""}), Kind::invalid_request);
+  for (const auto& text :
+       {std::string("mine"), std::string(), std::string("a\nb"), std::string("dojo/1 POST"),
+        // Some wallets sign everything wrapped so, and a host takes that for the same text.
+        std::string("<Bytes>dojo/1 POST /Echo</Bytes>"), std::string(64, 'a') + ".u.1.",
+        wire::legacy_message(wire::Keypair::generate().address()),
+        wire::legacy_message(key().address()) + " "}) {
+    EXPECT_EQ(refused({.dialect = wire::Dialect::legacy, .message = text}), Kind::invalid_request)
+        << text;
+  }
 }
 
 TEST(Send, RefusesAReceiverThatIsNoAddress) {

@@ -171,7 +171,8 @@ TEST_F(AuthenticatorTest, GetsToKnowWhoSignsAgain) {
   EXPECT_EQ(auth->known_keys().known, 1U);
   EXPECT_EQ(auth->known_keys().proven_once, 0U);
   EXPECT_EQ(code_of(statement()), Code::ok);
-  wrong.set("x-hotkey", caller.address());
+  wrong = legacy(caller);
+  wrong.set("x-signature", wire::format_signature(self.sign("another text")));
   EXPECT_EQ(code_of(wrong), Code::bad_signature);
 }
 
@@ -392,6 +393,8 @@ TEST_F(AuthenticatorTest, RefusesASignatureOfAnotherDialectAsLegacy) {
   const auto text = wire::format_dojo_message(statement());
   test::SignedHead head;
   head.sign(caller, "<Bytes>" + text + "</Bytes>");
+  options.any_legacy_text = true;
+  auth->apply(options);
   EXPECT_EQ(code_of(head), Code::malformed);
   head.set("x-message", text);
   EXPECT_EQ(code_of(head), Code::ok);
@@ -400,6 +403,35 @@ TEST_F(AuthenticatorTest, RefusesASignatureOfAnotherDialectAsLegacy) {
   EXPECT_EQ(code_of(head), Code::malformed);
   head.sign(caller, "<Bytes>" + epistula_text + "</Bytes>");
   EXPECT_EQ(code_of(head), Code::malformed);
+}
+
+TEST_F(AuthenticatorTest, TakesNothingElseThatAHotkeyHasSignedAsLegacy) {
+  start();
+  const auto another = wire::Keypair::generate();
+  const std::vector<std::string> signed_elsewhere{
+      // an axon's call: nonce, dendrite, axon, uuid, body hash
+      "1732616400000000000." + caller.address() + "." + another.address() + ".9f1c.",
+      "Sign in to dashboard.example with " + caller.address(),
+      std::string(32, '\x9c'),
+      wire::legacy_message(another.address()),
+      wire::legacy_message(caller.address()) + ".",
+      "<Bytes>" + wire::legacy_message(caller.address()) + "</Bytes>"};
+  test::SignedHead head;
+  for (const auto& text : signed_elsewhere) {
+    head.sign(caller, text);
+    EXPECT_EQ(code_of(head), Code::malformed) << text;
+    EXPECT_THAT(told(head), HasSubstr("text is \"" + wire::legacy_message("<hotkey>") + "\""));
+    EXPECT_THAT(told(head), Not(HasSubstr("auth.")));
+    EXPECT_THAT(check(head).error().reason, HasSubstr("auth.legacy_text"));
+  }
+  head.sign(caller, wire::legacy_message(caller.address(0)));
+  EXPECT_EQ(code_of(head), Code::ok) << "its own, under another prefix";
+  options.any_legacy_text = true;
+  auth->apply(options);
+  for (const auto& text : signed_elsewhere) {
+    head.sign(caller, text);
+    EXPECT_EQ(code_of(head), Code::ok) << text;
+  }
 }
 
 TEST_F(AuthenticatorTest, ForgetsALegacySignatureAfterItsTime) {

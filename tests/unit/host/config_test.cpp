@@ -52,11 +52,12 @@ std::string all_of(const Config& config) {
                       limits.max_response_bytes, limits.head_timeout.count(),
                       limits.idle_timeout.count(), limits.body_grace.count(),
                       limits.write_grace.count(), limits.linger.count(), limits.min_rate);
-  text += fmt::format(
-      "{} {} {} {} {} {} {} {} {} {} {} {}\n", auth.dialects.text(), auth.routes.size(),
-      auth.any_receiver, auth.window.count(), auth.epistula_receiver, auth.epistula_past.count(),
-      auth.epistula_future.count(), auth.legacy_memory.count(), config.replay.nonces >> 20,
-      config.replay.legacy >> 20, config.replay.persist, config.access.rules.size());
+  text +=
+      fmt::format("{} {} {} {} {} {} {} {} {} {} {} {} {}\n", auth.dialects.text(),
+                  auth.routes.size(), auth.any_legacy_text, auth.any_receiver, auth.window.count(),
+                  auth.epistula_receiver, auth.epistula_past.count(), auth.epistula_future.count(),
+                  auth.legacy_memory.count(), config.replay.nonces >> 20,
+                  config.replay.legacy >> 20, config.replay.persist, config.access.rules.size());
   text += text_of(auth.btauth);
   const auto& sessions = config.sessions;
   text += fmt::format("{} {} {} {}\n", sessions.offered, sessions.lifetime.count(),
@@ -133,6 +134,7 @@ linger_ms = 0
 min_rate_bytes_per_s = 12
 [auth]
 dialects = ["dojo/1", "epistula/2"]
+legacy_text = "any"
 any_receiver = true
 window_ms = 100
 epistula_receiver = true
@@ -213,7 +215,7 @@ restart_most_ms = 70
             "/folder/p /s /folder/w/key /folder/w/password 0 22 debug 1 1\n"
             "::1 9000 3 5 10.0.0.0/8,::1\n"
             "1 2 600 70 9 4 5 6 7 8 9 10 0 12\n"
-            "dojo/1, epistula/2 1 true 100 true 101 0 0 1 2 false 1\n"
+            "dojo/1, epistula/2 1 true true 100 true 101 0 0 1 2 false 1\n"
             "false 102 1 ed25519\n"
             "false 10 1 1\n"
             "1 2 3 4 2 10 3\n"

@@ -137,6 +137,22 @@ TEST(LegacyMessage, NamesItsHotkey) {
   EXPECT_EQ(parse_legacy_message(""), std::nullopt);
 }
 
+TEST(LegacyMessage, IsAHotkeysOwnUnderEachPrefix) {
+  const auto alice = decode_ss58(kAlice)->key;
+  EXPECT_TRUE(is_legacy_message_of(legacy_message(kAlice), alice));
+  EXPECT_TRUE(is_legacy_message_of(legacy_message(encode_ss58(alice, 0)), alice));
+  const auto another = encode_ss58(PublicKey{7});
+  const auto begin = legacy_message("");
+  for (const auto& text :
+       {legacy_message(another), legacy_message(kAlice) + " ",
+        legacy_message(kAlice) + "\n" + std::string(kAlice), " " + legacy_message(kAlice), begin,
+        std::string(), std::string(kAlice), "<Bytes>" + legacy_message(kAlice) + "</Bytes>",
+        "1732616400000000000." + std::string(kAlice) + "." + another + ".uuid.hash",
+        "Login to the dashboard: " + std::string(kAlice), std::string(32, '\x9c')}) {
+    EXPECT_FALSE(is_legacy_message_of(text, alice)) << text;
+  }
+}
+
 TEST(BodyHash, IsBlake2b256) {
   // RFC 7693's function with 32 bytes of output, as Python's hashlib.blake2b(digest_size=32) gives
   // it.

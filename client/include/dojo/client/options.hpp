@@ -95,7 +95,9 @@ struct SendOptions {
   /// as are control characters.
   std::vector<Header> headers = {};
   std::optional<wire::Dialect> dialect = {};  ///< instead of the client's
-  /// Signed instead of the legacy dialect's default text; an error with others.
+  /// Signed in the legacy dialect: wire::legacy_message() of the client's own hotkey, under
+  /// whatever prefix. Anything else is an error, as is any with another dialect, since a signature is to
+  /// mean nothing but what it was made for.
   std::optional<std::string> message = {};
   std::string request_id = {};  ///< sent as `x-request-id` if not empty
   /// Cancels at any moment: in the queue, on the way, in the wait for the next attempt.

@@ -34,7 +34,7 @@ inline constexpr std::string_view kBtauthCryptoHeader = "x-bittensor-crypto";
 inline constexpr std::string_view kBtauthSignatureHeader = "x-bittensor-signature";
 
 enum class Dialect : std::uint8_t {
-  legacy,     ///< what the Python client signs: any text, bound to nothing
+  legacy,     ///< what the Python client signs: a text that names the hotkey, bound to nothing else
   dojo1,      ///< "dojo/1": bound to method, path, receiver, time, nonce and body
   epistula2,  ///< "epistula/2": bound to receiver (if it names one), time, uuid and body
   btauth1,    ///< "btauth/1": bound to method, target, receiver (if it names one), time and body
@@ -55,9 +55,9 @@ Dialect dialect_of(std::string_view message);
 /// something that the signer never saw.
 bool is_signing_header(std::string_view name);
 
-/// Whether a text may be signed in the legacy dialect, which takes any but those of the other
-/// dialects, bare or as `<Bytes>…</Bytes>`. Else whoever has seen a request of theirs could send
-/// its signature once more, as a legacy one that is bound to nothing.
+/// Whether a text is no other dialect's, bare or as `<Bytes>…</Bytes>`: all that can be asked of a
+/// legacy text where any is taken. Else whoever has seen a request of theirs could send its
+/// signature once more, as a legacy one that is bound to nothing.
 bool may_be_legacy(std::string_view message);
 
 /// The Python client's default text: `I solemnly swear that I am up to some good. Hotkey:
@@ -67,6 +67,11 @@ std::string legacy_message(std::string_view hotkey);
 /// The hotkey that a text of that very form names (not checked to be an address), or nothing for
 /// any other text.
 std::optional<std::string_view> parse_legacy_message(std::string_view message);
+
+/// Whether a text is of that form and names this very hotkey, whatever prefix its address has. A
+/// signature over any other text was made for something else: another hotkey's request, a log-in,
+/// a call of another protocol, an extrinsic.
+bool is_legacy_message_of(std::string_view message, const PublicKey& hotkey);
 
 using Nonce = std::array<std::uint8_t, 16>;
 using BodyHash = std::array<std::uint8_t, 32>;
