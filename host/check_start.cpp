@@ -21,6 +21,7 @@
 
 #include "base/descriptor.hpp"
 #include "base/files.hpp"
+#include "config/callers.hpp"
 #include "net/listen.hpp"
 #include "plugins/deploy/folder_watch.hpp"
 #include "plugins/deploy/libraries.hpp"
@@ -51,9 +52,11 @@ class Check {
     check_state_dir();
     check_wallet();
     check_listen();
+    check_auth();
     check_plugins();
     check_names();
     check_routes();
+    found_.callers = who_may_call(config_, config_.http.address);
     return std::move(found_);
   }
 
@@ -122,6 +125,12 @@ class Check {
       return warn("listen: {}, by the host that runs now with this state_dir", why);
     }
     fault("listen: {}, by another program: end that one, or set another port", why);
+  }
+
+  void check_auth() {
+    if (config_.auth.any_legacy_text) {
+      warn("auth.legacy_text: whatever a hotkey has signed anywhere counts as its request");
+    }
   }
 
   void check_plugins() {

@@ -11,6 +11,7 @@ namespace dojo::host {
 struct StartCheck {
   std::vector<std::string> faults;    ///< it would not start, or not serve a plugin
   std::vector<std::string> warnings;  ///< what is probably not meant
+  std::string callers;                ///< who may call
 };
 
 /// Looks at what the start would: the address is bound for a moment, the wallet read, folders

@@ -372,6 +372,7 @@ int check(const host::Config& config, const std::string& file) {
   const char* const shown = file.empty() ? "the defaults" : file.c_str();
   for (const auto& fault : found.faults) std::fprintf(stderr, "%s\n", fault.c_str());
   for (const auto& text : found.warnings) std::fprintf(stderr, "warning: %s\n", text.c_str());
+  std::printf("who may call: %s\n", found.callers.c_str());
   if (!found.faults.empty()) return kUsage;
   std::printf("%s: good\n", shown);
   return kOk;

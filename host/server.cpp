@@ -16,6 +16,7 @@
 #include <dojo/wire/dialect.hpp>
 
 #include "base/files.hpp"
+#include "config/callers.hpp"
 #include "families.hpp"
 
 namespace dojo::host {
@@ -27,6 +28,13 @@ request::WallTime wall_clock() {
 
 plugins::SettingsOf settings_from(const Config& config) {
   return [config](std::string_view plugin) { return settings_of(config, plugin); };
+}
+
+/// @param listening where and behind whom the host listens, which needs a restart to change
+policy::AccessOptions access_options(const Config& config, const net::Options& listening) {
+  policy::AccessOptions options{rules_for(config, listening.address), config.metagraph,
+                                config.quota};
+  return options;
 }
 
 }  // namespace
@@ -82,8 +90,8 @@ Result<std::unique_ptr<Server>> Server::create(const Config& config, const wire:
                                    log.warning(what, {{"reason", why}});
                                  });
   if (!seen) return Unexpected(seen.error());
-  auto access = policy::Access::open({config.access, config.metagraph, config.quota},
-                                     config.state_dir, log, wall_clock);
+  auto access =
+      policy::Access::open(access_options(config, config.http), config.state_dir, log, wall_clock);
   if (!access) return Unexpected(access.error());
   auto server = std::unique_ptr<Server>(
       new Server(config, identity, std::move(*access), std::move(*seen), log));
@@ -94,6 +102,7 @@ Result<std::unique_ptr<Server>> Server::create(const Config& config, const wire:
       {config.plugins_dir, config.state_dir, config.worker, config.reload}, settings_from(config),
       server->pipeline_.roster(), server->pipeline_.services(), log);
   if (!reloader) return Unexpected(reloader.error());
+  server->tell_who_may_call(config);
   server->reloader_ = std::move(*reloader);
   server->metrics_.show([&host = *server] {
     return families_of(host.net_->counters(), host.pipeline_, *host.seen_,
@@ -139,6 +148,20 @@ void Server::warn_of_strays() const {
   }
 }
 
+void Server::tell_who_may_call(const Config& config) const {
+  const auto& address = config_.http.address;
+  const auto who = who_may_call(config, address);
+  if (says_nothing_of_callers(config, address)) {
+    log_.warning("who may call", {{"who", who}});
+  } else {
+    log_.info("who may call", {{"who", who}});
+  }
+  if (config.auth.any_legacy_text) {
+    log_.warning("whatever a hotkey has signed anywhere counts as its request",
+                 {{"key", "auth.legacy_text"}});
+  }
+}
+
 Result<ConfigChanges> Server::apply(const Config& config) {
   const std::lock_guard lock(applying_);
   // Plugins first, since they alone can refuse.
@@ -148,7 +171,8 @@ Result<ConfigChanges> Server::apply(const Config& config) {
     (void)reloader_->apply(settings_from(in_force_));  // those that had taken it over already
     return Unexpected(status.error());
   }
-  access_->apply({config.access, config.metagraph, config.quota});
+  access_->apply(access_options(config, config_.http));
+  tell_who_may_call(config);
   authenticator_.apply(config.auth);
   open_sessions_.apply(config.sessions);
   auto changes = changes_of(config_, in_force_, config);

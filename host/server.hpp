@@ -65,6 +65,7 @@ class Server {
          std::unique_ptr<policy::Access> access, std::unique_ptr<policy::ReplayMemory> seen,
          const base::Log& log);
   void warn_of_strays() const;
+  void tell_who_may_call(const Config& config) const;
   void log_totals() const;
 
   const Config config_;  // of the start

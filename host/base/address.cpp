@@ -52,6 +52,10 @@ bool IpAddress::is_v4() const {
   return std::equal(kMapped.begin(), kMapped.end(), bytes_.begin());
 }
 
+bool IpAddress::is_loopback() const {
+  return (is_v4() && bytes_[kMapped.size()] == 127) || *this == IpAddress::parse("::1");
+}
+
 std::string IpAddress::text() const {
   std::array<char, INET6_ADDRSTRLEN> out{};
   const bool v4 = is_v4();

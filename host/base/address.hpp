@@ -25,6 +25,8 @@ class IpAddress {
   static IpAddress of(const sockaddr_storage& address);
 
   [[nodiscard]] bool is_v4() const;
+  /// Reached from this machine alone: 127.0.0.0/8 and ::1.
+  [[nodiscard]] bool is_loopback() const;
   [[nodiscard]] const Bytes& bytes() const { return bytes_; }
   /// As people write it; IPv4 dotted.
   [[nodiscard]] std::string text() const;

@@ -87,6 +87,26 @@ class AdmissionTest : public test::HostTest {
 
 // ---- rules
 
+TEST_F(AdmissionTest, LetsNobodyInFromOtherMachinesUnlessItIsSaidWhom) {
+  config.http.address = "0.0.0.0";
+  start();
+  const auto got = call(caller);
+  EXPECT_EQ(got.code, "blacklisted");
+  EXPECT_TRUE(lines.has("who may call who=\"nobody may call but")) << lines.text();
+  ctl("allow", {caller.address()});
+  EXPECT_EQ(call(caller).code, "ok");
+  EXPECT_EQ(call(miner).code, "blacklisted");
+
+  auto changed = config;
+  changed.written["access.default"] = "'allow'";
+  changed.http.address = "127.0.0.1";  // needs a restart: it counts for nothing yet
+  ASSERT_TRUE(server->apply(changed));
+  EXPECT_EQ(call(miner).code, "ok");
+  changed.written.clear();
+  ASSERT_TRUE(server->apply(changed));
+  EXPECT_EQ(call(miner).code, "blacklisted");
+}
+
 TEST_F(AdmissionTest, LetsEverybodyInByDefault) {
   start();
   EXPECT_EQ(call(stranger).code, "ok");

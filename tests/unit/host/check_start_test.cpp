@@ -78,6 +78,19 @@ TEST_F(CheckStart, ReadsTheWallet) {
   EXPECT_THAT(faults(), ElementsAre(HasSubstr("wallet: ")));
 }
 
+TEST_F(CheckStart, SaysWhoMayCall) {
+  EXPECT_EQ(check_start(config).callers, "everybody may call");
+  config.http.address = "0.0.0.0";
+  EXPECT_THAT(check_start(config).callers, HasSubstr("nobody may call but"));
+}
+
+TEST_F(CheckStart, WarnsOfLegacyTextsOfAnyKind) {
+  config.auth.any_legacy_text = true;
+  EXPECT_THAT(warnings(), ElementsAre(HasSubstr("wallet"), HasSubstr("auth.legacy_text: ")));
+  start();
+  EXPECT_EQ(lines.count("key=auth.legacy_text"), 1U);
+}
+
 TEST_F(CheckStart, LooksAtTheFolders) {
   config.plugins_dir = folder / "nowhere";
   EXPECT_THAT(faults(), ElementsAre(HasSubstr("plugins_dir: ")));

@@ -7,6 +7,7 @@
 #include <dojo/wire/keypair.hpp>
 
 #include "config/access.hpp"
+#include "config/callers.hpp"
 #include "config/config.hpp"
 
 namespace dojo::host {
@@ -52,6 +53,40 @@ TEST(AccessConfig, AllowsEverybodyIfItSaysNothing) {
     EXPECT_FALSE(config.access.dry_run);
     EXPECT_FALSE(config.metagraph.wanted());
   }
+}
+
+TEST(AccessConfig, LetsNobodyInFromOtherMachinesUnlessItSaysWhom) {
+  const auto decides = [](const std::string& text, const char* address) {
+    return rules_for(good(text), address).otherwise;
+  };
+  for (const char* address : {"0.0.0.0", "::", "[::]", "192.0.2.1", "2001:db8::1", "10.0.0.1"}) {
+    EXPECT_EQ(decides("", address), Action::deny) << address;
+    EXPECT_EQ(decides("[access]\ndry_run = false\n[quota]\n", address), Action::deny);
+    EXPECT_EQ(decides("[access]\ndefault = \"allow\"", address), Action::allow);
+    EXPECT_EQ(decides("[access]\ndeny = [\"::1\"]", address), Action::allow);
+    EXPECT_EQ(decides(kMetagraph, address), Action::allow);
+  }
+  for (const char* address : {"127.0.0.1", "127.9.0.1", "::1", "[::1]", "::ffff:127.0.0.1"}) {
+    EXPECT_EQ(decides("", address), Action::allow) << address;
+    EXPECT_EQ(decides("[access]\ndefault = \"deny\"", address), Action::deny);
+  }
+}
+
+TEST(AccessConfig, SaysWhoMayCall) {
+  const auto who = [](const std::string& text, const char* address = "127.0.0.1") {
+    return who_may_call(good(text), address);
+  };
+  EXPECT_EQ(who(""), "everybody may call");
+  EXPECT_EQ(who("[access]\ndefault = \"allow\"", "::"), "everybody may call");
+  EXPECT_EQ(who("[access]\ndeny = [\"::1\", \"::2\"]"),
+            "2 rules decide first; all others may call");
+  EXPECT_EQ(who("[access]\nallow = [\"::1\"]\ndefault = \"deny\"\ndry_run = true"),
+            "1 rule decides first; all others may not call; access.dry_run refuses nobody");
+  EXPECT_EQ(who("[access]\ndefault = \"deny\"", "::"),
+            "nobody may call but whom `dojo-host ctl allow` lets in");
+  EXPECT_THAT(who("", "::"),
+              HasSubstr("lets in: other machines reach ::, and nothing says who may. "
+                        "Set access.validators_only with [metagraph]"));
 }
 
 TEST(AccessConfig, MakesARuleOfEachWhoIsDeniedOrAllowedNamedByTheLine) {

@@ -24,6 +24,15 @@ TEST(IpAddress, ShowsAMappedIpv4AddressAsIpv4) {
   EXPECT_EQ(base::IpAddress::of(storage).text(), "192.0.2.7");
 }
 
+TEST(IpAddress, KnowsWhatThisMachineAloneReaches) {
+  for (const char* text : {"127.0.0.1", "127.255.0.9", "::1", "::ffff:127.0.0.1"}) {
+    EXPECT_TRUE(base::IpAddress::parse(text)->is_loopback()) << text;
+  }
+  for (const char* text : {"0.0.0.0", "::", "128.0.0.1", "10.127.0.1", "7f00::1", "::2"}) {
+    EXPECT_FALSE(base::IpAddress::parse(text)->is_loopback()) << text;
+  }
+}
+
 TEST(IpAddress, IsNotReadFromNames) {
   for (const char* text : {"", "localhost", "1.2.3", "1.2.3.4.5", "::g", "[::1", "1.2.3.4:80"}) {
     EXPECT_FALSE(base::IpAddress::parse(text)) << text;
