@@ -5,6 +5,8 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <mutex>
+#include <set>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -34,6 +36,10 @@ plugins::SettingsOf settings_from(const Config& config) {
 policy::AccessOptions access_options(const Config& config, const net::Options& listening) {
   policy::AccessOptions options{rules_for(config, listening.address), config.metagraph,
                                 config.quota};
+  for (const auto& proxy : listening.proxies) {
+    // net refuses one that cannot be read
+    if (const auto network = base::Network::parse(proxy)) options.quota.proxies.push_back(*network);
+  }
   return options;
 }
 
@@ -57,6 +63,18 @@ class Server::Handler final : public net::Handler {
     return pipeline_.refuse_malformed(status, why);
   }
 
+  void on_unnamed_caller(const base::IpAddress& proxy) override {
+    {
+      const std::lock_guard lock(mutex_);
+      if (silent_proxies_.size() >= kMostProxies || !silent_proxies_.insert(proxy.bytes()).second) {
+        return;
+      }
+    }
+    log_.warning("a proxy does not say who calls: no limit per address holds for its callers",
+                 {{"proxy", proxy.text()},
+                  {"do", "have it send the PROXY protocol, Forwarded or X-Forwarded-For"}});
+  }
+
   void on_shortage(std::string_view why) override {
     const auto now = std::chrono::steady_clock::now().time_since_epoch();
     const auto minute = std::chrono::duration_cast<std::chrono::minutes>(now).count() + 1;
@@ -74,6 +92,9 @@ class Server::Handler final : public net::Handler {
   policy::Quotas& quotas_;
   const base::Log& log_;
   std::atomic<std::int64_t> shortage_told_{0};  // in which minute
+  static constexpr std::size_t kMostProxies = 256;
+  std::mutex mutex_;
+  std::set<base::IpAddress::Bytes> silent_proxies_;  // under mutex_: those that were told of
 };
 
 Result<std::unique_ptr<Server>> Server::create(const Config& config, const wire::Keypair& identity,

@@ -128,4 +128,9 @@ std::string Network::text() const {
   return base_.text() + '/' + std::to_string(prefix_ - above);
 }
 
+bool holds(std::span<const Network> networks, const IpAddress& address) {
+  return std::ranges::any_of(networks,
+                             [&](const Network& network) { return network.contains(address); });
+}
+
 }  // namespace dojo::base

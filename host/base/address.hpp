@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -66,5 +67,8 @@ class Network {
   IpAddress base_;
   unsigned prefix_ = 128;
 };
+
+/// Whether one of some blocks holds an address.
+bool holds(std::span<const Network> networks, const IpAddress& address);
 
 }  // namespace dojo::base

@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include "net/forwarded.hpp"
 #include "net/response_head.hpp"
 
 namespace dojo::net {
@@ -63,6 +64,8 @@ Connection::~Connection() {
 void Connection::identify(const base::IpAddress& address) {
   address_ = address;
   address_text_ = address.text();
+  is_proxy_ = base::holds(bench_.shared.proxies, address);
+  if (is_proxy_) return;  // its callers are many
   counted_ = true;
   if (!bench_.shared.callers.add(address_.owner(), bench_.shared.limits.max_connections_per_ip)) {
     turn_away("too many connections from this address");
@@ -141,11 +144,15 @@ void Connection::read_proxy_header(std::string_view& bytes) {
       state_ = State::gone;
       return;
     case ProxyHeader::State::done:
+      introduced_ = true;
+      break;
+    case ProxyHeader::State::none:
+      framer_.keep(proxy_->taken());
       break;
   }
   const base::IpAddress caller = proxy_->source().value_or(address_);
   proxy_.reset();
-  if (!bench_.shared.welcomes(caller)) {
+  if (!base::holds(bench_.shared.proxies, caller) && !bench_.shared.welcomes(caller)) {
     state_ = State::gone;
     return;
   }
@@ -204,6 +211,7 @@ void Connection::on_head(bool body_is_here) {
   exchange_->head = framer_.take_head();
   exchange_->address = address_;
   exchange_->peer = address_text_;
+  if (is_proxy_ && !name_caller()) return;
   if (auto response = shared.handler.on_head(*exchange_)) {
     exchange_.reset();
     if (framing_.expects_continue || framing_.chunked || framing_.content_length > kDiscard) {
@@ -221,6 +229,29 @@ void Connection::on_head(bool body_is_here) {
   } else if (framing_.expects_continue && !body_is_here && !send_interim()) {
     state_ = State::gone;
   }
+}
+
+/// Takes over whom the proxy says that it speaks for. @return false if it was refused
+bool Connection::name_caller() {
+  auto& shared = bench_.shared;
+  const auto said = read_forwarded(exchange_->head, shared.proxies);
+  switch (said.state) {
+    case Forwarded::State::malformed:
+      ++shared.counters.malformed;
+      refuse(400, said.why);
+      return false;
+    case Forwarded::State::absent:
+      // Told once a connection. A proxy that has introduced itself may look after us for itself.
+      if (!std::exchange(introduced_, true)) shared.handler.on_unnamed_caller(address_);
+      break;
+    case Forwarded::State::unnamed:
+      break;
+    case Forwarded::State::named:
+      exchange_->address = said.caller;
+      exchange_->peer = said.caller.text();
+      break;
+  }
+  return true;
 }
 
 void Connection::on_request() {

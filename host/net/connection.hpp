@@ -51,7 +51,7 @@ class Connection {
   static constexpr Clock::time_point kNever = Clock::time_point::max();
 
   /// @param peer a number that no other connection of the process has
-  /// @param proxied true if a PROXY header must come first
+  /// @param proxied true if it is a proxy, which may say by a PROXY header who calls
   Connection(int fd, std::size_t peer, const base::IpAddress& address, bool proxied,
              Workbench& bench);
   ~Connection();
@@ -82,7 +82,7 @@ class Connection {
 
  private:
   enum class State {
-    proxy_header,  // the PROXY header is not whole
+    proxy_header,  // a PROXY header is not whole, or may still come
     reading,       // waits for a request, or reads one
     waiting,       // a request is with the handler
     writing,       // an answer is not yet sent
@@ -94,6 +94,7 @@ class Connection {
   void take_in(std::string_view bytes);
   void read_proxy_header(std::string_view& bytes);
   void identify(const base::IpAddress& address);
+  [[nodiscard]] bool name_caller();
   void advance(std::string_view bytes);
   void on_need_more();
   void on_head(bool body_is_here);
@@ -129,7 +130,9 @@ class Connection {
   std::optional<ProxyHeader> proxy_;
   base::IpAddress address_;
   std::string address_text_;
-  bool counted_ = false;  // in CallerCounts
+  bool counted_ = false;     // in CallerCounts
+  bool is_proxy_ = false;    // address_ is a proxy's, and each head says who calls
+  bool introduced_ = false;  // a PROXY header has come
 
   Framer framer_;
   Charge request_bytes_;

@@ -77,7 +77,7 @@ class Exchange : public boost::intrusive::list_base_hook<> {
   Head head;
   /// As sent, chunks joined; kBodySlack more bytes fit behind it without moving it.
   std::string body;
-  base::IpAddress address;  ///< the caller's, as seen or as a trusted proxy says
+  base::IpAddress address;  ///< the caller's, as seen or as a trusted proxy says; else the proxy's
   std::string peer;         ///< the same as text, without port; an IPv4 one never as ::ffff:…
   /// When Handler::on_deadline() is to be called if it has not been answered, to 0.05 s. For
   /// on_request() to set.

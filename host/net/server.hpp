@@ -49,8 +49,8 @@ struct Options {
   std::uint16_t port = 0;  ///< 0: any free one, see Server::port()
   unsigned threads = 0;    ///< reactor threads; 0: one per core
   int backlog = 4'096;
-  /// Addresses or CIDR blocks whose connections begin with a PROXY protocol v2 header, which is
-  /// believed. Without one they are closed.
+  /// Addresses or CIDR blocks of proxies. They are believed who called: by a PROXY protocol header
+  /// that a connection may begin with, or by `Forwarded` or `X-Forwarded-For` of each request.
   std::vector<std::string> proxies;
   Limits limits;
 };
@@ -60,8 +60,8 @@ struct Options {
 class Handler {
  public:
   virtual ~Handler() = default;
-  /// Asked of each connection once its caller is known. @return false to close it without a word,
-  /// and without having read anything from it
+  /// Asked of each connection once its caller is known, if that is before its first request.
+  /// @return false to close it without a word, and without having read anything from it
   virtual bool welcomes(const base::IpAddress& /*caller*/) { return true; }
   /// An exchange for a request whose head is whole.
   virtual ExchangePtr make() { return ExchangePtr(new Exchange); }
@@ -80,6 +80,9 @@ class Handler {
   /// @param status 400, 408, 413, 414, 417, 431, 501, 503 or 505
   /// @param why a short fixed text
   virtual Response on_refusal(int status, std::string_view why) = 0;
+  /// A proxy has sent a request without saying who called it: neither by a PROXY header nor in the
+  /// request's head. Told at least once a connection.
+  virtual void on_unnamed_caller(const base::IpAddress& /*proxy*/) {}
   /// Connections cannot be accepted, for want of descriptors or memory. They are as soon as they
   /// can be; until then this is said several times a second.
   virtual void on_shortage(std::string_view /*why*/) {}

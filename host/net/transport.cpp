@@ -202,10 +202,7 @@ void Transport::open(base::Descriptor descriptor, const base::IpAddress& address
     ++shared_->counters.refused;
     return;
   }
-  const auto& proxies = shared_->proxies;
-  const bool proxied = std::any_of(proxies.begin(), proxies.end(), [&](const base::Network& block) {
-    return block.contains(address);
-  });
+  const bool proxied = base::holds(shared_->proxies, address);
   if (!proxied && !shared_->welcomes(address)) return;  // before it costs more than the accept
   const int fd = descriptor.get();
   const auto at = static_cast<std::size_t>(fd);

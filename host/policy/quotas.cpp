@@ -39,7 +39,8 @@ Quotas::Limits::Limits(const QuotaOptions& options)
       ip_bytes(options.ip_bytes),
       failed(options.failed),
       concurrent(options.concurrent),
-      by_stake(options.by_stake) {}
+      by_stake(options.by_stake),
+      proxies(options.proxies) {}
 
 void Quotas::apply(const QuotaOptions& options) {
   limits_.publish(std::make_shared<const Limits>(options));
@@ -49,7 +50,8 @@ void Quotas::apply(const QuotaOptions& options) {
 }
 
 std::optional<Over> Quotas::charge_ip(const base::IpAddress& ip, Clock::time_point now) {
-  const auto& pace = limits_.read().ip_requests;
+  const auto& limits = limits_.read();
+  const auto pace = limits.of_ip(limits.ip_requests, ip);
   if (!pace) return std::nullopt;
   const auto ns = in_ns(now);
   const auto account = ips_.open(ip.owner(), ns);
@@ -106,7 +108,7 @@ std::optional<Over> Quotas::charge_bytes(const wire::PublicKey& hotkey, double w
                                          const base::IpAddress& ip, std::size_t bytes,
                                          Clock::time_point now) {
   const auto& limits = limits_.read();
-  const auto& of_ip = limits.ip_bytes;
+  const auto of_ip = limits.of_ip(limits.ip_bytes, ip);
   const auto of_hotkey = limits.of_hotkey(limits.hotkey_bytes, weight);
   const auto units = static_cast<double>(bytes);
   const auto ns = in_ns(now);
@@ -128,7 +130,8 @@ std::optional<Over> Quotas::charge_bytes(const wire::PublicKey& hotkey, double w
 }
 
 void Quotas::count_failure(const base::IpAddress& ip, Clock::time_point now) {
-  const auto& pace = limits_.read().failed;
+  const auto& limits = limits_.read();
+  const auto pace = limits.of_ip(limits.failed, ip);
   if (!pace) return;
   const auto ns = in_ns(now);
   Nanoseconds shut = 0;
@@ -150,7 +153,8 @@ void Quotas::count_failure(const base::IpAddress& ip, Clock::time_point now) {
 std::optional<Over> Quotas::shut_out(const base::IpAddress& ip, Clock::time_point now) {
   const auto ns = in_ns(now);
   if (ns >= nobody_shut_) return std::nullopt;
-  const auto& pace = limits_.read().failed;
+  const auto& limits = limits_.read();
+  const auto pace = limits.of_ip(limits.failed, ip);
   if (!pace) return std::nullopt;
   const auto account = ips_.find(ip.owner());
   if (!account) return std::nullopt;

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <dojo/wire/ss58.hpp>
 
@@ -31,6 +32,9 @@ struct QuotaOptions {
   /// accepted.
   Rate failed{1, 100};
   std::size_t entries = 65'536;  ///< hotkeys, and again IPs, of which account is kept
+  /// What comes from these is of callers whose addresses are not known: no limit per IP holds,
+  /// since one of them could use it up for all.
+  std::vector<base::Network> proxies{};
 };
 
 /// A hotkey's weight: its stake over the mean of the validators', 0.1 to 10. 1 if there is no mean,
@@ -123,7 +127,12 @@ class Quotas {
     Pace failed;
     std::uint32_t concurrent = 0;
     bool by_stake = false;
+    std::vector<base::Network> proxies;
     explicit Limits(const QuotaOptions& options);
+    /// None for a proxy.
+    [[nodiscard]] Pace of_ip(const Pace& pace, const base::IpAddress& ip) const {
+      return pace && base::holds(proxies, ip) ? Pace() : pace;
+    }
     [[nodiscard]] Pace of_hotkey(const Pace& pace, double weight) const {
       return by_stake ? pace.times(weight) : pace;
     }

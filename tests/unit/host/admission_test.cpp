@@ -87,6 +87,31 @@ class AdmissionTest : public test::HostTest {
 
 // ---- rules
 
+TEST_F(AdmissionTest, ShutsOutNoProxyForWhatItsCallersDo) {
+  config.http.proxies = {"127.0.0.0/8"};
+  config.quota.failed = {1, 3};
+  config.quota.ip_requests = {1, 3};
+  config.quota.ip_bytes = {1, 3};
+  start();
+  const auto behind_proxy = [&](const std::string& bytes, const std::string& header = "") {
+    return send(bytes.substr(0, bytes.find('\n') + 1) + header +
+                bytes.substr(bytes.find('\n') + 1));
+  };
+  const auto wrong = [&] { return wired(caller, "/Answers", "{}", &self); };
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(behind_proxy(wrong()).code, "bad-signature");
+  EXPECT_EQ(behind_proxy(wired(caller)).code, "ok");
+  EXPECT_EQ(lines.count("a proxy does not say who calls"), 1U) << lines.text();
+  EXPECT_TRUE(lines.has("proxy=127.0.0.1")) << lines.text();
+
+  const std::string attacker = "X-Forwarded-For: 192.0.2.66, 203.0.113.66\r\n";
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(behind_proxy(wrong(), attacker).code, "bad-signature");
+  }
+  EXPECT_EQ(behind_proxy(wired(caller), attacker).code, "quota");
+  EXPECT_EQ(behind_proxy(wired(caller), "Forwarded: for=203.0.113.7\r\n").code, "ok");
+  EXPECT_EQ(behind_proxy(wired(caller)).code, "ok");
+}
+
 TEST_F(AdmissionTest, LetsNobodyInFromOtherMachinesUnlessItIsSaidWhom) {
   config.http.address = "0.0.0.0";
   start();

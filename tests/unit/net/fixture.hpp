@@ -112,6 +112,7 @@ class TestHandler : public Handler {
                           exchange->peer + " {" + exchange->body + "}"));
     }
   }
+  void on_unnamed_caller(const base::IpAddress& /*proxy*/) override { ++unnamed; }
   Response on_refusal(int status, std::string_view why) override {
     return text(std::string(why), status);
   }
@@ -121,6 +122,7 @@ class TestHandler : public Handler {
   std::function<void(ExchangePtr, Responder)> request_hook;     // set before start()
   std::atomic<int> heads{0};
   std::atomic<int> requests{0};
+  std::atomic<int> unnamed{0};
   Waiting waiting;
 };
 

@@ -1,4 +1,4 @@
-// PROXY protocol v2 headers, written by hand.
+// PROXY protocol headers, written by hand.
 #pragma once
 
 #include <string>
@@ -15,6 +15,8 @@ inline std::string proxy_v2(int command, int family, const std::string& rest) {
   header += static_cast<char>(rest.size() & 0xff);
   return header + rest;
 }
+
+inline constexpr char kProxyV1[] = "PROXY TCP4 203.0.113.9 127.0.0.1 4660 80\r\n";
 
 /// From 203.0.113.9 port 4660 to 127.0.0.1 port 80.
 inline std::string v4_addresses() {

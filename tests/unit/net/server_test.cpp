@@ -435,13 +435,74 @@ TEST_F(TheServer, BelievesAProxyThatTheOperatorNamed) {
   EXPECT_EQ(local.read_reply()->body, "GET /a 127.0.0.1 {}");
 }
 
-TEST_F(TheServer, ClosesOnAProxyWithoutAHeader) {
-  options.proxies = {"127.0.0.1"};
+TEST_F(TheServer, BelievesWhatAProxySaysInEachRequest) {
+  options.proxies = {"127.0.0.0/8"};
   start();
   Client client = connect();
-  client.send(request("/a"));
+  client.send(request("/a", "X-Forwarded-For: 203.0.113.9\r\n"));
+  EXPECT_EQ(client.read_reply()->body, "GET /a 203.0.113.9 {}");
+  client.send(request("/b", "Forwarded: for=\"[2001:db8::9]\"\r\n"));
+  EXPECT_EQ(client.read_reply()->body, "GET /b 2001:db8::9 {}");
+  client.send(request("/c"));
+  EXPECT_EQ(client.read_reply()->body, "GET /c 127.0.0.1 {}");
+  client.send(request("/d", "Forwarded: for=\"\r\n"));
+  EXPECT_EQ(client.read_reply()->status, 400);
   EXPECT_TRUE(client.at_end());
-  EXPECT_EQ(handler.heads, 0);
+
+  Client post = connect();
+  post.send("P");
+  post.send(request("/e", "Content-Length: 0\r\n", "", "POST").substr(1));
+  EXPECT_EQ(post.read_reply()->body, "POST /e 127.0.0.1 {}");
+
+  Client v1 = connect();
+  v1.send(string("PROX"));
+  v1.send(string(kProxyV1).substr(4) + request("/a", "X-Forwarded-For: 192.0.2.1\r\n"));
+  EXPECT_EQ(v1.read_reply()->body, "GET /a 203.0.113.9 {}") << "who is no proxy says nothing";
+  Client chained = connect();
+  chained.send("PROXY TCP4 127.0.0.9 127.0.0.1 1 2\r\n" +
+               request("/a", "X-Forwarded-For: 192.0.2.1\r\n"));
+  EXPECT_EQ(chained.read_reply()->body, "GET /a 192.0.2.1 {}");
+  Client broken = connect();
+  broken.send("PROXY TCP4 nobody\r\n" + request("/a"));
+  EXPECT_TRUE(broken.at_end());
+}
+
+TEST_F(TheServer, BelievesNobodyElsesForwarded) {
+  options.proxies = {"192.0.2.1"};
+  start();
+  Client client = connect();
+  client.send(request("/a", "X-Forwarded-For: 203.0.113.9\r\nForwarded: for=\"\r\n"));
+  EXPECT_EQ(client.read_reply()->body, "GET /a 127.0.0.1 {}");
+}
+
+TEST_F(TheServer, TellsOfAProxyThatDoesNotSayWhoCalls) {
+  options.proxies = {"127.0.0.0/8"};
+  start();
+  const auto ask = [&](const string& begin, const string& headers = "") {
+    Client client = connect();
+    client.send(begin + request("/a", headers));
+    EXPECT_EQ(client.read_reply()->status, 200);
+  };
+  ask("", "X-Forwarded-For: 203.0.113.9\r\n");
+  ask("", "Forwarded: for=unknown\r\n");
+  ask("PROXY UNKNOWN\r\n");
+  ask(proxy_v2(0x20, 0, ""));
+  EXPECT_EQ(handler.unnamed, 0);
+  ask("");
+  EXPECT_EQ(handler.unnamed, 1);
+}
+
+TEST_F(TheServer, NeitherLimitsNorShutsOutAProxyItself) {
+  options.proxies = {"127.0.0.1"};
+  options.limits.max_connections_per_ip = 1;
+  handler.welcome_hook = [](const base::IpAddress&) { return false; };
+  start();
+  std::vector<Client> clients;
+  for (int i = 0; i < 3; ++i) {
+    clients.push_back(connect());
+    clients.back().send(request("/a"));
+    EXPECT_EQ(clients.back().read_reply()->status, 200);
+  }
 }
 
 TEST_F(TheServer, BelievesNobodyElsesProxyHeader) {
