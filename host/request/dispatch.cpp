@@ -431,6 +431,8 @@ std::int32_t Dispatcher::complete_now(const plugins::Generation& generation, Exc
     fail(exchange, std::move(responder), error);
   } else if (response.status == DOJO_STATUS_INVALID_BODY) {
     refuse(exchange, std::move(responder), {Code::invalid_body, std::string(error)});
+  } else if (response.status == DOJO_STATUS_TOO_LARGE) {
+    refuse(exchange, std::move(responder), {Code::too_large, std::string(error)});
   } else if (exchange.route.info().raw && error.empty()) {
     const auto status = static_cast<int>(response.status);
     answer(exchange, std::move(responder), status < 400 ? Code::ok : Code::handler, [&] {

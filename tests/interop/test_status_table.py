@@ -291,6 +291,11 @@ def test_head_of_a_blacklisted_caller_is_200(start_host, validator):
 # --- bodies ------------------------------------------------------------------------------------------------------
 
 
+def test_a_body_that_takes_many_times_its_size_to_read_is_413(ask, dojo_host, validator):
+    bomb = b'{"prompt":"a","completions":[' + b'"",' * 5_500_000 + b'""]}'
+    ask(dojo_host, legacy(validator) | ZSTD, 413, "too-large", "completions: has more members", sent=zstd(bomb), path="/ScoreRequest")
+
+
 @pytest.mark.parametrize(
     "sent",
     [b"", b" ", b"[[[", b"null", b"5", b"[]", b'{"message":"hi"', b'{"message":"hi"} more', b'{"message":"\xff"}', b'\xef\xbb\xbf{"message":"hi"}'],

@@ -48,9 +48,11 @@ StdResponse<Answer> typed(StdResponse<RawJson>&& raw) {
       if (model) {
         out.body = std::move(*model);
       } else if (!raw.error && !raw.exception) {
-        out.exception = SendError{SendError::Kind::invalid_body,
-                                  "the answer's body is no " + std::string(model_name<Answer>()) +
-                                      ": " + model.error().message};
+        const bool large = model.error().code == Code::too_large;
+        out.exception =
+            SendError{large ? SendError::Kind::too_large : SendError::Kind::invalid_body,
+                      "the answer's body is no " + std::string(model_name<Answer>()) + ": " +
+                          model.error().message};
       }
     }
     if (raw.exception) out.exception = std::move(raw.exception);

@@ -33,7 +33,8 @@ inline constexpr std::size_t kFirstSize<dojo_selftest_v1> = 16;
 
 /// Whether a handler may answer with it. @param raw of a raw route
 constexpr bool is_answer_status(std::uint32_t status, bool raw) {
-  return status == DOJO_STATUS_FAILED || status == DOJO_STATUS_INVALID_BODY || status == 200 ||
+  return status == DOJO_STATUS_FAILED || status == DOJO_STATUS_INVALID_BODY ||
+         status == DOJO_STATUS_TOO_LARGE || status == 200 ||
          (status >= (raw ? 200 : 400) && status <= 599);
 }
 

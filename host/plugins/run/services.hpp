@@ -18,7 +18,7 @@ struct Job {
 
 /// A dojo_response.status beside the ABI's, which only Isolated uses: the process that had the
 /// request has ended. The caller is told 503, code internal. `error` goes to the log.
-inline constexpr std::uint32_t kWorkerDied = 2;
+inline constexpr std::uint32_t kWorkerDied = 1'000;
 
 /// Behind the table that every generation is created with. All calls: any thread; none throws.
 class Services {

@@ -48,7 +48,8 @@ constexpr std::string_view model_name() {
 
 /// Reads a model from a text.
 /// @return the model, or an error (Code::invalid_body) such as `completions[3]: expected string,
-/// got number`. Any thread.
+/// got number`; Code::too_large if what it holds takes more memory than json_budget() of its size.
+/// Any thread.
 template <Model T>
 Result<T> from_json(std::string_view json) {
   if constexpr (std::default_initializable<T>) {
@@ -56,7 +57,7 @@ Result<T> from_json(std::string_view json) {
     detail::Fault fault;
     Result<T> model{};
     if (!detail::Json<T>::read(reader, *model, fault)) {
-      return fail(fault.text(), Code::invalid_body);
+      return fail(fault.text(), reader.over_budget() ? Code::too_large : Code::invalid_body);
     }
     if (!reader.finish()) return fail(reader.why(), Code::invalid_body);
     return model;

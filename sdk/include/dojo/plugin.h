@@ -103,7 +103,8 @@ enum {
   DOJO_STATUS_FAILED = 0, /* the handler failed: `error` goes to the log alone, the caller is told
                              "Internal server error (request <id>)" */
   DOJO_STATUS_INVALID_BODY =
-      1 /* the request's body is not the route's model: 400, `error` is told to the caller */
+      1, /* the request's body is not the route's model: 400, `error` is told to the caller */
+  DOJO_STATUS_TOO_LARGE = 2 /* the body would take too much memory: 413, `error` is told */
 };
 
 /* An answer. */

@@ -443,8 +443,9 @@ std::optional<Request> read_request(const Context& call) {
   } else {
     auto request = from_json<Request>(view(call.raw().body));
     if (request) return std::move(*request);
+    const bool large = request.error().code == Code::too_large;
     complete_error(
-        call, DOJO_STATUS_INVALID_BODY,
+        call, large ? DOJO_STATUS_TOO_LARGE : DOJO_STATUS_INVALID_BODY,
         "Invalid " + std::string(model_name<Request>()) + ": " + request.error().message);
     return std::nullopt;
   }

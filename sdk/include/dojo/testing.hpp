@@ -308,7 +308,7 @@ class Host {
     }
     const auto status = response->status;
     if (status != 200 && status != DOJO_STATUS_FAILED && status != DOJO_STATUS_INVALID_BODY &&
-        (status < (raw ? 200 : 400) || status > 599)) {
+        status != DOJO_STATUS_TOO_LARGE && (status < (raw ? 200 : 400) || status > 599)) {
       return "it answered with status " + std::to_string(status);
     }
     if (raw) return std::nullopt;
@@ -345,6 +345,9 @@ class Host {
     if (response.status == DOJO_STATUS_FAILED) return failed(std::move(error));
     if (response.status == DOJO_STATUS_INVALID_BODY) {
       return {.status = 400, .body = "{}", .error = std::move(error), .metadata = "{}"};
+    }
+    if (response.status == DOJO_STATUS_TOO_LARGE) {
+      return {.status = 413, .body = "{}", .error = std::move(error), .metadata = "{}"};
     }
     return {.status = static_cast<int>(response.status),
             .body = "{}",

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "models.hpp"
@@ -58,6 +59,23 @@ TEST(Limits, AnAnswerThatUnpacksTooLargeIsRefused) {
   ScriptedPeer peer([](const Seen&) { return zstd_reply(envelope_of(30'000)); });
   Client client(key(), small());
   EXPECT_EQ(kind_of(client.send(peer.url(), Echo{}).exception), Kind::too_large);
+}
+
+struct Crowd {
+  std::vector<std::string> texts;
+};
+DOJO_MODEL(Crowd, texts)
+
+TEST(Limits, AnAnswerThatTakesManyTimesItsSizeToReadIsRefused) {
+  ScriptedPeer peer([](const Seen&) {
+    std::string body = R"({"body":{"texts":[""])";
+    for (int i = 0; i < 400'000; ++i) body.insert(body.size() - 1, R"(,"")");
+    return Reply{.body = body + "}}"};
+  });
+  Client client(key());
+  const auto answer = client.send<Crowd>(peer.url(), Echo{});
+  EXPECT_EQ(kind_of(answer.exception), Kind::too_large);
+  EXPECT_THAT(answer.reason(), ::testing::HasSubstr("texts: has more members"));
 }
 
 TEST(Limits, HeadersWithoutEndAreCutOff) {

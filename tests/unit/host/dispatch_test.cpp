@@ -153,6 +153,14 @@ TEST_F(DispatcherTest, TellsTheCallerWhatIsWrongWithHisBody) {
   EXPECT_EQ(error_of(answer), "field: wrong");
 }
 
+TEST_F(DispatcherTest, TellsTheCallerThatHisBodyTakesTooMuch) {
+  start();
+  const auto answer = ask("TooLarge");
+  EXPECT_EQ(answer.status, 413);
+  EXPECT_EQ(answer.code, Code::too_large);
+  EXPECT_EQ(error_of(answer), "field: has more members");
+}
+
 TEST_F(DispatcherTest, AnswersForAPluginThatBreaksTheRules) {
   start();
   for (const auto& [route, reason] : {std::pair{"ReturnsError", "handle returned 1"},

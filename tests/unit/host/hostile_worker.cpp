@@ -73,7 +73,7 @@ void misbehave(std::string_view how, const Lane& lane, const Lane& control, std:
   if (how == "twice") {
     for (int i = 0; i < 2; ++i) lane.send(message_of(WorkerAnswer{id, 200, "{}", {}, {}}));
   }
-  if (how == "died_status") lane.send(message_of(WorkerAnswer{id, 2, {}, {}, {}}));
+  if (how == "died_status") lane.send(message_of(WorkerAnswer{id, 1'000, {}, {}, {}}));
   if (how == "short_packet") send_raw(lane, "x", 1);
   if (how == "empty_packet") send_raw(lane, "", 0);
   if (how == "long_packet") {

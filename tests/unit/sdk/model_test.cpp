@@ -22,6 +22,7 @@ namespace {
 using namespace dojo;
 using testing::HasSubstr;
 using testing::Not;
+using testing::StartsWith;
 
 #define HOLDER(Name, Type) \
   struct Name {            \
@@ -729,6 +730,60 @@ TEST(Model, ComesBackAsItWent) {
   EXPECT_EQ(*to_json(*again), text);
   EXPECT_EQ(again->by_name.at("k\n")[0].map.at("m"), -1);
   EXPECT_EQ(again->flags.at("b"), std::nullopt);
+}
+
+// ---- memory
+
+struct Crowd {
+  std::vector<std::string> texts;
+  std::vector<double> numbers;
+  std::map<std::string, int> by_name;
+  std::vector<std::vector<std::string>> nested;
+};
+DOJO_MODEL(Crowd, DOJO_DEFAULT(texts), DOJO_DEFAULT(numbers), DOJO_DEFAULT(by_name),
+           DOJO_DEFAULT(nested))
+
+std::string repeated(std::string_view begin, std::string_view member, std::size_t times,
+                     std::string_view end) {
+  std::string text(begin);
+  for (std::size_t i = 0; i < times; ++i) text += (i == 0 ? "" : ",") + std::string(member);
+  return text.append(end);
+}
+
+TEST(Memory, OfWhatIsReadIsBoundedByTheTextsSize) {
+  constexpr std::size_t kTimes = 400'000;
+  std::string keys = R"({"by_name":{)";
+  for (std::size_t i = 0; i < kTimes; ++i)
+    keys += (i == 0 ? "\"" : ",\"") + std::to_string(i) + "\":0";
+  const std::string nested = R"({"nested":[[""],)" + repeated("[", R"("")", kTimes, "]]}");
+  for (const auto& [text, field] :
+       {std::pair{repeated(R"({"texts":[)", R"("")", kTimes, "]}"), "texts: has more members"},
+        {repeated(R"({"nested":[)", "[]", kTimes, "]}"), "nested: has more members"},
+        {nested, "nested[1]: has more members"},
+        {keys + "}}", "by_name: has more members"}}) {
+    const auto read = from_json<Crowd>(text);
+    ASSERT_FALSE(read) << field;
+    EXPECT_EQ(read.error().code, Code::too_large);
+    EXPECT_THAT(read.error().message, StartsWith(field));
+    EXPECT_TRUE(check_json(text)) << "which keeps nothing";
+  }
+}
+
+TEST(Memory, IsEnoughForNumbersHoweverShort) {
+  constexpr std::size_t kTimes = 400'000;
+  const auto read = from_json<Crowd>(repeated(R"({"numbers":[)", "0", kTimes, "]}"));
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(read->numbers.size(), kTimes);
+  EXPECT_TRUE(from_json<Crowd>(repeated(R"({"texts":[)", R"("")", 30'000, "]}")));
+}
+
+TEST(Memory, GrowsWithTheTextUpToABound) {
+  constexpr std::size_t kMiB = std::size_t{1} << 20;
+  EXPECT_EQ(json_budget(0), kMiB);
+  EXPECT_EQ(json_budget(kMiB), 5 * kMiB);
+  EXPECT_EQ(json_budget(16 * kMiB), 65 * kMiB);
+  EXPECT_EQ(json_budget(60 * kMiB), 65 * kMiB);
+  EXPECT_EQ(json_budget(100 * kMiB), 101 * kMiB);
 }
 
 struct Wide {

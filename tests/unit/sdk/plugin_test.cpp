@@ -300,6 +300,20 @@ TEST_F(PluginTest, RefusesABodyThatIsNotItsModel) {
   EXPECT_EQ(ask("").status, std::uint32_t{DOJO_STATUS_INVALID_BODY});
 }
 
+struct Many {
+  std::vector<std::string> texts;
+};
+DOJO_MODEL(Many, texts)
+
+TEST_F(PluginTest, RefusesABodyThatTakesManyTimesItsSizeToRead) {
+  make("{}", handle([](const Many& many) { return Ping{std::to_string(many.texts.size())}; }));
+  std::string bomb = R"({"texts":[""])";
+  for (int i = 0; i < 400'000; ++i) bomb.insert(bomb.size() - 1, R"(,"")");
+  EXPECT_EQ(ask(bomb + '}'),
+            (Answered{42, DOJO_STATUS_TOO_LARGE, "",
+                      "Invalid Many: texts: has more members than a body of that size may", ""}));
+}
+
 TEST_F(PluginTest, RefusesARouteItDoesNotHave) {
   make("{}", handle(plain));
   EXPECT_EQ(give("{}", 1), DOJO_INVALID);

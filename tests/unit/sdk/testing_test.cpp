@@ -314,7 +314,7 @@ class PlainPlugin : public ::testing::Test {
 };
 
 TEST_F(PlainPlugin, IsToldThatItsAnswerIsNone) {
-  for (const std::uint32_t status : {2u, 100u, 199u, 201u, 204u, 302u, 399u, 600u, 100'000u}) {
+  for (const std::uint32_t status : {3u, 100u, 199u, 201u, 204u, 302u, 399u, 600u, 100'000u}) {
     const auto answer = told(status, "{}", "why");
     EXPECT_EQ(answer.status, 500) << status;
     EXPECT_EQ(answer.error, "it answered with status " + std::to_string(status));
@@ -348,6 +348,7 @@ TEST_F(PlainPlugin, TellsItsCallersNoMoreThanTheHostWould) {
   EXPECT_EQ(refused.metadata, R"({"k":1})");
   EXPECT_EQ(told(DOJO_STATUS_FAILED, "", "secret", R"({"k":1})").metadata, "{}");
   EXPECT_EQ(told(DOJO_STATUS_INVALID_BODY, "", "no model", R"({"k":1})").metadata, "{}");
+  EXPECT_EQ(told(DOJO_STATUS_TOO_LARGE, "", "too many", R"({"k":1})").status, 413);
   plain.handled = DOJO_INVALID;
   EXPECT_EQ(told(nullptr).error, "handle returned 3");
 }

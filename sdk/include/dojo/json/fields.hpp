@@ -303,6 +303,10 @@ bool read_array(JsonReader& in, std::vector<T>& out, Fault& fault,
       fault.what = "has more than " + std::to_string(most) + " members";
       return false;
     }
+    if (!in.charge(sizeof(T))) {
+      fault.what = in.why();
+      return false;
+    }
     T element{};
     if (!Json<T>::read(in, element, fault)) {
       fault.inside(out.size());
@@ -373,9 +377,15 @@ bool read_object(JsonReader& in, Fault& fault, ReadValue read_value) {
 template <class Map>
 struct JsonMap {
   using T = typename Map::mapped_type;
+  // With what libstdc++'s trees and tables have beside each, or a little less.
+  static constexpr std::size_t kMember = sizeof(typename Map::value_type) + 4 * sizeof(void*);
   static bool read(JsonReader& in, Map& out, Fault& fault) {
     out.clear();
     return read_object(in, fault, [&](std::string_view key, std::string_view& name) {
+      if (!in.charge(kMember)) {
+        fault.what = in.why();
+        return false;
+      }
       const auto [slot, is_new] = out.try_emplace(std::string(key));
       if (!is_new) slot->second = T{};
       name = slot->first;

@@ -23,6 +23,18 @@ namespace dojo {
 /// JSON nested deeper than this is refused, wherever it stands.
 inline constexpr int kMaxJsonDepth = 256;
 
+/// Bytes that the members of all arrays and maps which are read from a text may take: of `"",` a
+/// vector of texts takes ten times the bytes that came. Numbers of eight bytes, each with its
+/// comma, fit however short they are; so does a small text, whatever it holds.
+constexpr std::size_t json_budget(std::size_t text_bytes) {
+  constexpr std::size_t kLeast = std::size_t{1} << 20;
+  constexpr std::size_t kTimes = 4;
+  constexpr std::size_t kMost = std::size_t{64} << 20;  // but never less than the text itself
+  return kLeast + (text_bytes < kMost / kTimes ? kTimes * text_bytes
+                   : text_bytes < kMost        ? kMost
+                                               : text_bytes);
+}
+
 namespace detail {
 
 enum class JsonKind : std::uint8_t { null, boolean, number, string, array, object };
@@ -50,7 +62,10 @@ class JsonReader {
 
   /// @param text lives as long as this
   explicit JsonReader(std::string_view text)
-      : begin_(text.data()), at_(begin_), end_(begin_ + text.size()) {
+      : begin_(text.data()),
+        at_(begin_),
+        end_(begin_ + text.size()),
+        budget_(json_budget(text.size())) {
     skip_space();
   }
   JsonReader(const JsonReader&) = delete;
@@ -60,6 +75,7 @@ class JsonReader {
   [[nodiscard]] bool broken() const { return fault_ != nullptr; }
   /// For a person. Says nothing of what the text holds.
   [[nodiscard]] std::string why() const {
+    if (over_budget_) return "has more members than a body of that size may";
     if (too_deep_) return "nested deeper than " + std::to_string(kMaxJsonDepth) + " levels";
     return "not valid JSON: " + std::string(fault_) + ", at byte " + std::to_string(at_ - begin_);
   }
@@ -83,6 +99,17 @@ class JsonReader {
 
   /// Passes the value here, and checks all of it.
   bool skip() { return leave(depth_); }
+  /// Takes what a member of a container will need off the budget. @return false if there is no
+  /// more: then the text is as good as broken
+  bool charge(std::size_t bytes) {
+    if (bytes <= budget_) {
+      budget_ -= bytes;
+      return true;
+    }
+    over_budget_ = true;
+    return bad("it is over its budget");
+  }
+  [[nodiscard]] bool over_budget() const { return over_budget_; }
   /// How many containers are open.
   [[nodiscard]] int depth() const { return depth_; }
   /// Passes what is left of the containers that were entered since there were `depth` of them, and
@@ -147,6 +174,8 @@ class JsonReader {
   const char* end_;
   const char* fault_ = nullptr;
   bool too_deep_ = false;
+  bool over_budget_ = false;
+  std::size_t budget_;  // see json_budget()
   int depth_ = 0;
   bool pending_ = true;  // a value is here that nobody has read
   bool fresh_ = false;   // a container was entered, and nothing of it was read

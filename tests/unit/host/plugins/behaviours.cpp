@@ -177,6 +177,11 @@ const Behaviour kBehaviours[] = {
        plugin.complete(request.id, DOJO_STATUS_INVALID_BODY, {}, "field: wrong");
        return std::int32_t{DOJO_OK};
      }},
+    {"TooLarge",
+     [](Plugin& plugin, const dojo_request& request) {
+       plugin.complete(request.id, DOJO_STATUS_TOO_LARGE, {}, "field: has more members");
+       return std::int32_t{DOJO_OK};
+     }},
     {"ReturnsError", [](Plugin&, const dojo_request&) { return std::int32_t{DOJO_FAILED}; }},
     {"Throws",
      [](Plugin&, const dojo_request&) -> std::int32_t { throw std::runtime_error("out"); }},
