@@ -366,12 +366,17 @@ int probe(const host::Config& config, const std::string& file) {
   return report.exit_code;
 }
 
+/// What stands in files and their names, and what plugins say, is for no terminal to obey.
+void complain(std::string_view text) {
+  std::fprintf(stderr, "%s\n", text::escaped(text, "\n").c_str());
+}
+
 /// `dojo-host --check-config`
 int check(const host::Config& config, const std::string& file) {
   const auto found = host::check_start(config);
   const char* const shown = file.empty() ? "the defaults" : file.c_str();
-  for (const auto& fault : found.faults) std::fprintf(stderr, "%s\n", fault.c_str());
-  for (const auto& text : found.warnings) std::fprintf(stderr, "warning: %s\n", text.c_str());
+  for (const auto& fault : found.faults) complain(fault);
+  for (const auto& text : found.warnings) complain("warning: " + text);
   std::printf("who may call: %s\n", found.callers.c_str());
   if (!found.faults.empty()) return kUsage;
   std::printf("%s: good\n", shown);
@@ -390,7 +395,7 @@ int run(int argc, char** argv) {
   }
   const auto config = configure(arguments);
   if (!config) {
-    std::fprintf(stderr, "%s\n", config.error().message.c_str());
+    complain(config.error().message);
     return kUsage;
   }
   if (!arguments.probe.empty()) return probe(*config, arguments.probe);

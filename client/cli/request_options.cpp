@@ -100,6 +100,8 @@ ExitCode exit_code_of(const StdResponse<RawJson>& response) {
     case SendError::Kind::invalid_request:
       return kUsage;
     case SendError::Kind::connection:
+      // An answer that was cut off has come from somebody.
+      return response.client_response.status == 0 ? kUnreachable : kRefused;
     case SendError::Kind::timeout:
     case SendError::Kind::tls:
     case SendError::Kind::internal:

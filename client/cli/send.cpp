@@ -51,6 +51,13 @@ void Send::describe(const ClientResponse& http) {
   std::fputs(text.c_str(), stderr);
 }
 
+/// Whether the body is all of an answer, if not always of a good one.
+bool is_whole(const StdResponse<RawJson>& response) {
+  if (!response.exception) return true;
+  const auto kind = response.exception->kind;
+  return kind == SendError::Kind::status || kind == SendError::Kind::redirect;
+}
+
 int Send::run() const {
   auto body = read_json(json);
   auto options = request.send_options();
@@ -65,10 +72,7 @@ int Send::run() const {
   const auto response = client.send_json(url, model, std::move(*body), *options);
   const auto& http = response.client_response;
   if (verbose) describe(http);
-  const bool is_readable =
-      http.status != 0 && !http.raw_body.empty() &&
-      !(response.exception && response.exception->kind == SendError::Kind::bad_response);
-  if (is_readable && check_json(http.raw_body)) {
+  if (is_whole(response) && check_json(http.raw_body)) {
     std::puts(json_for_stdout(http.raw_body).c_str());
   }
   if (!response.ok()) complain(complaint_about(response));

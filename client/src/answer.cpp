@@ -140,6 +140,11 @@ std::optional<SendError> take_bare(StdResponse<RawJson>& response) {
 
 // What the HTTP status alone says.
 std::optional<SendError> status_error(const ClientResponse& http, std::string_view what) {
+  if (http.status < 200) {  // libcurl takes 101 for an answer, whatever comes behind it
+    return SendError{
+        SendError::Kind::bad_response,
+        fmt::format("{} answers HTTP status {}, which ends no exchange", http.url, http.status)};
+  }
   if (http.status >= 400) {
     return SendError{SendError::Kind::status,
                      fmt::format("{} answers HTTP status {}{}", http.url, http.status, what)};
@@ -155,6 +160,15 @@ std::optional<SendError> status_error(const ClientResponse& http, std::string_vi
   return std::nullopt;
 }
 
+/// A host gives back the id that it was sent. Who gives back another answers another request.
+std::optional<SendError> id_error(const ClientResponse& http, std::string_view sent) {
+  const auto told = http.header(wire::kRequestIdHeader);
+  if (!told || !text::is_request_id(sent) || *told == sent) return std::nullopt;
+  return SendError{SendError::Kind::bad_response,
+                   fmt::format("the answer is to another request: its x-request-id is \"{}\"",
+                               told->substr(0, 64))};
+}
+
 std::optional<Code> code_of(const ClientResponse& http) {
   const auto word = http.header(wire::kCodeHeader);
   return word ? parse_code(*word) : std::nullopt;
@@ -163,7 +177,13 @@ std::optional<Code> code_of(const ClientResponse& http) {
 }  // namespace
 
 StdResponse<RawJson> read_answer(ClientResponse&& http, wire::Dialect dialect,
-                                 const ClientOptions& limits) {
+                                 const ClientOptions& limits, std::string_view request_id) {
+  if (auto another = id_error(http, request_id)) {
+    StdResponse<RawJson> response;
+    response.client_response = std::move(http);
+    response.exception = std::move(another);
+    return response;
+  }
   StdResponse<RawJson> response;
   response.client_response = std::move(http);
   response.code = code_of(response.client_response);

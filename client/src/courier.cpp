@@ -71,8 +71,9 @@ void Courier::hand_over(Call& call) noexcept {
 StdResponse<RawJson> Courier::response_to(Call& call) const {
   if (call.failure) return failed(std::move(*call.failure), std::move(call.http));
   if (call.in_preflight) return read_refused_preflight(std::move(call.http));
-  return read_answer(std::move(call.http), call.request.options.dialect.value_or(options_.dialect),
-                     options_);
+  const auto& options = call.request.options;
+  return read_answer(std::move(call.http), options.dialect.value_or(options_.dialect), options_,
+                     options.request_id);
 }
 
 }  // namespace dojo::detail

@@ -152,7 +152,9 @@ SendError::Kind Exchange::kind(CURLcode code) const {
   if (code == CURLE_UNSUPPORTED_PROTOCOL || ill_chunked || switched) {
     return SendError::Kind::bad_response;
   }
-  return kind_of(code);
+  const auto what = kind_of(code);
+  // It was fit to be sent: whatever is wrong is the answer's.
+  return what == SendError::Kind::invalid_request ? SendError::Kind::bad_response : what;
 }
 
 SendError Exchange::failure(CURLcode code) const {

@@ -81,7 +81,8 @@ void append_value(std::string& out, std::string_view text) {
 
 std::string text_line(std::string_view message, LogFields fields) {
   std::string line;
-  append_escaped(line, message.empty() ? "-" : message, false);
+  // What a plugin says must not look like one of the fields.
+  append_escaped(line, message.empty() ? "-" : message, message.find('=') != message.npos);
   for (const auto& [name, value] : fields) {
     line += ' ';
     line += name;

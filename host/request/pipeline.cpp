@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <memory>
 #include <string_view>
 #include <thread>
@@ -19,7 +18,6 @@ namespace {
 
 using std::chrono::steady_clock;
 
-constexpr std::size_t kLongestRequestId = 64;
 constexpr std::size_t kMostCallersWarned = 4'096;
 constexpr std::size_t kProvenAtOnce = std::size_t{16} << 10;  // bytes: hashed in some 15 µs
 constexpr std::size_t kMostProofs = 1'024;                    // that wait for a thread
@@ -38,13 +36,6 @@ Refusal other_method(std::string_view methods) {
 
 bool opens_session(const Exchange& exchange) {
   return exchange.head.path() == wire::kSessionPath && !exchange.terms.head_only;
-}
-
-bool is_request_id(std::string_view text) {
-  return !text.empty() && text.size() <= kLongestRequestId &&
-         std::all_of(text.begin(), text.end(), [](unsigned char c) {
-           return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.' || c == ':';
-         });
 }
 
 /// 16 hex digits that nobody can foretell, without asking the system for each.
@@ -221,7 +212,7 @@ Terms Pipeline::terms(const Exchange& exchange) const {
   const auto& head = exchange.head;
   Terms terms;
   const auto id = head.value(wire::kRequestIdHeader);
-  terms.request_id = is_request_id(id) ? std::string(id) : make_request_id();
+  terms.request_id = text::is_request_id(id) ? std::string(id) : make_request_id();
   terms.style = speaks_btauth(head) ? Style::bare : Style::envelope;
   head.for_each("accept-encoding", [&](std::string_view value) {
     terms.accepts_zstd = terms.accepts_zstd || accepts_zstd(value);

@@ -432,6 +432,11 @@ TEST_F(Command, SendExitsOneIfItIsRefused) {
     }
     if (seen.path == "/html/Echo") return Reply{.body = "<html>"};
     if (seen.path == "/object/Echo") return Reply{.body = "{}"};
+    if (seen.path == "/bare/Echo") return Reply{.raw = Reply().body, .close = true};
+    if (seen.path == "/upgrade/Echo") {
+      return Reply{.raw = "HTTP/1.1 101 Switching Protocols\r\n\r\n" + Reply().body, .close = true};
+    }
+    if (seen.path == "/cut/Echo") return Reply{.claimed_length = 10'000, .close = true};
     if (seen.path == "/ssh/Echo") return Reply{.raw = "SSH-2.0-OpenSSH_9.2p1\r\n", .close = true};
     return Reply{.headers = {{"x-dojo-code", "blacklisted"}},
                  .body = "{\"body\":{},\"error\":\"Blacklisted: \\u001b[2J\"}"};
@@ -443,8 +448,8 @@ TEST_F(Command, SendExitsOneIfItIsRefused) {
   const auto forbidden = run({"send", peer.url() + "/status", "Echo", "{}"});
   EXPECT_EQ(forbidden.exit_code, 1);
   EXPECT_THAT(forbidden.err, HasSubstr("Forbidden"));
-  for (const auto* path : {"/html", "/object", "/ssh"}) {
-    const auto unreadable = run({"send", peer.url() + path, "Echo", "{}"});
+  for (const auto* path : {"/html", "/object", "/ssh", "/bare", "/upgrade", "/cut"}) {
+    const auto unreadable = run({"send", peer.url() + path, "Echo", "{}", "--retries", "1"});
     EXPECT_EQ(unreadable.exit_code, 1) << path;
     EXPECT_EQ(unreadable.out, "") << path;
   }

@@ -288,7 +288,25 @@ INSTANTIATE_TEST_SUITE_P(
                       "HTTP/1.1 20 OK\r\n\r\n", "HTTP/1.1 200 OK\r\nno colon\r\n\r\n",
                       "HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n{}",
                       "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}",
-                      "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n"));
+                      "{\"body\":{\"text\":\"HTTP/0.9\"},\"error\":null,\"metadata\":{}}",
+                      "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n",
+                      "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n"
+                      "{\"body\":{\"text\":\"hi\"},\"error\":null,\"metadata\":{}}"));
+
+TEST(Send, TakesNoAnswerToAnotherRequest) {
+  ScriptedPeer peer([](const Seen& seen) {
+    const auto sent = seen.header("x-request-id");
+    return Reply{.headers = {{"x-request-id", seen.path == "/other/Echo" ? "r-2" : sent}}};
+  });
+  Client client(key());
+  EXPECT_TRUE(client.send(peer.url(), Echo{}, {.request_id = "r-1"}).ok());
+  EXPECT_TRUE(client.send(peer.url() + "/other", Echo{}).ok()) << "the host has made one up";
+  EXPECT_TRUE(client.send(peer.url() + "/other", Echo{}, {.request_id = "not kept"}).ok());
+  const auto answer = client.send(peer.url() + "/other", Echo{}, {.request_id = "r-1"});
+  EXPECT_EQ(kind_of(answer.exception), Kind::bad_response);
+  EXPECT_THAT(answer.reason(), HasSubstr("another request: its x-request-id is \"r-2\""));
+  EXPECT_FALSE(answer.body);
+}
 
 TEST(Reason, IsOneTextForWhateverWentWrong) {
   ScriptedPeer peer([](const Seen& seen) {

@@ -209,9 +209,9 @@ TEST_F(PipelineTest, EchoesASoundRequestIdAlone) {
 }
 
 TEST_F(PipelineTest, LogsARefusalInFullButNoSignature) {
-  auto head = legacy(caller);
-  const auto signature = std::string(head.fields["x-signature"]);
-  head.set("x-hotkey", self.address());
+  auto head = legacy(self);
+  const auto signature = wire::format_signature(caller.sign("another text"));
+  head.set("x-signature", signature);
   send(head);
   EXPECT_TRUE(lines.has("refused"));
   EXPECT_TRUE(lines.has("peer=10.1.2.3"));
