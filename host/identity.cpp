@@ -3,29 +3,20 @@
 #include <filesystem>
 #include <system_error>
 
-#include <fmt/format.h>
-
 #include <dojo/wire/password.hpp>
 #include <dojo/wire/wallet.hpp>
 
+#include "base/files.hpp"
+
 namespace dojo::host {
-namespace {
 
 namespace fs = std::filesystem;
 
-Status make_state_dir(const fs::path& folder) {
-  std::error_code error;
-  if (fs::create_directories(folder, error)) {
-    fs::permissions(folder, fs::perms::owner_all, fs::perm_options::replace, error);
-  }
-  if (error) return fail(fmt::format("state folder {}: {}", folder.string(), error.message()));
-  return {};
-}
-
-}  // namespace
-
 Result<Identity> load_identity(const Config& config, const base::Log& log) {
-  if (auto made = make_state_dir(config.state_dir); !made) return Unexpected(made.error());
+  // Before a key is written there: it is not for others to read, nor to put another in its place.
+  if (const auto state = base::open_private_folder(config.state_dir); !state) {
+    return Unexpected(state.error());
+  }
   const auto own = config.state_dir / "identity.json";
   std::error_code error;
   const bool fresh = config.wallet.empty() && !fs::exists(own, error);

@@ -15,8 +15,8 @@ struct Identity {
 };
 
 /// The configured wallet; without one, the identity kept in the state folder, made on first use.
-/// Makes the state folder, mode 0700. What is unwise about the files is logged. @return an error
-/// that names the file.
+/// Makes the state folder, mode 0700, and does nothing in one that others can get at. What is
+/// unwise about the files is logged. @return an error that names the file.
 Result<Identity> load_identity(const Config& config, const base::Log& log);
 
 }  // namespace dojo::host

@@ -8,10 +8,12 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <toml++/toml.h>
 
 #include "config/access.hpp"
 #include "config/table.hpp"
+#include "process/trust.hpp"
 
 namespace dojo::host {
 namespace {
@@ -251,6 +253,12 @@ Result<std::string> read_file(const fs::path& file) {
   }
   std::ifstream in(file, std::ios::binary);
   if (!in) return fail(fmt::format("{}: cannot be read: {}", file.string(), std::strerror(errno)));
+  struct stat found{};
+  if (stat(file.c_str(), &found) == 0) {
+    if (const auto fault = process::who_else_writes_file(found, file); !fault.empty()) {
+      return fail(fault);
+    }
+  }
   std::ostringstream text;
   text << in.rdbuf();
   return text.str();

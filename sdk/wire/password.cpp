@@ -10,11 +10,13 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sodium.h>
+#include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include <dojo/wire/password.hpp>
 
+#include "process/trust.hpp"
 #include "secret.hpp"
 
 namespace dojo::wire {
@@ -28,6 +30,11 @@ Result<SecretText> from_file(const fs::path& file) {
   const int descriptor = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
   auto text = descriptor < 0 ? Result<SecretText>(fail(std::generic_category().message(errno)))
                              : read_secret(descriptor, kLongest);
+  struct stat found{};
+  if (text && ::fstat(descriptor, &found) == 0) {
+    const auto fault = process::who_else_writes_file(found, file);
+    if (!fault.empty()) text = fail(fault);
+  }
   if (descriptor >= 0) ::close(descriptor);
   if (!text) return fail(fmt::format("password file {}: {}", file.string(), text.error().message));
   text->trim();

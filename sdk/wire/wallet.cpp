@@ -19,6 +19,7 @@
 #include "hex.hpp"
 #include "keyfile.hpp"
 #include "mnemonic.hpp"
+#include "process/trust.hpp"
 #include "secret.hpp"
 
 namespace dojo::wire {
@@ -82,6 +83,9 @@ Result<FileContent> read_file(const fs::path& file) {
   struct stat status{};
   if (::fstat(descriptor.get(), &status) != 0) return refuse(file, reason(errno));
   if (!S_ISREG(status.st_mode)) return refuse(file, "is not a file; name the hotkey file itself");
+  if (const auto fault = process::who_else_writes_file(status, file); !fault.empty()) {
+    return refuse(file, fault);
+  }
   if (static_cast<std::size_t>(status.st_size) > kMaxFile) {
     return refuse(file, "is too large to be a hotkey file");
   }

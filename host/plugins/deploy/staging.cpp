@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/files.hpp"
+#include "process/trust.hpp"
 #include "wire/hex.hpp"
 
 namespace dojo::plugins {
@@ -242,6 +243,9 @@ Result<std::string> Staging::copy_file(const fs::path& source, const fs::path& t
   struct stat before{};
   if (!from || fstat(from.get(), &before) != 0) return fail("it cannot be read: " + base::why());
   if (!S_ISREG(before.st_mode)) return fail("it is no regular file");
+  if (const auto fault = process::who_else_writes_file(before, source); !fault.empty()) {
+    return fail(fault);
+  }
   const auto size = static_cast<std::uint64_t>(before.st_size);
   if (size > largest_) return fail(fmt::format("it is larger than {} bytes", largest_));
   const base::Descriptor part(

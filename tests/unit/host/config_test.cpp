@@ -467,6 +467,27 @@ TEST(ConfigFile, ThatIsNoneIsNamed) {
   }
 }
 
+TEST(ConfigFile, ThatOthersCanWriteIsRefused) {
+  namespace fs = std::filesystem;
+  const auto folder = fs::path(testing::TempDir()) / "config_of_others";
+  const auto file = folder / "dojo.toml";
+  fs::create_directories(folder);
+  std::ofstream(file) << "state_dir = \"s\"\n";
+  for (const auto& open : {file, folder}) {
+    const auto before = fs::status(open).permissions();
+    EXPECT_TRUE(load_config(file));
+    fs::permissions(open, fs::perms::others_write, fs::perm_options::add);
+    const auto config = load_config(file);
+    const auto state = state_dir_of(file);
+    ASSERT_TRUE(!config && !state) << open;
+    for (const auto& message : {config.error().message, state.error().message}) {
+      EXPECT_THAT(message, HasSubstr("chmod go-w " + open.string()));
+    }
+    fs::permissions(open, before);
+  }
+  fs::remove_all(folder);
+}
+
 TEST(ConfigFile, HasItsPathsBesideIt) {
   const auto folder = std::filesystem::path(testing::TempDir()) / "config_test";
   std::filesystem::create_directories(folder);

@@ -188,6 +188,16 @@ TEST(TheHost, CanReadWhatItMakes) {
   EXPECT_EQ(host.stop(), 0);
 }
 
+TEST(TheHost, WritesNoIdentityWhereOthersCanGetAtIt) {
+  HostProcess host({});
+  fs::create_directory(host.state());
+  fs::permissions(host.state(), fs::perms(0755));
+  host.start();
+  EXPECT_EQ(host.wait(), 1) << host.log();
+  EXPECT_THAT(host.log(), HasSubstr("is open to others (mode 0755): chmod 700 "));
+  EXPECT_TRUE(fs::is_empty(host.state()));
+}
+
 TEST(TheHost, TakesALinkForItsStateFolder) {
   HostProcess host({});
   fs::create_directory(host.folder() / "real");

@@ -157,6 +157,31 @@ TEST_F(StagingTest, RefusesAnothersFolder) {
   EXPECT_THAT(refusal(), HasSubstr("belongs to user 12345"));
 }
 
+TEST_F(StagingTest, RefusesAPluginThatOthersCanWrite) {
+  test::write_file(source_, "abc");
+  const auto why_not = [&](const fs::path& source) {
+    const auto staged = staging().stage(source, 1);
+    return staged ? "" : staged.error().message;
+  };
+  fs::permissions(source_, fs::perms(0646));
+  EXPECT_THAT(why_not(source_), HasSubstr("(mode 0646): chmod go-w " + source_.string()));
+  fs::permissions(source_, fs::perms(0644));
+  fs::create_directory(folder_ / "links");
+  fs::create_symlink(source_, folder_ / "links/score.so");
+  EXPECT_EQ(why_not(folder_ / "links/score.so"), "");
+  fs::permissions(folder_ / "links", fs::perms(0757));
+  EXPECT_THAT(why_not(folder_ / "links/score.so"), HasSubstr("links can be written by others"));
+  fs::permissions(folder_ / "links", fs::perms(0755));
+  fs::permissions(folder_.path(), fs::perms(0757));
+  EXPECT_THAT(why_not(folder_ / "links/score.so"),
+              HasSubstr("chmod go-w " + folder_.path().string()));
+  fs::permissions(folder_.path(), fs::perms(0755));
+  if (chown(source_.c_str(), 12345, static_cast<gid_t>(-1)) != 0) {
+    GTEST_SKIP() << "only root can give a file away";
+  }
+  EXPECT_THAT(why_not(source_), HasSubstr("belongs to user 12345"));
+}
+
 TEST_F(StagingTest, RemovesWhatEarlierRunsLeft) {
   staging();
   staging_.reset();

@@ -112,7 +112,7 @@ TEST_F(WalletFile, MayHoldAnEd25519Key) {
 }
 
 TEST_F(WalletFile, ThatOthersCanReadIsWarnedAbout) {
-  for (const mode_t mode : {0640U, 0604U, 0700U, 0666U}) {
+  for (const mode_t mode : {0640U, 0604U, 0700U}) {
     write(fmt::format(R"({{"secretSeed": "{}"}})", kSeed), mode);
     const auto wallet = load_wallet(file_);
     ASSERT_TRUE(wallet);
@@ -120,6 +120,36 @@ TEST_F(WalletFile, ThatOthersCanReadIsWarnedAbout) {
   }
   ASSERT_EQ(::chmod(file_.c_str(), 0400), 0);
   EXPECT_THAT(load_wallet(file_)->warnings, IsEmpty());
+}
+
+TEST_F(WalletFile, ThatOthersCanWriteIsRefused) {
+  const auto text = fmt::format(R"({{"secretSeed": "{}"}})", kSeed);
+  for (const mode_t mode : {0602U, 0666U}) {
+    write(text, mode);
+    EXPECT_THAT(error(), HasSubstr("chmod go-w " + file_.string())) << mode;
+  }
+  write(text);
+  const auto folder = file_.parent_path();
+  fs::permissions(folder, fs::perms(0757));
+  EXPECT_THAT(error(), HasSubstr("chmod go-w " + folder.string()));
+  fs::permissions(folder, fs::perms(01777));
+  EXPECT_EQ(error(), "no error") << "of a folder like /tmp each file is its owner's";
+  fs::permissions(folder, fs::perms(0700));
+  if (::chown(file_.c_str(), 12345, static_cast<gid_t>(-1)) != 0) {
+    GTEST_SKIP() << "only root can give a file away";
+  }
+  EXPECT_THAT(error(), HasSubstr("belongs to user 12345"));
+}
+
+TEST_F(WalletFile, ThatAGroupOfStrangersCanWriteIsRefused) {
+  write(fmt::format(R"({{"secretSeed": "{}"}})", kSeed), 0660);
+  if (::chown(file_.c_str(), static_cast<uid_t>(-1), 12345) != 0) {
+    GTEST_SKIP() << "only root can give a file to any group";
+  }
+  ASSERT_EQ(::chmod(file_.c_str(), 0660), 0);
+  EXPECT_THAT(error(), HasSubstr("mode 0660): chmod go-w"));
+  ASSERT_EQ(::chmod(file_.c_str(), 0640), 0);
+  EXPECT_EQ(error(), "no error");
 }
 
 TEST_F(WalletFile, ThatIsMissingOrNoFileIsNamed) {
