@@ -8,6 +8,11 @@ namespace {
 // Rules come and go at run time; what is counted apart is bounded all the same.
 constexpr std::size_t kMostRules = 4'096;
 
+// What a stranger has written into a line of the log, and what we say of it, is cut to this.
+constexpr std::size_t kLongestRoute = 128;
+constexpr std::size_t kLongestReason = 256;
+constexpr std::size_t kAroundFields = 256;  // the rest of a line, about
+
 /// The hotkey that a head names, whatever it may be.
 std::string_view claimed_hotkey(const net::Head& head) {
   for (const auto header :
@@ -67,14 +72,18 @@ void Refusals::note(const Subject& subject, const Refusal& refusal) {
               .reason = reason,
               .route = subject.route},
              now_());
-  if (!budget_.take()) return;  // the counts have them all
+  const auto route = subject.route.substr(0, kLongestRoute);
+  const auto said = reason.substr(0, kLongestReason);
+  // The counts have them all.
+  auto& budget = budgets_[static_cast<std::size_t>(refusal.code)];
+  if (!budget.take(kAroundFields + route.size() + said.size())) return;
   log_.info("refused", {{"request", subject.request_id},
                         {"peer", subject.peer},
                         {"hotkey", subject.hotkey_text.substr(0, 64)},
-                        {"route", subject.route},
+                        {"route", route},
                         {"code", to_string(refusal.code)},
                         {"rule", refusal.rule},
-                        {"reason", reason}});
+                        {"reason", said}});
 }
 
 std::vector<Refusals::ByRule> Refusals::by_rule() const {

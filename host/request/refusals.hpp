@@ -4,6 +4,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -30,7 +31,9 @@ class Refusals {
  public:
   /// Both must outlive it. @param now the wall clock
   Refusals(const base::Log& log, policy::RefusalBook& book, std::function<policy::WallTime()> now)
-      : log_(log), book_(book), now_(std::move(now)) {}
+      : log_(log), book_(book), now_(std::move(now)) {
+    for (const auto word : kCodeWords) budgets_.emplace_back(log_, word);
+  }
 
   /// Takes note of a refusal that is about to be answered.
   void note(const Exchange& exchange, const Refusal& refusal);
@@ -55,7 +58,7 @@ class Refusals {
   const base::Log& log_;
   policy::RefusalBook& book_;
   const std::function<policy::WallTime()> now_;
-  base::LogBudget budget_{log_};
+  std::deque<base::LogBudget> budgets_;  // by code: a flood of one kind hides no other
   CodeCounts counts_{};
   mutable std::mutex mutex_;
   std::map<std::pair<Code, std::string>, std::uint64_t, std::less<>> by_rule_;

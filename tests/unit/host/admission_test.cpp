@@ -87,6 +87,15 @@ class AdmissionTest : public test::HostTest {
 
 // ---- rules
 
+TEST_F(AdmissionTest, LogsLittleOfAFloodAndTheOthersBesideIt) {
+  start();
+  const std::string path = "/" + std::string(4'000, 'x');
+  for (int i = 0; i < 300; ++i) EXPECT_EQ(send(net::request(path)).code, "unsigned");
+  EXPECT_EQ(impostor().code, "bad-signature");
+  EXPECT_TRUE(lines.has("code=bad-signature")) << "which the flood hides";
+  EXPECT_FALSE(lines.has(std::string(129, 'x')));
+}
+
 TEST_F(AdmissionTest, ShutsOutNoProxyForWhatItsCallersDo) {
   config.http.proxies = {"127.0.0.0/8"};
   config.quota.failed = {1, 3};

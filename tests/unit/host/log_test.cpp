@@ -1,11 +1,13 @@
 #include "base/log.hpp"
 
+#include <algorithm>
 #include <limits>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <rapidjson/document.h>
 
+#include "base/log_budget.hpp"
 #include "host/support.hpp"
 
 namespace dojo::host {
@@ -75,11 +77,48 @@ TEST(TextLog, EscapesTheMessageToo) {
   EXPECT_THAT(lines.text(), EndsWith("two\\x0alines\n"));
 }
 
+TEST(TextLog, LetsNoMessageForgeAField) {
+  const Lines lines;
+  lines.log().warning("done plugin=other level=error", {{"plugin", "p"}});
+  EXPECT_THAT(lines.text(), EndsWith("warning \"done plugin=other level=error\" plugin=p\n"));
+  lines.log().warning("a\" plugin=other b=\"", {{"plugin", "p"}});
+  EXPECT_THAT(lines.text(), EndsWith(R"(warning "a\" plugin=other b=\"" plugin=p)"
+                                     "\n"));
+}
+
+TEST(JsonLog, LetsNobodyMoveTheCursorOrTurnTheWriting) {
+  // C0, DEL, C1, a line separator and three bidi controls, in the message and in a field.
+  const std::string_view text = "\x1b\x7f\xc2\x9b\xe2\x80\xa8\xe2\x80\xae\xe2\x81\xa6\xd8\x9c";
+  const Lines lines(base::LogFormat::json);
+  lines.log().warning(text, {{"value", text}});
+  const auto line = lines.text();
+  EXPECT_EQ(lines.count("\\u007f\\u009b\\u2028\\u202e\\u2066\\u061c"), 2U) << line;
+  EXPECT_TRUE(std::ranges::all_of(line, [](char c) { return c == '\n' || (c >= ' ' && c <= '~'); }))
+      << line;
+}
+
 TEST(Log, CutsWhatHasNoEnd) {
   EXPECT_LT(text_of(std::string(1 << 20, 'x')).size(), 5'000u);
   const Lines lines(base::LogFormat::json);
   lines.log().info(std::string(1 << 20, 'x'), {{"value", std::string(1 << 20, 'y')}});
   EXPECT_LT(lines.text().size(), 10'000u);
+}
+
+TEST(LogBudget, IsOfLinesAndOfBytesASecond) {
+  const Lines lines;
+  base::LogBudget budget(lines.log(), "stale");
+  constexpr std::int64_t kSecond = 7;
+  for (std::uint64_t i = 0; i < base::LogBudget::kLinesPerSecond; ++i) {
+    EXPECT_TRUE(budget.take_in(kSecond, 1));
+  }
+  for (int i = 0; i < 5; ++i) EXPECT_FALSE(budget.take_in(kSecond, 1));
+  EXPECT_EQ(lines.text(), "");
+  EXPECT_TRUE(budget.take_in(kSecond + 1, base::LogBudget::kBytesPerSecond));
+  EXPECT_THAT(lines.text(),
+              EndsWith("more lines of one kind than are logged kind=stale left_out=5\n"));
+  EXPECT_FALSE(budget.take_in(kSecond + 1, 1));
+  EXPECT_TRUE(budget.take_in(kSecond + 2, 1));
+  EXPECT_THAT(lines.text(), EndsWith("kind=stale left_out=1\n"));
 }
 
 TEST(JsonLog, IsOneObjectALine) {
