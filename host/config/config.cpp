@@ -255,7 +255,8 @@ Result<std::string> read_file(const fs::path& file) {
   if (!in) return fail(fmt::format("{}: cannot be read: {}", file.string(), std::strerror(errno)));
   struct stat found{};
   if (stat(file.c_str(), &found) == 0) {
-    if (const auto fault = process::who_else_writes_file(found, file); !fault.empty()) {
+    if (const auto fault = process::who_else_writes_file(found, file, process::its_reader(found));
+        !fault.empty()) {
       return fail(fault);
     }
   }

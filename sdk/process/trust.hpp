@@ -39,15 +39,25 @@ inline bool is_own_group(uid_t user, gid_t group) {
   return true;
 }
 
+/// Whose files are relied upon beside root's: this user's; and for root, who is told by the
+/// operator which file to read, its owner's. So a container may be given its user's wallet and
+/// config. Not for what is run: a plugin's owner would be root.
+/// @param found what stat(2) says of the file
+inline uid_t its_reader(const struct stat& found) {
+  return geteuid() == 0 ? found.st_uid : geteuid();
+}
+
 /// Why others could change a file or folder, and what to type against it; empty if they cannot.
 /// What is in a folder with the sticky bit (/tmp) is for its owner alone to replace.
-/// @param found what stat(2) says @param path as people know it
-inline std::string who_else_writes(const struct stat& found, const std::filesystem::path& path) {
+/// @param found what stat(2) says @param path as people know it @param user who may change it,
+/// beside root
+inline std::string who_else_writes(const struct stat& found, const std::filesystem::path& path,
+                                   uid_t user = geteuid()) {
   const auto& name = path.native();
-  if (found.st_uid != 0 && found.st_uid != geteuid()) {
-    const auto user = std::to_string(geteuid());
+  if (found.st_uid != 0 && found.st_uid != user) {
+    const auto number = std::to_string(user);
     return name + " belongs to user " + std::to_string(found.st_uid) + ", and this is user " +
-           user + ": chown " + user + ' ' + name;
+           number + ": chown " + number + ' ' + name;
   }
   if (S_ISDIR(found.st_mode) && (found.st_mode & S_ISVTX) != 0) return {};
   const bool by_group = (found.st_mode & S_IWGRP) != 0 && !is_own_group(found.st_uid, found.st_gid);
@@ -60,16 +70,16 @@ inline std::string who_else_writes(const struct stat& found, const std::filesyst
 /// The same of a file that is open, of the folder that it is in and, where links lead to it, of the
 /// folder that the link is in. What is no regular file (a pipe, a terminal) has no place.
 /// @param found what fstat(2) says
-inline std::string who_else_writes_file(const struct stat& found,
-                                        const std::filesystem::path& file) {
+inline std::string who_else_writes_file(const struct stat& found, const std::filesystem::path& file,
+                                        uid_t user = geteuid()) {
   if (!S_ISREG(found.st_mode)) return {};
-  auto fault = who_else_writes(found, file);
+  auto fault = who_else_writes(found, file, user);
   std::error_code error;
   const auto real = std::filesystem::canonical(file, error);
   for (const auto& named : {std::filesystem::absolute(file, error), real}) {
     struct stat folder{};
     if (!fault.empty() || stat(named.parent_path().c_str(), &folder) != 0) break;
-    fault = who_else_writes(folder, named.parent_path());
+    fault = who_else_writes(folder, named.parent_path(), user);
   }
   return fault;
 }

@@ -32,7 +32,7 @@ Result<SecretText> from_file(const fs::path& file) {
                              : read_secret(descriptor, kLongest);
   struct stat found{};
   if (text && ::fstat(descriptor, &found) == 0) {
-    const auto fault = process::who_else_writes_file(found, file);
+    const auto fault = process::who_else_writes_file(found, file, process::its_reader(found));
     if (!fault.empty()) text = fail(fault);
   }
   if (descriptor >= 0) ::close(descriptor);

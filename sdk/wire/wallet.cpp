@@ -83,7 +83,8 @@ Result<FileContent> read_file(const fs::path& file) {
   struct stat status{};
   if (::fstat(descriptor.get(), &status) != 0) return refuse(file, reason(errno));
   if (!S_ISREG(status.st_mode)) return refuse(file, "is not a file; name the hotkey file itself");
-  if (const auto fault = process::who_else_writes_file(status, file); !fault.empty()) {
+  if (const auto fault = process::who_else_writes_file(status, file, process::its_reader(status));
+      !fault.empty()) {
     return refuse(file, fault);
   }
   if (static_cast<std::size_t>(status.st_size) > kMaxFile) {

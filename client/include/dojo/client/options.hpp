@@ -96,8 +96,8 @@ struct SendOptions {
   std::vector<Header> headers = {};
   std::optional<wire::Dialect> dialect = {};  ///< instead of the client's
   /// Signed in the legacy dialect: wire::legacy_message() of the client's own hotkey, under
-  /// whatever prefix. Anything else is an error, as is any with another dialect, since a signature is to
-  /// mean nothing but what it was made for.
+  /// whatever prefix. Anything else is an error, as is any with another dialect, since a signature
+  /// is to mean nothing but what it was made for.
   std::optional<std::string> message = {};
   std::string request_id = {};  ///< sent as `x-request-id` if not empty
   /// Cancels at any moment: in the queue, on the way, in the wait for the next attempt.
