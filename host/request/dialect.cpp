@@ -251,7 +251,7 @@ class Btauth1 final : public Dialect {
     claim.btauth = std::move(*statement);
     return claim;
   }
-  [[nodiscard]] std::optional<Refusal> check_receiver(const Claim& claim, const net::Head& head,
+  [[nodiscard]] std::optional<Refusal> check_receiver(const Claim& claim, const net::Head& /*head*/,
                                                       const Receiver& self,
                                                       const AuthOptions& options) const override {
     const auto& to = claim.btauth->receiver;

@@ -10,6 +10,7 @@
 
 #include "host/made_head.hpp"
 #include "request/authenticate.hpp"
+#include "request/route.hpp"
 #include "where.hpp"
 
 namespace dojo::request {
@@ -41,7 +42,7 @@ std::string verdict_of(Authenticator& authenticator, element request) {
   }
   const auto head = test::make_head(text_of(request["method"]), text_of(request["target"]), fields);
   EXPECT_TRUE(speaks_btauth(head));
-  auto claim = authenticator.read(head);
+  auto claim = authenticator.read(head, route_of(head.path()));
   if (!claim) return std::string(to_string(claim.error().code));
   auto refusal = authenticator.look_at(*claim, head);
   if (!refusal) refusal = authenticator.prove(*claim, head);
