@@ -59,6 +59,11 @@ if [ "$right" -ne 20 ]; then
   echo "only $right of 20 further answers ranked the completions right" >&2
   status=1
 fi
+# The same in the network's current dialect, whose answers have no envelope.
+answer=$($dojo send "$address" Echo '{"message": "hello"}' --dialect btauth/1 --wallet "$wallet" --to "$hotkey") || status=1
+echo
+echo "Echo in btauth/1: ${answer//$'\n'/ }"
+[[ $answer == *hello* && $answer != *metadata* ]] || status=1
 $once && exit "$status"
 
 echo

@@ -600,7 +600,7 @@ TEST_F(Zoo, AnswersForAHandlerThatBreaksTheRules) {
   EXPECT_EQ(status_of("/Twice"), 200);
   EXPECT_TRUE(eventually([&] { return lines.has("again 2") && lines.has("unknown 2"); }));
   const auto text = lines.text();
-  EXPECT_THAT(text, AllOf(HasSubstr("handle returned 1"), HasSubstr("it answered with status 2"),
+  EXPECT_THAT(text, AllOf(HasSubstr("handle returned 1"), HasSubstr("it answered with status 3"),
                           HasSubstr("blacklist failed (1): it let an exception out"),
                           HasSubstr("the body it answered with is ")));
   EXPECT_EQ(serving("Echo"), 1u);

@@ -471,6 +471,7 @@ TEST(ConfigFile, ThatOthersCanWriteIsRefused) {
   namespace fs = std::filesystem;
   const auto folder = fs::path(testing::TempDir()) / "config_of_others";
   const auto file = folder / "dojo.toml";
+  fs::remove_all(folder);
   fs::create_directories(folder);
   std::ofstream(file) << "state_dir = \"s\"\n";
   for (const auto& open : {file, folder}) {

@@ -306,7 +306,7 @@ TEST_F(IsolatedTest, ToldOfAnAnswerThatIsNone) {
   load();
   const auto got = ask("BadStatus");
   EXPECT_EQ(got.status, static_cast<std::uint32_t>(DOJO_STATUS_FAILED));
-  EXPECT_EQ(got.error, "it answered with status 2");
+  EXPECT_EQ(got.error, "it answered with status 3");
   EXPECT_TRUE(host_.wait_for_log("bad 3"));  // DOJO_INVALID
 }
 

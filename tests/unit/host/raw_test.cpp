@@ -53,6 +53,28 @@ TEST_P(RawRoutes, SeeOfAQueryOnlyWhatWasSigned) {
       << "dojo/1 signs no query, so whoever is on the way could change it";
 }
 
+TEST_P(RawRoutes, SeeTheQueryWhereItIsSigned) {
+  const auto now = std::chrono::system_clock::now();
+  auto statement = test::btauth_statement(caller, self.address(), now);
+  statement.method = "GET";
+  statement.target = "/v1/a%20b?stream=false&x=%2F";
+  const auto head = test::btauth(caller, statement, "");
+  std::string all;
+  for (const auto& field : head.fields)
+    all += std::string(field.name_string()) + ": " + std::string(field.value()) + "\r\n";
+  const auto ask = [&](std::string_view target) {
+    auto client = net::Client::to(server->port());
+    client.send(net::request(std::string(target), all, "", "GET"));
+    return client.read_reply().value();
+  };
+  const auto changed = ask("/v1/a%20b?stream=true&x=%2F");
+  EXPECT_EQ(changed.status, 401);
+  EXPECT_THAT(changed.body, HasSubstr(R"("code":"bad-signature")")) << "and no envelope";
+  const auto answer = ask(statement.target);
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_THAT(answer.body, StartsWith("GET /v1/a%20b?stream=false&x=%2F uid"));
+}
+
 TEST_P(RawRoutes, TakeBinaryBodiesAndCompressedOnes) {
   std::string bytes;
   for (int i = 0; i < 100'000; ++i) bytes += static_cast<char>(i * 7);

@@ -201,7 +201,7 @@ const Behaviour kBehaviours[] = {
      }},
     {"BadStatus",
      [](Plugin& plugin, const dojo_request& request) {
-       plugin.log(0, "bad " + std::to_string(plugin.answer(request.id, "{}", 2)));
+       plugin.log(0, "bad " + std::to_string(plugin.answer(request.id, "{}", 3)));
        return std::int32_t{DOJO_OK};
      }},
     {"Teapot",
