@@ -71,14 +71,15 @@ typedef uint64_t dojo_request_id;
  * plugin). */
 typedef struct dojo_request {
   uint32_t struct_size;
-  uint32_t route;       /* index into dojo_plugin.routes */
-  dojo_request_id id;   /* 0 in a hook: there is nothing to complete */
-  dojo_span body;       /* JSON text, not yet looked at, or of a raw route whatever came, but no
-                           longer compressed; DOJO_BODY_PADDING more bytes may be read */
-  dojo_span hotkey;     /* the caller's SS58 address */
-  dojo_span dialect;    /* how it was signed: "legacy", "dojo/1", "epistula/2", "btauth/1"; there may be more */
-  dojo_span peer;       /* the caller's IP address */
-  dojo_span trace;      /* the x-request-id, for logs */
+  uint32_t route;     /* index into dojo_plugin.routes */
+  dojo_request_id id; /* 0 in a hook: there is nothing to complete */
+  dojo_span body;     /* JSON text, not yet looked at, or of a raw route whatever came, but no
+                         longer compressed; DOJO_BODY_PADDING more bytes may be read */
+  dojo_span hotkey;   /* the caller's SS58 address */
+  dojo_span dialect;  /* how it was signed: "legacy", "dojo/1", "epistula/2", "btauth/1"; there may
+                         be more */
+  dojo_span peer;     /* the caller's IP address */
+  dojo_span trace;    /* the x-request-id, for logs */
   uint64_t deadline_ns; /* on the clock of dojo_host.now_ns: the host answers 504 then, or up to
                            20 ms later */
   /* Since 1.1. */
