@@ -57,8 +57,8 @@ class Pairs {
         rest_.remove_prefix(i + 1);
         return found;
       }
-      if (rest_[i] == '\\' && ++i == rest_.size()) break;
-      found += rest_[i];
+      if (rest_[i] == '\\') ++i;
+      if (i < rest_.size()) found += rest_[i];
     }
     return std::nullopt;
   }

@@ -28,14 +28,17 @@ constexpr std::size_t kLongest = 4096;  // bytes
 
 Result<SecretText> from_file(const fs::path& file) {
   const int descriptor = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
-  auto text = descriptor < 0 ? Result<SecretText>(fail(std::generic_category().message(errno)))
-                             : read_secret(descriptor, kLongest);
+  if (descriptor < 0) {
+    return fail(
+        fmt::format("password file {}: {}", file.string(), std::generic_category().message(errno)));
+  }
+  auto text = read_secret(descriptor, kLongest);
   struct stat found{};
   if (text && ::fstat(descriptor, &found) == 0) {
     const auto fault = process::who_else_writes_file(found, file, process::its_reader(found));
     if (!fault.empty()) text = fail(fault);
   }
-  if (descriptor >= 0) ::close(descriptor);
+  ::close(descriptor);
   if (!text) return fail(fmt::format("password file {}: {}", file.string(), text.error().message));
   text->trim();
   if (text->empty()) return fail(fmt::format("password file {} is empty", file.string()));
