@@ -35,7 +35,9 @@ class LogBudget {
                      {{"kind", kind_}, {"left_out", left_out}});
       }
     }
-    if (++lines_ <= kLinesPerSecond && (bytes_ += bytes) <= kBytesPerSecond) return true;
+    const bool fits =
+        ++lines_ <= kLinesPerSecond && bytes_.fetch_add(bytes) + bytes <= kBytesPerSecond;
+    if (fits) return true;
     ++left_out_;
     return false;
   }

@@ -62,7 +62,7 @@ std::optional<Refusal> Admitter::check(Exchange& exchange) {
   const auto& hotkey = exchange.caller().key;
 
   auto standing = access_.judge({hotkey, ip, route});
-  exchange.neuron = std::move(standing.neuron);
+  exchange.neuron = standing.neuron;
   exchange.known = exchange.neuron.has_value();
   if (!standing.ruling.allowed) return blacklisted(standing.ruling);
   exchange.weight = standing.weight;
