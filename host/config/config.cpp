@@ -105,7 +105,7 @@ void read_routes(const toml::table* routes, request::AuthOptions& auth, Complain
     const auto full = fmt::format("routes.{}", name.str());
     if (const auto* found = node.as_table()) {
       Table table(found, full, complaints);
-      request::RouteAuth route = auth;
+      request::RouteAuth route{auth.dialects, auth.btauth};
       read_dialects(table, route.dialects);
       read_btauth(table, "", route.btauth);
       if (!found->empty()) auth.routes[std::string(name.str())] = route;
