@@ -63,6 +63,11 @@ struct Call {
 
 using Calls = std::list<Call>;
 
+/// What a request is signed in.
+inline wire::Dialect dialect_of(const SendOptions& options, const ClientOptions& client) {
+  return options.dialect.value_or(client.dialect);
+}
+
 inline std::chrono::microseconds since(Clock::time_point start) {
   return std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start);
 }

@@ -32,7 +32,7 @@ detail::Calls make_call(const detail::Engine& engine, std::string_view url,
   detail::Calls call(1);
   auto& submission = call.front().request;
   submission.options = std::move(options);
-  const auto dialect = submission.options.dialect.value_or(engine.options().dialect);
+  const auto dialect = detail::dialect_of(submission.options, engine.options());
   if (!payload) {
     submission.rejected = invalid_request(std::move(payload.error()));
   } else if (auto good = detail::check_options(submission.options, dialect, engine.key()); !good) {
@@ -128,7 +128,7 @@ bool Client::on_own_thread() const {
 
 Client::Encoded Client::encode_json(std::string_view model_name, std::string json,
                                     const SendOptions& options) const {
-  const auto dialect = options.dialect.value_or(engine_->options().dialect);
+  const auto dialect = detail::dialect_of(options, engine_->options());
   // Who answers btauth/1 need not know zstd.
   const bool compress = options.compress && dialect != wire::Dialect::btauth1;
   return detail::make_payload(model_name, std::move(json), compress,

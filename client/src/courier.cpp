@@ -72,7 +72,7 @@ StdResponse<RawJson> Courier::response_to(Call& call) const {
   if (call.failure) return failed(std::move(*call.failure), std::move(call.http));
   if (call.in_preflight) return read_refused_preflight(std::move(call.http));
   const auto& options = call.request.options;
-  return read_answer(std::move(call.http), options.dialect.value_or(options_.dialect), options_,
+  return read_answer(std::move(call.http), dialect_of(options, options_), options_,
                      options.request_id);
 }
 

@@ -268,7 +268,7 @@ bool Engine::begins_with_preflight(const Call& call) const {
   const auto& options = call.request.options;
   if (options.preflight != Preflight::automatic) return options.preflight == Preflight::always;
   return call.request.payload->body.size() > kPreflightThreshold &&
-         options.dialect.value_or(options_.dialect) != wire::Dialect::btauth1;
+         dialect_of(options, options_) != wire::Dialect::btauth1;
 }
 
 void Engine::launch(Call& call, bool preflight, bool fresh_connection) {
@@ -414,7 +414,7 @@ void Engine::finish(Call& call, std::optional<SendError> failure) {
 bool Engine::may_go_on_a_session(const Call& call) const {
   const Submission& request = call.request;
   return options_.sessions && !request.opens_session && !call.has_to_sign && request.options.to &&
-         request.options.dialect.value_or(options_.dialect) == wire::Dialect::dojo1;
+         dialect_of(request.options, options_) == wire::Dialect::dojo1;
 }
 
 HeaderList Engine::proven_headers(Call& call) {
@@ -426,8 +426,8 @@ HeaderList Engine::proven_headers(Call& call) {
   if (call.session) {
     return tag_request(*call.session, request.target.path, payload, request.options);
   }
-  return sign_request(key_, address_, request.options.dialect.value_or(options_.dialect),
-                      request.target.path, payload, request.options);
+  return sign_request(key_, address_, dialect_of(request.options, options_), request.target.path,
+                      payload, request.options);
 }
 
 // If nobody does. Requests are signed meanwhile, and whatever comes of it, none fails for it.

@@ -15,11 +15,12 @@
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
 
+#include <dojo/names.hpp>
+
 namespace dojo::base {
 namespace {
 
 constexpr std::size_t kMostPerPlugin = 64;
-constexpr std::size_t kLongestName = 64;
 const prometheus::Histogram::BucketBoundaries kBuckets{
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25,
     0.5,    1,       2.5,    5,     10,     25,    50,   100,   250,  500, 1000};
@@ -29,12 +30,6 @@ enum class Kind { counter, histogram };
 /// Why a call is dropped.
 enum Reason : std::size_t { kBadName, kLimit, kOtherKind, kBadValue, kReasons };
 constexpr std::array<const char*, kReasons> kReasonNames = {"name", "limit", "kind", "value"};
-
-bool is_name(std::string_view text) {
-  return !text.empty() && text.size() <= kLongestName && std::ranges::all_of(text, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-  });
-}
 
 /// One metric of one plugin: one of the two is set.
 struct Series {
@@ -134,7 +129,7 @@ class Metrics::Tables {
     if (!sound) return drop(of, kBadValue);
     const auto* known = of.find(name);
     if (known == nullptr) {
-      if (!is_name(name)) return drop(of, kBadName);
+      if (!is_metric_name(name)) return drop(of, kBadName);
       if (of.full()) return drop(of, kLimit);
       known = add(plugin, name, kind);
     }

@@ -15,12 +15,6 @@ bool is_blank(char c) {
   return c == ' ' || c == '\t';
 }
 
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
-  return text;
-}
-
 /// Takes `forwarded-pair`s off a field, one after the other.
 class Pairs {
  public:
@@ -100,11 +94,8 @@ std::optional<Nodes> nodes_of_forwarded(const Head& head) {
 Nodes nodes_of_forwarded_for(const Head& head) {
   Nodes all;
   head.for_each(kForwardedFor, [&](std::string_view field) {
-    while (true) {
-      const auto comma = std::min(field.find(','), field.size());
-      if (const auto node = trimmed(field.substr(0, comma)); !node.empty()) all.emplace_back(node);
-      if (comma == field.size()) return;
-      field.remove_prefix(comma + 1);
+    while (!field.empty()) {
+      if (const auto node = text::take(field, ','); !node.empty()) all.emplace_back(node);
     }
   });
   return all;

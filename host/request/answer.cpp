@@ -2,6 +2,7 @@
 
 #include <cstddef>
 
+#include <dojo/header_fields.hpp>
 #include <dojo/wire/compression.hpp>
 #include <dojo/wire/dialect.hpp>
 #include <dojo/wire/envelope.hpp>
@@ -11,25 +12,14 @@
 namespace dojo::request {
 namespace {
 
-std::string_view trim(std::string_view text) {
-  const auto begin = text.find_first_not_of(" \t");
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
-}
-
-/// Cuts `list` at its first `separator`: the part before it is returned, the rest stays.
-std::string_view take(std::string_view& list, char separator) {
-  const auto end = list.find(separator);
-  const auto item = list.substr(0, end);
-  list.remove_prefix(end == std::string_view::npos ? list.size() : end + 1);
-  return trim(item);
-}
+using detail::for_each_field;
+using text::take;
 
 /// `q=0`, `q=0.000`: RFC 9110 §12.4.2.
 bool is_zero_weight(std::string_view parameter) {
   const auto name = take(parameter, '=');
   if (!text::same_word(name, "q")) return false;
-  parameter = trim(parameter);
+  parameter = text::trim(parameter);
   return !parameter.empty() && parameter.find_first_not_of("0.") == std::string_view::npos;
 }
 
@@ -38,18 +28,6 @@ bool is_the_hosts(std::string_view name) {
   constexpr std::string_view kOurs = "x-dojo-";
   return text::same_word(name.substr(0, kOurs.size()), kOurs) ||
          text::same_word(name, wire::kRequestIdHeader);
-}
-
-/// Calls `visit(name, value)` for each line of header fields; those without a colon have no value.
-template <class Visit>
-void for_each_field(std::string_view fields, Visit visit) {
-  while (!fields.empty()) {
-    auto line = take(fields, '\n');
-    if (line.ends_with('\r')) line.remove_suffix(1);
-    const auto colon = line.find(':');
-    visit(line.substr(0, colon),
-          colon == std::string_view::npos ? std::string_view() : trim(line.substr(colon + 1)));
-  }
 }
 
 /// The headers that every answer has.

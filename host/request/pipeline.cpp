@@ -9,6 +9,8 @@
 
 #include <sodium.h>
 
+#include <dojo/names.hpp>
+
 #include "base/threads.hpp"
 #include "text/words.hpp"
 #include "wire/hex.hpp"
@@ -30,7 +32,7 @@ Refusal other_method(std::string_view methods) {
   for (const char c : methods) list += c == ' ' ? std::string(", ") : std::string(1, c);
   Refusal refusal{Code::not_found, "Method Not Allowed: use " + list, {}, 405};
   // Where the route does not answer HEAD, the host does.
-  refusal.allow = plugins::takes(methods, "HEAD") ? list : list + ", HEAD";
+  refusal.allow = takes_method(methods, "HEAD") ? list : list + ", HEAD";
   return refusal;
 }
 
@@ -111,7 +113,7 @@ std::optional<Refusal> Pipeline::check_route(const Exchange& exchange) const {
     if (method != "POST" && !exchange.terms.head_only) return other_method("POST");
   } else {
     if (!exchange.asked) return kNoRoute;
-    if (!exchange.terms.head_only && !plugins::takes(exchange.asked->methods, method))
+    if (!exchange.terms.head_only && !takes_method(exchange.asked->methods, method))
       return other_method(exchange.asked->methods);
   }
   if (dispatcher_.refuses_new()) return draining();
@@ -127,7 +129,7 @@ void Pipeline::take(const ExchangePtr& exchange) {
     // Now, not when the head came: an upload that takes its time keeps no generation from ending.
     auto route = routes_.find(exchange->head.path());
     if (!route) return dispatcher_.turn_away(*exchange, kNoRoute);
-    if (!plugins::takes(route->info().methods, exchange->head.method()))
+    if (!takes_method(route->info().methods, exchange->head.method()))
       return dispatcher_.turn_away(*exchange, other_method(route->info().methods));
     dispatcher_.begin(*exchange, std::move(*route));
   }
@@ -218,7 +220,7 @@ Terms Pipeline::terms(const Exchange& exchange) const {
     terms.accepts_zstd = terms.accepts_zstd || accepts_zstd(value);
   });
   terms.head_only =
-      head.is_head() && !(exchange.asked && plugins::takes(exchange.asked->methods, "HEAD"));
+      head.is_head() && !(exchange.asked && takes_method(exchange.asked->methods, "HEAD"));
   terms.compression_level = compression_level_;
   return terms;
 }

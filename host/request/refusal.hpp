@@ -52,13 +52,9 @@ constexpr int envelope_status(Code code) {
   return 500;
 }
 
-/// The same without one: HTTP's status is all that callers go by.
+/// The same without one, where HTTP's status is all that callers go by: what differs, and the rest.
 constexpr int bare_status(Code code) {
   switch (code) {
-    case Code::ok:
-      return 200;
-    case Code::handler:
-      return 400;
     case Code::no_signature:
     case Code::malformed:
     case Code::bad_signature:
@@ -69,23 +65,13 @@ constexpr int bare_status(Code code) {
       return 401;
     case Code::blacklisted:
       return 403;
-    case Code::not_found:
-      return 404;
-    case Code::too_large:
-      return 413;
     case Code::invalid_body:
       return 422;
-    case Code::quota:
-      return 429;
     case Code::internal:
       return 500;
-    case Code::overloaded:
-    case Code::draining:
-      return 503;
-    case Code::deadline:
-      return 504;
+    default:
+      return envelope_status(code);
   }
-  return 500;
 }
 
 constexpr int http_status(Style style, Code code) {

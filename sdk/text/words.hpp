@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <string_view>
 
+#include <dojo/header_fields.hpp>
+
 namespace dojo::text {
 
 /// By byte: whether it is one of a token's (tchar of RFC 9110 §5.6.2).
@@ -24,12 +26,14 @@ constexpr bool is_token(std::string_view text) {
   });
 }
 
-/// Whether two are the same but for the case of their letters, A to Z.
-constexpr bool same_word(std::string_view a, std::string_view b) {
-  const auto lower = [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  };
-  return std::ranges::equal(a, b, [&](char x, char y) { return lower(x) == lower(y); });
+using detail::same_word;
+using detail::trim;
+
+/// Cuts `list` at its first `separator`: the part before it is returned, trimmed, the rest stays.
+constexpr std::string_view take(std::string_view& list, char separator) {
+  const auto item = list.substr(0, list.find(separator));
+  list.remove_prefix(std::min(item.size() + 1, list.size()));
+  return trim(item);
 }
 
 /// Whether it may be an `x-request-id`: one that a host does not replace by its own (docs/wire.md).

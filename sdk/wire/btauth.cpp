@@ -46,10 +46,8 @@ std::optional<std::uint64_t> parse_nonce(std::string_view digits) {
   return read.ec == std::errc() ? nonce : std::numeric_limits<std::uint64_t>::max();
 }
 
-Result<Scheme> parse_scheme(std::string_view word) {
-  for (const auto scheme : {Scheme::sr25519, Scheme::ed25519}) {
-    if (word == to_string(scheme)) return scheme;
-  }
+Result<Scheme> parse_crypto(std::string_view word) {
+  if (const auto scheme = parse_scheme(word)) return *scheme;
   if (word == "hashed" || word == "mldsa") {
     return malformed("X-Bittensor-Crypto",
                      fmt::format("{} is not in use yet; sign with sr25519 or ed25519", word));
@@ -80,7 +78,7 @@ Result<BtauthStatement> parse_btauth(std::string_view method, std::string_view t
     return malformed("X-Bittensor-Nonce",
                      "it has to be unix time in nanoseconds, 1 to 20 decimal digits");
   }
-  const auto scheme = parse_scheme(headers.crypto.value_or(to_string(Scheme::sr25519)));
+  const auto scheme = parse_crypto(headers.crypto.value_or(to_string(Scheme::sr25519)));
   if (!scheme) return Unexpected(scheme.error());
   BtauthStatement statement;
   statement.scheme = *scheme;

@@ -22,6 +22,13 @@ std::string_view to_string(Scheme scheme) {
   return scheme == Scheme::sr25519 ? "sr25519" : "ed25519";
 }
 
+std::optional<Scheme> parse_scheme(std::string_view word) {
+  for (const auto scheme : {Scheme::sr25519, Scheme::ed25519}) {
+    if (word == to_string(scheme)) return scheme;
+  }
+  return std::nullopt;
+}
+
 Scheme scheme_of(const SignatureBytes& signature) {
   return (signature[63] & 0x80) != 0 ? Scheme::sr25519 : Scheme::ed25519;
 }

@@ -8,6 +8,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <dojo/names.hpp>
+
 #include "base/descriptor.hpp"
 #include "plugins/abi/elf_names.hpp"
 
@@ -40,7 +42,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   require(facts->name.size() < 64 && facts->needed.size() <= 64);
   require(facts->unique_symbols.size() <= 4);
   const bool good = loading_faults(*facts).empty();
-  require(!good || (facts->note && facts->entry && is_plugin_name(facts->name)));
+  require(!good || (facts->note && facts->entry && dojo::is_plugin_name(facts->name)));
   require(check_facts(*facts, true).has_value() == good);
   return 0;
 }

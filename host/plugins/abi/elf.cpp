@@ -15,6 +15,7 @@
 #include <gelf.h>
 #include <libelf.h>
 
+#include <dojo/names.hpp>
 #include <dojo/plugin.h>
 
 #include "base/descriptor.hpp"
@@ -183,13 +184,6 @@ Result<ElfFacts> inspect_elf(const std::filesystem::path& file) {
     return Unexpected(status.error());
   }
   return facts;
-}
-
-bool is_plugin_name(std::string_view name) {
-  return !name.empty() && name.size() <= 64 && std::ranges::all_of(name, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-           c == '-';
-  });
 }
 
 std::vector<std::string> loading_faults(const ElfFacts& facts) {

@@ -47,7 +47,4 @@ std::vector<std::string> sharing_faults(const ElfFacts& facts);
 /// Both, in one error. @param isolated it is to have a process of its own, and need not be unloaded
 Status check_facts(const ElfFacts& facts, bool isolated);
 
-/// A plugin's name: 1 to 64 letters, digits, '_' or '-'. Also safe as a file's name.
-bool is_plugin_name(std::string_view name);
-
 }  // namespace dojo::plugins

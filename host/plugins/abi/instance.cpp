@@ -7,12 +7,12 @@
 #include <array>
 #include <cstring>
 #include <fstream>
-#include <ranges>
 
 #include <boost/dll/shared_library.hpp>
 #include <fmt/format.h>
 
 #include <dojo/model.hpp>
+#include <dojo/names.hpp>
 
 #include "plugins/abi/elf.hpp"
 #include "plugins/abi/span.hpp"
@@ -24,37 +24,6 @@ namespace {
 constexpr char kEntry[] = "dojo_plugin_entry";
 constexpr std::size_t kErrorCapacity = 4096;
 constexpr std::int32_t kPriorities = 1000;  // to either side of 0
-
-bool is_route_name(std::string_view text) {
-  return text.find_first_not_of('.') != std::string_view::npos && text.size() <= 128 &&
-         std::ranges::all_of(text, [](char c) {
-           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                  c == '_' || c == '-' || c == '.';
-         });
-}
-
-/// "/v1/score", "/v1/*": what may stand in a request line, without a query.
-bool is_route_path(std::string_view text) {
-  constexpr std::size_t kLongestPath = 1'024;
-  if (text.ends_with("/*")) text.remove_suffix(1);
-  return text.starts_with('/') && text.size() <= kLongestPath &&
-         std::ranges::all_of(text, [](char c) {
-           return c > ' ' && c <= '~' && std::string_view("?#*").find(c) == std::string_view::npos;
-         });
-}
-
-/// Words in capitals with a space between. Not what is about the connection itself (RFC
-/// 9110, 9.3.6, 9.3.8).
-bool are_route_methods(std::string_view text) {
-  constexpr std::size_t kLongestMethods = 128;
-  const auto good = [](auto word) {
-    return !word.empty() && !std::ranges::equal(word, std::string_view("CONNECT")) &&
-           !std::ranges::equal(word, std::string_view("TRACE")) &&
-           std::ranges::all_of(word, [](char c) { return c >= 'A' && c <= 'Z'; });
-  };
-  return !text.empty() && text.size() <= kLongestMethods &&
-         std::ranges::all_of(std::views::split(text, ' '), good);
-}
 
 std::string text_or_empty(const char* text) {
   return text == nullptr ? std::string() : std::string(text);
@@ -106,11 +75,6 @@ Status check_schema(const std::string& route, const char* which, const std::stri
 }
 
 }  // namespace
-
-bool takes(std::string_view methods, std::string_view method) {
-  return std::ranges::any_of(std::views::split(methods, ' '),
-                             [&](auto word) { return std::ranges::equal(word, method); });
-}
 
 Status check_name(std::string_view name) {
   if (is_plugin_name(name)) return {};

@@ -31,9 +31,6 @@ struct RouteInfo {
   bool operator==(const RouteInfo&) const = default;
 };
 
-/// Whether a method is one of a route's. @param methods "GET POST"
-bool takes(std::string_view methods, std::string_view method);
-
 /// A deadline that is longer is taken for this one.
 inline constexpr std::uint64_t kLongestDeadlineMs = 24ull * 60 * 60 * 1000;
 

@@ -7,8 +7,11 @@
 #include <cstdint>
 #include <cstring>
 #include <optional>
+#include <string_view>
 
 #include <dojo/plugin.h>
+
+#include "plugins/abi/span.hpp"
 
 namespace dojo::plugins {
 
@@ -36,6 +39,15 @@ constexpr bool is_answer_status(std::uint32_t status, bool raw) {
   return status == DOJO_STATUS_FAILED || status == DOJO_STATUS_INVALID_BODY ||
          status == DOJO_STATUS_TOO_LARGE || status == 200 ||
          (status >= (raw ? 200 : 400) && status <= 599);
+}
+
+/// An answer that is no body. @param why lives as long as the answer is used
+inline dojo_response failure(std::uint32_t status, std::string_view why = {}) {
+  dojo_response response{};
+  response.struct_size = sizeof response;
+  response.status = status;
+  response.error = span(why);
+  return response;
 }
 
 /// @param table may be null @return a copy, or nothing if the table is null or too short

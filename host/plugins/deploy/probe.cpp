@@ -16,6 +16,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <dojo/names.hpp>
+
 #include "plugins/abi/elf.hpp"
 #include "plugins/deploy/probe_line.hpp"
 #include "plugins/run/child.hpp"

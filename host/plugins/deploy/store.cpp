@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include <dojo/model.hpp>
+#include <dojo/names.hpp>
 
 #include "base/files.hpp"
 #include "plugins/abi/elf.hpp"

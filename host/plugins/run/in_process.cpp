@@ -54,10 +54,8 @@ void InProcess::make_host_table() {
   host_.context = this;
   host_.complete = [](void* context, dojo_request_id id, const dojo_response* response) {
     auto& self = generation_of(context);
-    dojo_response none{};
-    none.struct_size = sizeof none;
-    none.status = kNoStatus;
-    return self.services_.complete(self, id, read_table<dojo_response>(response).value_or(none));
+    return self.services_.complete(
+        self, id, read_table<dojo_response>(response).value_or(failure(kNoStatus)));
   };
   host_.cancelled = [](void* context, dojo_request_id id) -> std::int32_t {
     auto& self = generation_of(context);

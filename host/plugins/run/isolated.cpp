@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "base/threads.hpp"
-#include "plugins/abi/span.hpp"
+#include "plugins/abi/tables.hpp"
 
 namespace dojo::plugins {
 namespace {
@@ -68,11 +68,8 @@ std::int32_t Isolated::handle(const dojo_request& request, unsigned worker) cons
     while (const auto process = await(limit)) {
       if (const auto code = process->handle(request, worker)) return *code;
     }
-    dojo_response response{};
-    response.struct_size = sizeof response;
-    response.status = kWorkerDied;
-    response.error = span("there is no process of the plugin's");
-    services_.complete(*this, request.id, response);
+    services_.complete(*this, request.id,
+                       failure(kWorkerDied, "there is no process of the plugin's"));
     return DOJO_OK;
   } catch (const std::exception& error) {  // out of memory
     log(DOJO_LOG_ERROR, error.what());

@@ -10,6 +10,7 @@
 
 #include "base/threads.hpp"
 #include "plugins/abi/span.hpp"
+#include "plugins/abi/tables.hpp"
 
 namespace dojo::plugins {
 namespace {
@@ -302,11 +303,7 @@ bool WorkerProcess::has(dojo_request_id id) {
 
 void WorkerProcess::fail_request(dojo_request_id id, std::uint32_t status,
                                  std::string_view why) noexcept {
-  dojo_response response{};
-  response.struct_size = sizeof response;
-  response.status = status;
-  response.error = span(why);
-  services_.complete(owner_, id, response);
+  services_.complete(owner_, id, failure(status, why));
 }
 
 void WorkerProcess::condemn(std::string_view why) noexcept {

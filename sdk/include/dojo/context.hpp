@@ -20,6 +20,7 @@
 #include <utility>
 #include <vector>
 
+#include <dojo/header_fields.hpp>
 #include <dojo/model.hpp>
 #include <dojo/plugin.h>
 
@@ -52,31 +53,6 @@ inline std::string_view view(dojo_span span) {
 }
 inline dojo_span span(std::string_view text) {
   return {text.data(), text.size()};
-}
-
-/// "content-type" is the same name as "Content-Type".
-inline bool same_name(std::string_view a, std::string_view b) {
-  const auto lower = [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  };
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [&](char x, char y) { return lower(x) == lower(y); });
-}
-
-/// The value of the first header field of that name. @param fields "name: value\r\n" for each
-inline std::optional<std::string_view> find_field(std::string_view fields, std::string_view name) {
-  while (!fields.empty()) {
-    auto line = fields.substr(0, fields.find('\n'));
-    fields.remove_prefix(std::min(line.size() + 1, fields.size()));
-    const auto colon = line.find(':');
-    if (colon == std::string_view::npos || !same_name(line.substr(0, colon), name)) continue;
-    line.remove_prefix(colon + 1);
-    constexpr std::string_view kSpace = " \t\r";
-    const auto begin = line.find_first_not_of(kSpace);
-    if (begin == std::string_view::npos) return std::string_view();
-    return line.substr(begin, line.find_last_not_of(kSpace) - begin + 1);
-  }
-  return std::nullopt;
 }
 
 /// How long the host's tables were when ABI 1 came out; none is shorter.

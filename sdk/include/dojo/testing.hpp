@@ -30,6 +30,7 @@
 #include <vector>
 
 #include <dojo/model.hpp>
+#include <dojo/names.hpp>
 #include <dojo/plugin.h>
 #include <dojo/result.hpp>
 
@@ -42,7 +43,7 @@ struct Caller {
   std::string peer = "127.0.0.1";
   std::string request_id = "test";
   std::string method = "POST";
-  std::string target{};  ///< empty: "/<route>"
+  std::string target{};  ///< empty: the route's path
   std::string fields{};  ///< header fields, "name: value\r\n" for each
   std::optional<std::uint16_t> uid{};
   double stake = 0;
@@ -114,13 +115,13 @@ class Host {
       return {
           .status = 404, .body = "{}", .error = "no route " + std::string(route), .metadata = "{}"};
     }
-    if (!takes(*index, caller.method)) {
+    if (!takes_method(methods_of(*index), caller.method)) {
       return {.status = 405,
               .body = "{}",
               .error = std::string(route) + " does not take " + caller.method,
               .metadata = "{}"};
     }
-    if (caller.target.empty()) caller.target = '/' + std::string(route);
+    if (caller.target.empty()) caller.target = path_of(*index);
     if (!caller.deadline) caller.deadline = deadline_of(*index);
     auto& asked = open(*index, body, std::move(caller));
     const auto [refused, priority] = ask_hooks(*index, asked.request);
@@ -355,12 +356,6 @@ class Host {
             .metadata = or_empty(response.metadata)};
   }
 
-  static bool is_name(std::string_view text, std::string_view punctuation, std::size_t longest) {
-    return !text.empty() && text.size() <= longest && std::ranges::all_of(text, [&](char c) {
-      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-             punctuation.find(c) != std::string_view::npos;
-    });
-  }
   static std::string_view text_of(const char* text) { return text == nullptr ? "" : text; }
   [[noreturn]] static void refuse(const std::string& why) { throw std::runtime_error(why); }
 
@@ -372,7 +367,7 @@ class Host {
       refuse("it was built for plugin ABI " + std::to_string(entry.abi_major) + ", not " +
              std::to_string(DOJO_ABI_MAJOR));
     }
-    if (!is_name(text_of(entry.name), "_-", 64)) {
+    if (!is_plugin_name(text_of(entry.name))) {
       refuse("its name \"" + std::string(text_of(entry.name)) +
              "\" is not 1 to 64 letters, digits, '_' or '-'");
     }
@@ -393,10 +388,16 @@ class Host {
       }
       const auto name = text_of(one.name);
       const std::string where = "route " + std::string(name);
-      if (!is_name(name, "_-.", 128) || name.find_first_not_of('.') == std::string_view::npos) {
+      if (!is_route_name(name)) {
         refuse(where + ": a name is 1 to 128 letters, digits, '_', '-' or '.'");
       }
-      if (find(name) != i) refuse(where + ": it declares this route twice");
+      if (!is_route_path(path_of(i))) refuse(where + ": its path is none: " + path_of(i));
+      if (!are_route_methods(methods_of(i))) refuse(where + ": its methods are none");
+      for (std::uint32_t other = 0; other < i; ++other) {
+        if (text_of(route(other).name) == name || path_of(other) == path_of(i)) {
+          refuse(where + ": it declares this route twice");
+        }
+      }
       for (const auto* schema : {one.request_schema, one.response_schema}) {
         if (text_of(schema).empty()) continue;
         if (const auto status = check_json(schema); !status) {
@@ -415,7 +416,7 @@ class Host {
 
   /// [mutex_] Whether dojo-host would take it; what it would not, it drops.
   bool takes_metric(std::string_view name, double value, Metric kind) {
-    if (!std::isfinite(value) || !is_name(name, "_", 64)) return false;
+    if (!std::isfinite(value) || !is_metric_name(name)) return false;
     const auto known = metrics_.find(name);
     if (known != metrics_.end()) return known->second == kind;
     if (metrics_.size() == kMostMetrics) return false;
@@ -434,10 +435,13 @@ class Host {
     return *reinterpret_cast<const dojo_route*>(first + index * plugin_->routes->struct_size);
   }
 
-  [[nodiscard]] bool takes(std::uint32_t index, std::string_view method) const {
-    const auto methods = ' ' + std::string(text_of(route(index).methods)) + ' ';
-    return methods == "  " ? method == "POST"
-                           : methods.find(' ' + std::string(method) + ' ') != std::string::npos;
+  [[nodiscard]] std::string path_of(std::uint32_t index) const {
+    const auto& one = route(index);
+    return one.path == nullptr ? '/' + std::string(text_of(one.name)) : one.path;
+  }
+  [[nodiscard]] std::string_view methods_of(std::uint32_t index) const {
+    const auto* const methods = route(index).methods;
+    return methods == nullptr ? "POST" : methods;
   }
   [[nodiscard]] std::chrono::milliseconds deadline_of(std::uint32_t index) const {
     constexpr std::uint64_t kLongest = 24ull * 60 * 60 * 1000;

@@ -148,5 +148,13 @@ TEST(BareRefusal, MayNameItsStatusAndMethods) {
   EXPECT_EQ(header_of(answer, "allow"), "POST, HEAD");
 }
 
+TEST(Fields, OfARawAnswerAreLinesWithANameAndAValue) {
+  for (const char* good : {"", "a: b\r\n", "a: b\r\nA-b:\r\n", "a:b", "a:\tb \r\n"})
+    EXPECT_FALSE(check_fields(good)) << good;
+  for (const char* bad :
+       {"\r\n", "a\r\n", "a b: c\r\n", ": b\r\n", "a: b\rc\r\n", "a: b\r\n\r\nc: d\r\n"})
+    EXPECT_TRUE(check_fields(bad)) << bad;
+}
+
 }  // namespace
 }  // namespace dojo::request

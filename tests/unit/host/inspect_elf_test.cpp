@@ -8,6 +8,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <dojo/names.hpp>
 #include <dojo/plugin.h>
 
 #include "host/scratch_folder.hpp"

@@ -385,6 +385,20 @@ TEST_F(PlainPlugin, IsRefusedForRoutesThatAreNone) {
   plain.routes[1].name = "One";
   EXPECT_EQ(why(), "route One: it declares this route twice");
   plain.routes[1].name = "Two";
+  plain.routes[1].path = "/One";
+  EXPECT_EQ(why(), "route Two: it declares this route twice") << "by its path";
+  for (const auto* path : {"", "One", "/a?b", "/a*", "/a/*/b", "/a b"}) {
+    plain.routes[1].path = path;
+    EXPECT_THAT(why(), HasSubstr("its path is none")) << path;
+  }
+  plain.routes[1].path = "/v1/*";
+  for (const auto* methods : {"", "get", "GET,POST", "GET  POST", "GET ", " GET", "CONNECT"}) {
+    plain.routes[1].methods = methods;
+    EXPECT_THAT(why(), HasSubstr("its methods are none")) << methods;
+  }
+  plain.routes[1].path = plain.routes[1].methods = nullptr;
+  plain.routes[1].name = "One";
+  plain.routes[1].name = "Two";
   plain.routes[1].response_schema = "{";
   EXPECT_THAT(why(), HasSubstr("route Two: a schema of it is not valid JSON"));
   plain.routes[1].response_schema = nullptr;

@@ -16,7 +16,9 @@ namespace dojo::wire {
 /// The key types of a hotkey; the values are the scheme bytes of Substrate's MultiSignature.
 enum class Scheme : std::uint8_t { ed25519 = 0, sr25519 = 1 };
 
+/// "sr25519" or "ed25519".
 std::string_view to_string(Scheme scheme);
+std::optional<Scheme> parse_scheme(std::string_view word);
 
 /// 64 bytes: R ‖ s. schnorrkel marks sr25519 by the highest bit of the last byte; ed25519 never has
 /// that bit, since its s is below 2^253. So the bytes alone tell the scheme.
