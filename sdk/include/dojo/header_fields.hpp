@@ -5,6 +5,8 @@
 #include <optional>
 #include <string_view>
 
+#include <dojo/cxx20.hpp>
+
 namespace dojo::detail {
 
 /// Whether two are the same but for the case of their letters, A to Z.

@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <string_view>
 
+#include <dojo/cxx20.hpp>
+
 namespace dojo {
 
 namespace detail {
