@@ -46,7 +46,28 @@ void add_connections(Builder& out, const net::Counters& net) {
   out.counter("dojo_connections_refused_total", "Connections turned away by a limit", net.refused);
   out.counter("dojo_connections_shut_out_total",
               "Connections closed at once, for their address's failed requests", net.shut_out);
+  out.counter("dojo_connections_gave_way_total",
+              "Connections of whoever held most of a budget, ended for callers who hold little",
+              net.gave_way);
   out.gauge("dojo_connections_open", "Connections now", static_cast<double>(net.open));
+}
+
+void add_budgets(Builder& out, const net::Budgets& net, const request::Pipeline& pipeline) {
+  const std::pair<const char*, const base::Budget*> budgets[] = {
+      {"connections", &net.connections},
+      {"request_bytes", &net.request_bytes},
+      {"response_bytes", &net.response_bytes},
+      {"decompressed_bytes", &pipeline.dispatcher().plain_bytes()},
+      {"in_flight", &pipeline.dispatcher().slots()}};
+  auto& held = out.gauge("dojo_budget_held", "What callers hold of what they share");
+  for (const auto& [name, budget] : budgets) Builder::set(held, {{"budget", name}}, budget->held());
+  auto& limit = out.gauge("dojo_budget_limit", "What there is of it");
+  for (const auto& [name, budget] : budgets)
+    Builder::set(limit, {{"budget", name}}, budget->limit());
+  auto& refused = out.counter("dojo_budget_refused_total",
+                              "How often a caller got no more of it, since it had its share");
+  for (const auto& [name, budget] : budgets)
+    Builder::set(refused, {{"budget", name}}, budget->refused());
 }
 
 void add_answers(Builder& out, const request::Pipeline& pipeline) {
@@ -161,13 +182,15 @@ void add_sessions(Builder& out, const policy::SessionStore::Sizes& sessions,
 
 }  // namespace
 
-std::vector<base::Family> families_of(const net::Counters& net, const request::Pipeline& pipeline,
+std::vector<base::Family> families_of(const net::Counters& net, const net::Budgets& budgets,
+                                      const request::Pipeline& pipeline,
                                       const policy::ReplayMemory& seen,
                                       const wire::KnownKeys::Sizes& known_keys,
                                       const policy::SessionStore::Sizes& sessions,
                                       policy::Access& access) {
   Builder out;
   add_connections(out, net);
+  add_budgets(out, budgets, pipeline);
   add_answers(out, pipeline);
   add_stages(out, pipeline.stage_times());
   add_rules(out, access);

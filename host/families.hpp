@@ -13,7 +13,8 @@
 namespace dojo::host {
 
 /// Any thread.
-std::vector<base::Family> families_of(const net::Counters& net, const request::Pipeline& pipeline,
+std::vector<base::Family> families_of(const net::Counters& net, const net::Budgets& budgets,
+                                      const request::Pipeline& pipeline,
                                       const policy::ReplayMemory& seen,
                                       const wire::KnownKeys::Sizes& known_keys,
                                       const policy::SessionStore::Sizes& sessions,

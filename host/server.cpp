@@ -20,6 +20,7 @@
 #include "base/files.hpp"
 #include "config/callers.hpp"
 #include "families.hpp"
+#include "presence.hpp"
 
 namespace dojo::host {
 namespace {
@@ -124,9 +125,14 @@ Result<std::unique_ptr<Server>> Server::create(const Config& config, const wire:
       server->pipeline_.roster(), server->pipeline_.services(), log);
   if (!reloader) return Unexpected(reloader.error());
   server->tell_who_may_call(config);
+  server->presence_ = claim_hotkey(wire::encode_ss58(identity.public_key()));
+  if (!server->presence_) {
+    log.warning("another host on this machine has this hotkey: each takes a captured request once",
+                {{"do", "give each a hotkey of its own"}});
+  }
   server->reloader_ = std::move(*reloader);
   server->metrics_.show([&host = *server] {
-    return families_of(host.net_->counters(), host.pipeline_, *host.seen_,
+    return families_of(host.net_->counters(), host.net_->budgets(), host.pipeline_, *host.seen_,
                        host.authenticator_.known_keys(), host.open_sessions_.sizes(),
                        *host.access_);
   });

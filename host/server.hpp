@@ -46,6 +46,8 @@ class Server {
   [[nodiscard]] base::Metrics& metrics() { return metrics_; }
   [[nodiscard]] policy::Access& access() { return *access_; }
   [[nodiscard]] request::Pipeline& pipeline() { return pipeline_; }
+  /// What all its callers share of connections and memory.
+  [[nodiscard]] const net::Budgets& budgets() const { return net_->budgets(); }
   [[nodiscard]] const request::Authenticator& authenticator() const { return authenticator_; }
   /// Takes over what a new config says of callers and of plugins: all of it or, if a plugin refuses
   /// what is said to it, nothing. Any thread.
@@ -72,6 +74,7 @@ class Server {
   std::mutex applying_;
   Config in_force_;  // under applying_
   const base::Log& log_;
+  base::Descriptor presence_;
   base::Metrics metrics_;
   std::unique_ptr<policy::Access> access_;
   std::unique_ptr<policy::ReplayMemory> seen_;

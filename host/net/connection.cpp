@@ -26,6 +26,8 @@ constexpr std::uint64_t kDiscard =
     64 << 10;  // bytes of a refused body that are read rather than hung up on
 constexpr auto kProbeDelay =
     500ms;  // from a waiting peer's FIN to the question whether it still reads
+constexpr auto kLookAtReader = 1s;  // how often a slow one is asked how far it is
+constexpr auto kLookAgain = 50ms;   // the same of one that has sent more
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
 bool would_block(int error) {
@@ -36,12 +38,7 @@ bool would_block(int error) {
 
 Connection::Connection(int fd, std::size_t peer, const base::IpAddress& address, bool proxied,
                        Workbench& bench)
-    : bench_(bench),
-      fd_(fd),
-      peer_(peer),
-      address_(address),
-      framer_(bench.shared.limits),
-      request_bytes_(bench.shared.counters.request_bytes) {
+    : bench_(bench), fd_(fd), peer_(peer), address_(address), framer_(bench.shared.limits) {
   if (!proxied) return;
   state_ = State::proxy_header;
   proxy_.emplace();
@@ -58,17 +55,26 @@ void Connection::begin() {
 
 Connection::~Connection() {
   end_exchange();
-  if (counted_) bench_.shared.callers.remove(address_.owner());
+  if (answered_) answered_->on_answered();
 }
 
 void Connection::identify(const base::IpAddress& address) {
   address_ = address;
   address_text_ = address.text();
-  is_proxy_ = base::holds(bench_.shared.proxies, address);
+  auto& shared = bench_.shared;
+  account_ = shared.accounts.open(base::Holder::of(address));
+  request_bytes_ = {shared.budgets.request_bytes, account_};
+  is_proxy_ = base::holds(shared.proxies, address);
   if (is_proxy_) return;  // its callers are many
-  counted_ = true;
-  if (!bench_.shared.callers.add(address_.owner(), bench_.shared.limits.max_connections_per_ip)) {
-    turn_away("too many connections from this address");
+  const bool has_enough =
+      account_->held(base::Resource::connections) >= shared.limits.max_connections_per_ip;
+  place_ = {shared.budgets.connections, account_};
+  if (!has_enough && place_.resize(1)) return;
+  turn_away("too many connections from this address");
+  // Those that are told so are counted nowhere: where it is crowded nobody is.
+  if (shared.counters.open.load(std::memory_order_relaxed) >
+      shared.limits.max_connections + kTurnedAwayAtOnce / 2) {
+    state_ = State::gone;
   }
 }
 
@@ -86,6 +92,8 @@ Connection::Interest Connection::interest() const {
       return disturbed_ ? Interest::hangup : Interest::read;
     case State::writing:
       return Interest::write;
+    case State::settling:
+      return disturbed_ ? Interest::nothing : Interest::read;
     case State::gone:
       break;
   }
@@ -103,6 +111,15 @@ void Connection::on_event() {
       break;
     case State::writing:
       flush();
+      break;
+    case State::settling:
+      disturbed_ =
+          true;  // by the next request, as a rule: then its sender has taken all of this one
+      if (has_hung_up()) {
+        state_ = State::gone;
+      } else {
+        on_time_of_reader();
+      }
       break;
     case State::lingering:
       discard_input();
@@ -191,7 +208,7 @@ void Connection::advance(std::string_view bytes) {
 
 void Connection::on_need_more() {
   const auto& limits = bench_.shared.limits;
-  if (!request_bytes_.resize(framer_.held(), limits.max_request_bytes)) {
+  if (!request_bytes_.resize(framer_.held())) {
     refuse(503, "too many requests under way");
     return;
   }
@@ -211,20 +228,22 @@ void Connection::on_head(bool body_is_here) {
   exchange_->head = framer_.take_head();
   exchange_->address = address_;
   exchange_->peer = address_text_;
+  exchange_->account = account_;
   if (is_proxy_ && !name_caller()) return;
+  exchange_->account_before = std::move(account_before_);
   if (auto response = shared.handler.on_head(*exchange_)) {
     exchange_.reset();
     if (framing_.expects_continue || framing_.chunked || framing_.content_length > kDiscard) {
       keep_ = false;
-      answer(std::move(*response), Charge{});
+      answer(std::move(*response));
       return;
     }
     framer_.discard_body();
     early_ = std::move(response);
     return;
   }
-  if (shared.counters.request_bytes.load(std::memory_order_relaxed) + framing_.content_length >
-      shared.limits.max_request_bytes) {
+  if (!request_bytes_.hand_to(exchange_->account) ||
+      !shared.budgets.request_bytes.has_room(exchange_->account.get(), framing_.content_length)) {
     refuse(503, "too many requests under way");
   } else if (framing_.expects_continue && !body_is_here && !send_interim()) {
     state_ = State::gone;
@@ -249,6 +268,7 @@ bool Connection::name_caller() {
     case Forwarded::State::named:
       exchange_->address = said.caller;
       exchange_->peer = said.caller.text();
+      exchange_->account = shared.accounts.open(base::Holder::of(said.caller));
       break;
   }
   return true;
@@ -258,7 +278,7 @@ void Connection::on_request() {
   under_way_ = body_under_way_ = false;
   auto body = framer_.take_body();
   if (early_) {
-    answer(std::move(*std::exchange(early_, std::nullopt)), Charge{});
+    answer(std::move(*std::exchange(early_, std::nullopt)));
   } else {
     dispatch(std::move(body));
   }
@@ -266,9 +286,10 @@ void Connection::on_request() {
 
 void Connection::dispatch(std::string body) {
   auto& shared = bench_.shared;
-  request_bytes_.resize(body.empty() ? 0 : body.capacity(), 0);  // what came was within the limit
+  request_bytes_.set(exchange_->head.bytes().size() + (body.empty() ? 0 : body.capacity()));
   exchange_->body = std::move(body);
-  exchange_->charge = std::exchange(request_bytes_, Charge(shared.counters.request_bytes));
+  exchange_->charge =
+      std::exchange(request_bytes_, base::Charge(shared.budgets.request_bytes, account_));
   exchange_->open(bench_.mailbox);
   exchange_->connection_ = this;
   ++shared.counters.requests;
@@ -311,7 +332,7 @@ void Connection::refuse(int status, std::string_view why) {
   keep_ = false;
   request_bytes_.release();
   exchange_.reset();
-  answer(refusal(status, why), Charge{});
+  answer(refusal(status, why));
 }
 
 void Connection::turn_away(std::string_view why) {
@@ -329,23 +350,30 @@ Response Connection::refusal(int status, std::string_view why) {
 void Connection::on_answer(ExchangePtr exchange) {
   if (state_ != State::waiting || exchange != exchange_) {
     ++bench_.shared.counters.answers_dropped;
+    exchange->on_answered();
     return;
   }
   exchange_->connection_ = nullptr;
   exchange_.reset();
-  auto response = std::move(exchange->response_);
-  auto charge = std::move(exchange->response_charge_);
-  const bool over_budget = exchange->over_budget_;
-  exchange.reset();
-  if (over_budget) {
+  account_before_ = exchange->account;
+  if (exchange->over_budget_) {
+    exchange->on_answered();
+    exchange.reset();
     refuse(503, "too many answers under way");
   } else {
-    answer(std::move(response), std::move(charge));
+    auto response = std::move(exchange->response_);
+    auto charge = std::move(exchange->response_charge_);
+    if (exchange->references_.load(std::memory_order_acquire) == 1) {  // else it is being read
+      std::string().swap(exchange->body);
+      exchange->charge.release();
+    }
+    answer(std::move(response), std::move(charge), std::move(exchange));
   }
-  if (state_ == State::reading && framer_.has_input()) more_ = true;
+  go_on();
 }
 
-void Connection::answer(Response response, Charge charge) {
+/// @param exchange that it is of, if it is one's that was handed on
+void Connection::answer(Response response, base::Charge charge, ExchangePtr exchange) {
   if (!is_sendable(response)) {
     response = Response{};
     response.status = 500;
@@ -356,24 +384,27 @@ void Connection::answer(Response response, Charge charge) {
   append_head(response, {framing_.http11, keep_, bench_.date}, bench_.head);
   if (framing_.head_only || !may_have_body(response.status)) response.body.clear();
   began_ = Clock::now();
-  sent_ = 0;
+  sent_ = taken_ = 0;
+  patience_ = began_ + bench_.shared.limits.write_grace;
+  answered_ = std::move(exchange);
+  response_bytes_ = std::move(charge);
   if (write_out(bench_.head, response.body)) {
-    on_sent();
+    on_written();
   } else if (state_ != State::gone) {
     state_ = State::writing;
     out_head_.assign(bench_.head);
     out_body_ = std::move(response.body);
-    response_bytes_ = std::move(charge);
-    deadline_ = by_rate(began_, bench_.shared.limits.write_grace, sent_);
+    await_reader();
   }
 }
 
 void Connection::flush() {
   if (write_out(out_head_, out_body_)) {
-    on_sent();
-    if (state_ == State::reading && framer_.has_input()) more_ = true;
-  } else {
-    deadline_ = by_rate(began_, bench_.shared.limits.write_grace, sent_);
+    on_written();
+    go_on();
+    if (bench_.shared.phase() != Shared::Phase::serving) drain();
+  } else if (state_ != State::gone) {
+    await_reader();
   }
 }
 
@@ -381,7 +412,16 @@ void Connection::flush() {
 /// or gone
 bool Connection::write_out(std::string_view head, std::string_view body) {
   const std::size_t total = head.size() + body.size();
-  while (sent_ < total) {
+  const std::size_t last = total - std::min(total, Exchange::kLastBytes);
+  if (sent_ < last && !write_some(head, body, last)) return false;
+  if (const auto exchange = std::exchange(answered_, nullptr)) exchange->on_answered();
+  return write_some(head, body, total);
+}
+
+/// @param until which byte of both, from 0
+bool Connection::write_some(std::string_view head, std::string_view body, std::size_t until) {
+  body = body.substr(0, until - std::min(until, head.size()));
+  while (sent_ < until) {
     const std::string_view rest_of_head = head.substr(std::min(sent_, head.size()));
     const std::string_view rest_of_body = body.substr(sent_ - std::min(sent_, head.size()));
     std::array<iovec, 2> parts{{{const_cast<char*>(rest_of_head.data()), rest_of_head.size()},
@@ -393,6 +433,7 @@ bool Connection::write_out(std::string_view head, std::string_view body) {
     const ssize_t count = ::sendmsg(fd_, &message, MSG_NOSIGNAL);
     if (count >= 0) {
       sent_ += static_cast<std::size_t>(count);
+      untaken_ += static_cast<std::size_t>(count);
     } else if (errno != EINTR) {
       if (!would_block(errno)) {
         ++bench_.shared.counters.answers_dropped;
@@ -404,15 +445,62 @@ bool Connection::write_out(std::string_view head, std::string_view body) {
   return true;
 }
 
-void Connection::on_sent() {
+/// All of an answer is the kernel's. It stays in the budget until the peer has taken it, and no
+/// other follows before: answers that nobody reads would else pile up there.
+void Connection::on_written() {
   std::string().swap(out_head_);
   std::string().swap(out_body_);
+  if (!keep_) return linger();
+  if (has_taken_enough()) return on_sent();
+  state_ = State::settling;
+  disturbed_ = false;
+  await_reader();
+}
+
+void Connection::on_sent() {
   response_bytes_.release();
-  if (keep_) {
-    become_idle();
-  } else {
-    linger();
+  become_idle();
+}
+
+/// With requests that have come meanwhile.
+void Connection::go_on() {
+  if (state_ == State::reading && framer_.has_input()) more_ = true;
+}
+
+/// Whether little enough of what was sent is on its way that the next answer may follow. The kernel
+/// is only asked when it may be more.
+bool Connection::has_taken_enough() {
+  if (untaken_ > Exchange::kLastBytes) untaken_ = unacknowledged();
+  return untaken_ <= Exchange::kLastBytes;
+}
+
+/// When to look again, and whether the peer has gone on since the last look.
+void Connection::await_reader() {
+  const auto& limits = bench_.shared.limits;
+  const auto now = Clock::now();
+  const auto taken = sent_ - std::min(sent_, unacknowledged());
+  if (taken > taken_) {
+    taken_ = taken;
+    patience_ = std::min(now + limits.write_grace, by_rate(began_, limits.write_grace, taken));
   }
+  if (state_ == State::settling) response_bytes_.set(std::min(response_bytes_.amount(), untaken_));
+  // Of one that sends on while it does not read there is no other sign.
+  const bool soon = state_ == State::settling && (disturbed_ || framer_.has_input());
+  deadline_ = std::min(patience_, now + (soon ? kLookAgain : kLookAtReader));
+}
+
+void Connection::on_time_of_reader() {
+  if (state_ == State::settling && has_taken_enough()) {
+    on_sent();
+    go_on();
+    if (!more_) read_some();
+    if (bench_.shared.phase() != Shared::Phase::serving) drain();
+    return;
+  }
+  await_reader();
+  if (patience_ > Clock::now()) return;
+  ++bench_.shared.counters.timeouts;
+  give_up();
 }
 
 /// 100 Continue. @return false if the peer is gone
@@ -428,6 +516,12 @@ void Connection::become_idle() {
   deadline_ = Clock::now() + bench_.shared.limits.idle_timeout;
   under_way_ = false;
   framing_ = Framing{};
+}
+
+/// Reset, or closed in both directions.
+bool Connection::has_hung_up() const {
+  pollfd poll_fd{fd_, 0, 0};
+  return ::poll(&poll_fd, 1, 0) > 0;
 }
 
 /// A waiting peer's FIN may mean that it went, or that it has nothing more to say and reads on. An
@@ -473,6 +567,32 @@ void Connection::drain() {
   if (idle || state_ == State::proxy_header) state_ = State::gone;
 }
 
+bool Connection::gives_way() const {
+  switch (state_) {
+    case State::reading:
+      return framer_.started() ? framer_.in_body() && request_bytes_.gives_way()
+                               : place_.gives_way();
+    case State::writing:
+    case State::settling:
+    case State::lingering:
+      return response_bytes_.gives_way();
+    case State::proxy_header:
+    case State::waiting:
+    case State::gone:
+      break;
+  }
+  return false;
+}
+
+void Connection::make_way() {
+  ++bench_.shared.counters.gave_way;
+  if (state_ == State::reading && framer_.started()) {
+    refuse(503, "callers who hold less come first");
+  } else {
+    give_up();
+  }
+}
+
 void Connection::on_deadline() {
   auto& counters = bench_.shared.counters;
   switch (state_) {
@@ -481,7 +601,7 @@ void Connection::on_deadline() {
         give_up();
       } else if (early_) {
         keep_ = false;
-        answer(std::move(*std::exchange(early_, std::nullopt)), Charge{});
+        answer(std::move(*std::exchange(early_, std::nullopt)));
       } else {
         ++counters.timeouts;
         refuse(408, "request too slow");
@@ -492,11 +612,14 @@ void Connection::on_deadline() {
       break;
     case State::lingering:
       deadline_ = Clock::now() + bench_.shared.limits.linger;
-      if (!has_unsent_bytes() || Clock::now() > began_ + bench_.shared.limits.write_grace)
+      if (unacknowledged() == 0 || Clock::now() > began_ + bench_.shared.limits.write_grace)
         give_up();
       break;
-    case State::proxy_header:
     case State::writing:
+    case State::settling:
+      on_time_of_reader();
+      break;
+    case State::proxy_header:
       ++counters.timeouts;
       give_up();
       break;
@@ -524,16 +647,17 @@ void Connection::on_deadline_of_answer() {
 /// Bytes that the peer never takes would otherwise stay in the kernel's memory for minutes after
 /// the close.
 void Connection::give_up() {
-  if (state_ == State::writing || has_unsent_bytes()) {
+  if (state_ == State::writing || unacknowledged() != 0) {
     const struct linger reset{1, 0};
     ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
   }
   state_ = State::gone;
 }
 
-bool Connection::has_unsent_bytes() const {
-  int unsent = 0;
-  return ::ioctl(fd_, SIOCOUTQ, &unsent) == 0 && unsent > 0;
+/// Bytes sent that the peer's system has not said to have.
+std::size_t Connection::unacknowledged() const {
+  int bytes = 0;
+  return ::ioctl(fd_, SIOCOUTQ, &bytes) == 0 && bytes > 0 ? static_cast<std::size_t>(bytes) : 0;
 }
 
 /// When a peer that has done so many bytes since `begin` falls behind the lowest rate.

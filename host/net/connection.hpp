@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/address.hpp"
+#include "base/budget.hpp"
 #include "net/exchange.hpp"
 #include "net/framing.hpp"
 #include "net/mailbox.hpp"
@@ -24,6 +25,9 @@
 namespace dojo::net {
 
 using Clock = Exchange::Clock;
+
+/// Connections beyond the limit: of those who are told so, or whose callers are not known yet.
+inline constexpr std::uint64_t kTurnedAwayAtOnce = 1'024;
 
 /// What the connections of one reactor share. The reactor's thread alone uses it.
 struct Workbench {
@@ -72,6 +76,10 @@ class Connection {
   void turn_away(std::string_view why);
   /// Reads what has come, then closes if there is no request under way.
   void drain();
+  /// Whether something that it holds is wanted back from its caller, who holds most of it.
+  [[nodiscard]] bool gives_way() const;
+  /// Gives it back: what comes is refused, what is not read is let go.
+  void make_way();
 
   [[nodiscard]] bool gone() const { return state_ == State::gone; }
   [[nodiscard]] Interest interest() const;
@@ -86,6 +94,7 @@ class Connection {
     reading,       // waits for a request, or reads one
     waiting,       // a request is with the handler
     writing,       // an answer is not yet sent
+    settling,      // it is, and the peer has to take more of it before the next request counts
     lingering,     // the last answer is sent; reads on, so that no reset overtakes it
     gone,
   };
@@ -105,20 +114,27 @@ class Connection {
   void end_exchange();
   void refuse(int status, std::string_view why);
 
-  void answer(Response response, Charge charge);
+  void answer(Response response, base::Charge charge = {}, ExchangePtr exchange = {});
   Response refusal(int status, std::string_view why);
   void send_answer(const Response& response);
   void flush();
   bool write_out(std::string_view head, std::string_view body);
+  bool write_some(std::string_view head, std::string_view body, std::size_t until);
+  void await_reader();
+  void on_time_of_reader();
+  void on_written();
   void on_sent();
+  void go_on();
   bool send_interim();
 
+  [[nodiscard]] bool has_hung_up() const;
   void look_for_hangup();
   void discard_input();
   void linger();
   void become_idle();
   void give_up();
-  [[nodiscard]] bool has_unsent_bytes() const;
+  [[nodiscard]] bool has_taken_enough();
+  [[nodiscard]] std::size_t unacknowledged() const;
   [[nodiscard]] Clock::time_point by_rate(Clock::time_point begin, std::chrono::milliseconds grace,
                                           std::uint64_t done) const;
 
@@ -130,12 +146,14 @@ class Connection {
   std::optional<ProxyHeader> proxy_;
   base::IpAddress address_;
   std::string address_text_;
-  bool counted_ = false;     // in CallerCounts
-  bool is_proxy_ = false;    // address_ is a proxy's, and each head says who calls
-  bool introduced_ = false;  // a PROXY header has come
+  bool is_proxy_ = false;            // address_ is a proxy's, and each head says who calls
+  bool introduced_ = false;          // a PROXY header has come
+  base::AccountPtr account_;         // address_'s
+  base::AccountPtr account_before_;  // of the last request's signer, if its head told
+  base::Charge place_;               // among the connections
 
   Framer framer_;
-  Charge request_bytes_;
+  base::Charge request_bytes_;
   Clock::time_point began_{};  // when the head, the body, the answer or the lingering did
   bool under_way_ = false;     // a request has begun
   bool body_under_way_ = false;
@@ -153,7 +171,11 @@ class Connection {
   std::string out_head_;  // what flush() still has to send, from sent_ on
   std::string out_body_;
   std::size_t sent_ = 0;
-  Charge response_bytes_;
+  ExchangePtr answered_;  // its exchange, until on_answered()
+  base::Charge response_bytes_;
+  std::size_t untaken_ = 0;  // of all answers, bytes that the peer may not have acknowledged
+  std::size_t taken_ = 0;    // of this answer, bytes that it has
+  Clock::time_point patience_ = kNever;  // when it has to have taken more
 };
 
 }  // namespace dojo::net

@@ -13,7 +13,7 @@
 #include <boost/smart_ptr/intrusive_ptr.hpp>
 
 #include "base/address.hpp"
-#include "net/charge.hpp"
+#include "base/budget.hpp"
 #include "net/head.hpp"
 
 namespace dojo::net {
@@ -64,6 +64,7 @@ class Exchange : public boost::intrusive::list_base_hook<> {
  public:
   using Clock = std::chrono::steady_clock;
   static constexpr Clock::time_point kNever = Clock::time_point::max();
+  static constexpr std::size_t kLastBytes = 64 << 10;
 
   Exchange() = default;
   virtual ~Exchange() = default;
@@ -82,8 +83,12 @@ class Exchange : public boost::intrusive::list_base_hook<> {
   /// When Handler::on_deadline() is to be called if it has not been answered, to 0.05 s. For
   /// on_request() to set.
   Clock::time_point deadline = kNever;
-  /// The memory that the body takes, of the budget for all requests.
-  Charge charge;
+  /// Whose it is, for the budgets: the address's, until on_head() has a hotkey proven.
+  base::AccountPtr account;
+  /// That of the request before on this connection, which may be the same one's; may be null.
+  base::AccountPtr account_before;
+  /// What head and body take of the budget for all requests.
+  base::Charge charge;
 
   /// The right to answer. @return one that holds nothing if somebody has taken it before
   Responder take_responder() noexcept;
@@ -100,6 +105,9 @@ class Exchange : public boost::intrusive::list_base_hook<> {
   /// and the answer once it has been posted.
   void open(std::shared_ptr<Outlet> outlet) { outlet_ = std::move(outlet); }
   void hang_up() { flags_.fetch_or(kGone); }
+  /// Called by the reactor before it sends the last kLastBytes of the answer, so that its caller
+  /// finds free what was its; or once nobody waits for it.
+  virtual void on_answered() noexcept {}
   [[nodiscard]] Response& response() { return response_; }
 
  private:
@@ -121,7 +129,7 @@ class Exchange : public boost::intrusive::list_base_hook<> {
   std::atomic<std::uint32_t> references_{0};
   std::atomic<std::uint8_t> flags_{0};
   Response response_;                 // written by who has the right to answer, before it is posted
-  Charge response_charge_;            // the mailbox's, of the bytes waiting to be sent
+  base::Charge response_charge_;      // the mailbox's, of the bytes waiting to be sent
   bool over_budget_ = false;          // likewise: the response was let go, there was no room for it
   bool inline_ = false;               // given on the reactor's own thread
   Connection* connection_ = nullptr;  // that waits; the reactor's

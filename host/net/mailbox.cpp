@@ -30,11 +30,9 @@ Mailbox::~Mailbox() {
 
 void Mailbox::post(ExchangePtr exchange) noexcept {
   auto& response = exchange->response_;
-  exchange->response_charge_ = Charge(shared_->counters.response_bytes);
-  if (!exchange->response_charge_.resize(response.body.size(),
-                                         shared_->limits.max_response_bytes)) {
+  exchange->response_charge_ = {shared_->budgets.response_bytes, exchange->account};
+  if (!exchange->response_charge_.resize(response.body.size())) {
     exchange->over_budget_ = true;
-    exchange->response_charge_.release();
     response = Response{};
   }
   if (mailbox_of_this_thread == this) {

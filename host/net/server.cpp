@@ -73,6 +73,7 @@ class Server::Impl {
 
   [[nodiscard]] std::uint16_t port() const { return options_.port; }
   [[nodiscard]] const Counters& counters() const { return shared_->counters; }
+  [[nodiscard]] const Budgets& budgets() const { return shared_->budgets; }
 
   Status start() {
     const std::lock_guard lock(mutex_);
@@ -138,6 +139,9 @@ std::uint16_t Server::port() const {
 }
 const Counters& Server::counters() const {
   return impl_->counters();
+}
+const Budgets& Server::budgets() const {
+  return impl_->budgets();
 }
 Status Server::start() {
   return impl_->start();

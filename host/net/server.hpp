@@ -16,6 +16,7 @@
 #include <dojo/result.hpp>
 
 #include "base/address.hpp"
+#include "base/budget.hpp"
 #include "net/exchange.hpp"
 
 namespace dojo::net {
@@ -31,16 +32,19 @@ struct Limits {
   std::size_t max_target = 8 << 10;              ///< bytes
   std::size_t max_headers = 100;                 ///< fields
   std::size_t max_body = std::size_t{16} << 20;  ///< bytes of one body as sent
-  /// Bytes of all unfinished requests, and of bodies whose answer is due.
+  /// Bytes of all unfinished requests, and of those whose answer is due.
   std::size_t max_request_bytes = std::size_t{512} << 20;
-  /// Bytes of all answers' bodies that are not yet sent.
+  /// Bytes of all answers' bodies that their peers have not acknowledged, but for the last 64 KiB
+  /// of each.
   std::size_t max_response_bytes = std::size_t{512} << 20;
   std::chrono::milliseconds head_timeout{5'000};   ///< from a head's first byte to its last
   std::chrono::milliseconds idle_timeout{30'000};  ///< between requests, and before the first
   std::chrono::milliseconds body_grace{10'000};    ///< how far a body may lag
-  std::chrono::milliseconds write_grace{10'000};   ///< how far the reading of an answer may lag
-  std::chrono::milliseconds linger{1'000};         ///< reading on after an answer that closes
-  std::size_t min_rate = 32 << 10;                 ///< bytes per second
+  /// How far the reading of an answer may lag, and how long it may pause. What the peer's system
+  /// has acknowledged counts as read; it is asked every second.
+  std::chrono::milliseconds write_grace{10'000};
+  std::chrono::milliseconds linger{1'000};  ///< reading on after an answer that closes
+  std::size_t min_rate = 32 << 10;          ///< bytes per second
 };
 
 struct Options {
@@ -97,11 +101,21 @@ struct Counters {
   std::atomic<std::uint64_t> requests{0};         ///< whole requests handed on
   std::atomic<std::uint64_t> malformed{0};        ///< framing errors answered; bad PROXY headers
   std::atomic<std::uint64_t> timeouts{0};         ///< peers given up on: too slow
+  std::atomic<std::uint64_t> gave_way{0};         ///< peers given up on: their callers held most
   std::atomic<std::uint64_t> answers_dropped{0};  ///< answers whose peer was gone, or went
-  std::atomic<std::uint64_t> request_bytes{0};    ///< now, of Limits::max_request_bytes
-  std::atomic<std::uint64_t> response_bytes{0};   ///< now, of Limits::max_response_bytes
   std::atomic<std::uint64_t> events{0};           ///< descriptors found ready, sweeps' timers aside
   std::atomic<std::uint64_t> sweeps{0};           ///< looks for what is overdue, of all threads
+};
+
+/// What of the Limits all callers share.
+struct Budgets {
+  explicit Budgets(const Limits& limits)
+      : connections(base::Resource::connections, limits.max_connections),
+        request_bytes(base::Resource::request_bytes, limits.max_request_bytes),
+        response_bytes(base::Resource::response_bytes, limits.max_response_bytes) {}
+  base::Budget connections;
+  base::Budget request_bytes;
+  base::Budget response_bytes;
 };
 
 class Server {
@@ -115,6 +129,7 @@ class Server {
 
   [[nodiscard]] std::uint16_t port() const;
   [[nodiscard]] const Counters& counters() const;
+  [[nodiscard]] const Budgets& budgets() const;
 
   /// Listens, and starts the reactor threads. @return an error if the port has been taken since
   Status start();

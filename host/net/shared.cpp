@@ -2,17 +2,6 @@
 
 namespace dojo::net {
 
-bool CallerCounts::add(const base::IpAddress::Bytes& owner, std::size_t limit) {
-  const std::lock_guard lock(mutex_);
-  return ++counts_[owner] <= limit;
-}
-
-void CallerCounts::remove(const base::IpAddress::Bytes& owner) {
-  const std::lock_guard lock(mutex_);
-  const auto entry = counts_.find(owner);
-  if (entry != counts_.end() && --entry->second == 0) counts_.erase(entry);
-}
-
 bool Shared::welcomes(const base::IpAddress& caller) {
   if (handler.welcomes(caller)) return true;
   ++counters.shut_out;

@@ -7,46 +7,31 @@
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
-#include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "base/address.hpp"
+#include "base/budget.hpp"
 #include "net/server.hpp"
 
 namespace dojo::net {
-
-/// How many connections each caller has, counted by IpAddress::owner(). Any thread.
-class CallerCounts {
- public:
-  /// One connection more. @return false if that is more than `limit`; it is counted all the same
-  bool add(const base::IpAddress::Bytes& owner, std::size_t limit);
-  void remove(const base::IpAddress::Bytes& owner);
-
- private:
-  struct Hash {
-    std::size_t operator()(const base::IpAddress::Bytes& bytes) const {
-      return std::hash<std::string_view>{}(
-          {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
-    }
-  };
-  std::mutex mutex_;
-  std::unordered_map<base::IpAddress::Bytes, std::size_t, Hash> counts_;
-};
 
 class Shared {
  public:
   enum class Phase { serving, draining, stopped };
 
   Shared(const Limits& its_limits, std::vector<base::Network> its_proxies, Handler& its_handler)
-      : limits(its_limits), proxies(std::move(its_proxies)), handler(its_handler) {}
+      : limits(its_limits),
+        proxies(std::move(its_proxies)),
+        handler(its_handler),
+        budgets(its_limits) {}
 
   const Limits limits;
   const std::vector<base::Network> proxies;
   Handler& handler;
   Counters counters;
-  CallerCounts callers;
+  base::Accounts accounts;  // of addresses and hotkeys
+  Budgets budgets;
 
   /// Asks the handler, and counts whom it does not welcome.
   [[nodiscard]] bool welcomes(const base::IpAddress& caller);

@@ -21,8 +21,6 @@ namespace Aio = Pistache::Aio;
 
 constexpr int kAcceptsPerTurn = 64;
 constexpr long kSweepNanoseconds = 50'000'000;
-constexpr std::uint64_t kTurnedAwayAtOnce =
-    1'024;  // connections over the limit that still get an answer
 
 /// Pistache wants one beside a transport. None of its calls is ever of use here.
 class NoHandler : public Pistache::Tcp::Handler {
@@ -196,9 +194,9 @@ bool Transport::accept_one() {
 }
 
 void Transport::open(base::Descriptor descriptor, const base::IpAddress& address) {
-  const std::uint64_t open = shared_->counters.open.load(std::memory_order_relaxed);
-  const auto limit = shared_->limits.max_connections;
-  if (open >= limit + kTurnedAwayAtOnce) {
+  // Room for those who are told that there is none, and for those of whom it is not known yet.
+  if (shared_->counters.open.load(std::memory_order_relaxed) >=
+      shared_->limits.max_connections + kTurnedAwayAtOnce) {
     ++shared_->counters.refused;
     return;
   }
@@ -219,10 +217,7 @@ void Transport::open(base::Descriptor descriptor, const base::IpAddress& address
   static_cast<void>(descriptor.release());
   ++shared_->counters.open;
   slots_[at] = Slot{std::move(connection), peer, Connection::Interest::nothing};
-  with(fd, [&](Connection& fresh) {
-    fresh.begin();
-    if (open >= limit) fresh.turn_away("too many connections");
-  });
+  with(fd, [](Connection& fresh) { fresh.begin(); });
 }
 
 void Transport::join(const std::shared_ptr<Pistache::Tcp::Peer>& peer) {
@@ -259,6 +254,7 @@ void Transport::on_mailbox() {
 void Transport::deliver(ExchangePtr exchange) {
   if (exchange->connection_ == nullptr) {
     ++shared_->counters.answers_dropped;
+    exchange->on_answered();
     return;
   }
   with(exchange->connection_->fd(),
@@ -291,6 +287,7 @@ void Transport::sweep() {
     if (deadlines_[fd] <= now)
       with(static_cast<int>(fd), [](Connection& connection) { connection.on_deadline(); });
   }
+  make_way();
   std::erase_if(bench_.orphans, [&](const auto& orphan) {
     const auto& [due, exchange] = orphan;
     if (due > now && !exchange->answered()) return false;
@@ -300,6 +297,16 @@ void Transport::sweep() {
   if (!paused_ || !listener_) return;
   reactor()->registerFd(key(), listener_.get(), Polling::NotifyOn::Read, Polling::Mode::Level);
   paused_ = false;
+}
+
+/// For callers who have next to nothing, where one has most of what there is.
+void Transport::make_way() {
+  const auto asks = shared_->accounts.asks();
+  if (std::exchange(asks_, asks) == asks) return;
+  for (std::size_t fd = 0; fd < slots_.size(); ++fd) {
+    if (slots_[fd].connection && slots_[fd].connection->gives_way())
+      with(static_cast<int>(fd), [](Connection& connection) { connection.make_way(); });
+  }
 }
 
 void Transport::follow_phase() {

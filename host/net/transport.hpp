@@ -61,6 +61,7 @@ class Transport : public Pistache::Tcp::Transport {
   void deliver_inline();
   void take_turns();
   void sweep();
+  void make_way();
   void follow_phase();
   void refresh_date();
 
@@ -68,7 +69,8 @@ class Transport : public Pistache::Tcp::Transport {
   Workbench bench_;
   base::Descriptor timer_;
   base::Descriptor listener_;
-  bool paused_ = false;  // no descriptors left: not accepting until the next sweep
+  bool paused_ = false;     // no descriptors left: not accepting until the next sweep
+  std::uint64_t asks_ = 0;  // of Accounts, as last acted upon
   Shared::Phase phase_ = Shared::Phase::serving;  // as last acted upon
   std::vector<Slot> slots_;                       // by descriptor
   std::vector<Clock::time_point>

@@ -51,6 +51,7 @@ Standing Access::judge(const Visit& visit) const {
   if (!view.usable()) return standing;
   const auto* neuron = view.metagraph->find(visit.hotkey);
   if (neuron != nullptr) standing.neuron = *neuron;
+  standing.registered = neuron != nullptr;
   if (by_stake_) {
     standing.weight =
         weight_of(neuron == nullptr ? 0 : neuron->stake, view.metagraph->mean_validator_stake());

@@ -28,6 +28,8 @@ struct AccessOptions {
 struct Standing {
   Ruling ruling;
   std::optional<Neuron> neuron{};  ///< in the metagraph that counts now, if it is registered
+  /// It is in the metagraph, or there is none that tells. Others leave those a part of all budgets.
+  bool registered = true;
   double weight = 1;  ///< its share when callers compete: by stake if configured, else 1
 };
 

@@ -66,6 +66,7 @@ std::optional<Refusal> Admitter::check(Exchange& exchange) {
   exchange.known = exchange.neuron.has_value();
   if (!standing.ruling.allowed) return blacklisted(standing.ruling);
   exchange.weight = standing.weight;
+  exchange.registered = standing.registered;
 
   if (auto refusal = authenticator_.look_at(exchange.claim, exchange.head)) return refusal;
   if (auto over = over_quota(quotas.look_at(hotkey, exchange.weight))) return over;
@@ -73,6 +74,7 @@ std::optional<Refusal> Admitter::check(Exchange& exchange) {
     if (auto refusal = count_failure(authenticator_.prove(exchange.claim, exchange.head), exchange))
       return refusal;
     exchange.known = true;
+    account_for(exchange);
     if (auto refusal = charge(exchange)) return refusal;
     if (const auto bytes = declared_bytes(exchange.head)) {
       if (auto refusal = charge_bytes(exchange, *bytes)) return refusal;
@@ -90,6 +92,7 @@ std::optional<Refusal> Admitter::check_body(Exchange& exchange) {
   }
   exchange.known = true;
   if (signs_body(exchange)) {
+    account_for(exchange);
     if (auto refusal = charge(exchange)) return refusal;
   }
   return exchange.charged ? std::nullopt : charge_bytes(exchange, exchange.body.size());
@@ -112,6 +115,16 @@ std::optional<Refusal> Admitter::count_failure(std::optional<Refusal> refusal,
   if (again || refusal->code == Code::bad_signature)
     access_.quotas().count_failure(exchange.address);
   return refusal;
+}
+
+/// From now on the budgets know it by its hotkey.
+void Admitter::account_for(Exchange& exchange) {
+  if (!exchange.account) return;  // it does not come from a server
+  const base::Holder holder{exchange.caller().key, exchange.registered};
+  auto& before = exchange.account_before;
+  exchange.account =
+      before && before->holder() == holder ? std::move(before) : exchange.account->open(holder);
+  exchange.account->set_weight(exchange.weight);
 }
 
 std::optional<Refusal> Admitter::charge(Exchange& exchange) {

@@ -38,6 +38,7 @@ class Admitter {
 
  private:
   std::optional<Refusal> count_failure(std::optional<Refusal> refusal, const Exchange& exchange);
+  void account_for(Exchange& exchange);
   std::optional<Refusal> charge(Exchange& exchange);
   std::optional<Refusal> charge_bytes(Exchange& exchange, std::size_t bytes);
   void tell_of_dry_rules(const Exchange& exchange, const std::vector<std::string>& rules);

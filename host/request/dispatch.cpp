@@ -79,6 +79,10 @@ Refusal refusal_of(const Pushed& pushed) {
   return overloaded(pushed.wait, late ? "its turn would come after its deadline" : "");
 }
 
+Refusal no_room_to_inflate() {
+  return overloaded({}, "its caller has its share of compression.max_request_bytes");
+}
+
 /// What throws does so for want of memory. That costs the one request that it is about, or a line
 /// of the log.
 template <class Work>
@@ -94,6 +98,7 @@ Dispatcher::Dispatcher(const DispatchOptions& options, const base::Log& log, bas
       log_(log),
       metrics_(metrics),
       refusals_(refusals),
+      plain_bytes_(base::Resource::plain_bytes, options.decompressed),
       in_flight_(options.in_flight) {}
 
 // ---- crews
@@ -189,7 +194,8 @@ void Dispatcher::submit(const ExchangePtr& exchange) {
   auto& route = exchange->route;
   if (draining_) return turn_away(*exchange, draining());
   const auto& info = route.info();
-  if (!in_flight_.open(*exchange)) return turn_away(*exchange, overloaded());
+  if (!in_flight_.open(*exchange))
+    return turn_away(*exchange, overloaded({}, "its caller has its share of dispatch.in_flight"));
   const auto crew = route.crew;
   if (!exchange->move(Stage::coming, Stage::queued)) return turn_away(*exchange, draining());
   const auto now = steady_clock::now();
@@ -310,6 +316,10 @@ bool Dispatcher::ask_hooks(Task& task, const dojo_request& request, Exchange& ex
 std::optional<Refusal> Dispatcher::prepare_body(Exchange& exchange) {
   auto& body = exchange.body;
   if (exchange.compressed) {
+    exchange.plain = {plain_bytes_, exchange.account};
+    const auto least = wire::least_decompressed_size(body, options_.decompression);
+    if (!exchange.plain.resize(std::min<std::uint64_t>(least, options_.decompression.max_output)))
+      return no_room_to_inflate();
     auto plain = wire::decompress(body, options_.decompression);
     if (!plain) {
       return Refusal{plain.error().code,
@@ -317,9 +327,8 @@ std::optional<Refusal> Dispatcher::prepare_body(Exchange& exchange) {
     }
     body = std::move(*plain);
     exchange.compressed = false;
-    exchange.charge.release();
-    exchange.decompressed = net::Charge(decompressed_);
-    if (!exchange.decompressed.resize(body.size(), options_.decompressed)) return overloaded();
+    exchange.charge.set(exchange.head.bytes().size());
+    if (!exchange.plain.resize(body.size())) return no_room_to_inflate();
   }
   body.reserve(body.size() + DOJO_BODY_PADDING);
   return std::nullopt;
@@ -509,7 +518,6 @@ void Dispatcher::answer(Exchange& exchange, net::Responder responder, Code code,
   const auto status = whole.status;
   whole.headers.add("x-dojo-generation", std::to_string(route.generation().number()));
   refusals_.count(code);
-  exchange.place = {};  // before its caller can know that it has one again
   responder.send(std::move(whole));
   const bool due = StageTimes::is_due();
   if (!due && !log_.debugs()) return;
@@ -533,7 +541,6 @@ void Dispatcher::answer(Exchange& exchange, net::Responder responder, Code code,
 
 void Dispatcher::refuse(Exchange& exchange, net::Responder responder, const Refusal& refusal) {
   if (!responder) return;
-  exchange.place = {};
   refusals_.note(exchange, refusal);
   responder.send(make_answer(exchange.terms, refusal));
 }

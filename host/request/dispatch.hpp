@@ -14,6 +14,7 @@
 
 #include <dojo/wire/compression.hpp>
 
+#include "base/budget.hpp"
 #include "base/log.hpp"
 #include "base/log_budget.hpp"
 #include "base/metrics.hpp"
@@ -73,6 +74,8 @@ class Dispatcher final : public plugins::Services {
   /// is.
   bool drain(std::chrono::milliseconds limit);
   [[nodiscard]] std::size_t in_flight() const { return in_flight_.size(); }
+  [[nodiscard]] const base::Budget& plain_bytes() const { return plain_bytes_; }
+  [[nodiscard]] const base::Budget& slots() const { return in_flight_.budget(); }
   [[nodiscard]] const StageTimes& stage_times() const { return stage_times_; }
 
   std::int32_t complete(const plugins::Generation& generation, dojo_request_id id,
@@ -123,7 +126,7 @@ class Dispatcher final : public plugins::Services {
   Refusals& refusals_;
   base::LogBudget failures_{log_};
   StageTimes stage_times_;
-  std::atomic<std::uint64_t> decompressed_{0};  // bytes; outlives the exchanges that share in it
+  base::Budget plain_bytes_;  // outlives the exchanges that share in it
   InFlight in_flight_;
   std::atomic<bool> draining_{false};
   mutable std::mutex mutex_;

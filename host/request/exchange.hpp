@@ -57,14 +57,17 @@ class Exchange final : public net::Exchange {
   std::optional<policy::Neuron> neuron;             ///< the caller's, if it is registered
   bool known = false;                               ///< the hotkey is proven, or registered
   double weight = 1;            ///< of the caller among those who share the workers; 1 is average
+  bool registered = false;      ///< as policy::Standing says
   bool charged = false;         ///< for the body's bytes
   bool compressed = false;      ///< the body is zstd; a worker puts the plain one in its place
-  policy::Quotas::Place place;  ///< among its hotkey's requests; of who has the right to answer
+  policy::Quotas::Place place;  ///< among its hotkey's requests; of who has the right to answer,
+                                ///< and then of the reactor
 
   // From where it is whole.
   Route route;
-  dojo_request_id id = 0;    ///< 0: it has no slot
-  net::Charge decompressed;  ///< of what all plain bodies may take
+  dojo_request_id id = 0;  ///< 0: it has no slot
+  base::Charge slot;       ///< among the requests that have one
+  base::Charge plain;      ///< of what all plain bodies may take
   Times times;
 
   [[nodiscard]] const Caller& caller() const { return claim.caller; }
@@ -72,6 +75,7 @@ class Exchange final : public net::Exchange {
   [[nodiscard]] std::string_view route_name() const {
     return asked ? std::string_view(asked->name) : route_of(head.path());
   }
+  void on_answered() noexcept override { place = {}; }
   [[nodiscard]] Stage stage() const { return stage_.load(); }
   /// Moves on. @return false if somebody else has moved it
   bool move(Stage from, Stage to) { return stage_.compare_exchange_strong(from, to); }

@@ -24,8 +24,7 @@ bool is_shut(const std::shared_ptr<Gate>& gate) {
 
 }  // namespace
 
-Executor::Executor(Options options)
-    : options_(std::move(options)), unasked_(options_.workers), queue_(options_.workers) {
+Executor::Executor(Options options) : options_(std::move(options)), queue_(options_.workers) {
   const auto workers = std::max(1u, options_.workers);
   workers_.reserve(workers);
   running_ = workers;
@@ -82,22 +81,17 @@ Pushed Executor::admit(Task task, std::optional<Task>& displaced) {
   const auto now = steady_clock::now();
   task.sequence = ++sequence_;
   const bool parks = !task.hooked && is_shut(task.gate);
-  auto& queue = task.hooked ? unasked_ : parks ? task.gate->parked : queue_;
+  auto& queue = parks ? task.gate->parked : queue_;
   if (const auto wait = too_late(queue, task, now)) return {Pushed::What::too_late, *wait};
   const auto wait = queue.backlog();
-  const auto full = [&] { return (parks ? queue.size() : queued()) >= options_.capacity; };
+  const auto full = [&] { return queue.size() >= options_.capacity; };
   if (full()) (void)make_room(task.gate, now);
   if (full()) {
-    displaced =
-        parks ? displace_for(task, {&queue}, now) : displace_for(task, {&queue_, &unasked_}, now);
+    displaced = displace_for(task, queue, now);
     if (!displaced) return {Pushed::What::full, wait};
     if (parks) --parked_;
   }
-  if (task.hooked) {
-    unasked_.push(std::move(task), now);
-  } else {
-    enter(std::move(task), now);
-  }
+  enter(std::move(task), now);
   return {Pushed::What::taken, wait};
 }
 
@@ -106,8 +100,8 @@ Pushed Executor::push_again(Task task) {
     const std::lock_guard lock(mutex_);
     const auto now = steady_clock::now();
     const auto& queue = is_shut(task.gate) ? task.gate->parked : queue_;
-    if (const auto wait = too_late(queue, task, now)) return {Pushed::What::too_late, *wait};
     task.hooked = false;
+    if (const auto wait = too_late(queue, task, now)) return {Pushed::What::too_late, *wait};
     enter(std::move(task), now);
   } catch (const std::bad_alloc&) {
     return {Pushed::What::full};
@@ -116,6 +110,7 @@ Pushed Executor::push_again(Task task) {
 }
 
 void Executor::enter(Task task, Task::Time now) {
+  if (task.hooked) return queue_.push(std::move(task), now);
   if (is_shut(task.gate)) {
     const auto gate = std::exchange(task.gate, nullptr);  // or they would keep each other
     gate->parked.push(std::move(task), now);
@@ -146,29 +141,21 @@ bool Executor::make_room(const std::shared_ptr<Gate>& gate, Task::Time now) {
   };
   const auto parked = gate ? gate->parked.remove_if(over, now) : 0;
   parked_ -= parked;
-  return unasked_.remove_if(over, now) + queue_.remove_if(over, now) + parked != 0;
+  return queue_.remove_if(over, now) + parked != 0;
 }
 
 /// The task that has to go so that this one's caller gets its part of the places, if one has to.
-std::optional<Task> Executor::displace_for(const Task& task,
-                                           std::initializer_list<FairQueue*> queues,
+std::optional<Task> Executor::displace_for(const Task& task, FairQueue& queue,
                                            Task::Time now) const {
   if (task.id == 0) return std::nullopt;
-  std::size_t held = 0;
-  double weight = 0;
-  for (const auto* queue : queues) {
-    held += queue->displaceable(task.caller);
-    weight += queue->weight();  // of a caller in both twice: then parts count as smaller
-  }
+  const auto held = queue.displaceable(task.caller);
   const auto own = FairQueue::sane(task.weight);
+  auto weight = queue.weight();
   if (held == 0) weight += own;
   const auto each = static_cast<double>(options_.capacity) / weight;
   if (static_cast<double>(held + 1) > std::max(1.0, each * own)) return std::nullopt;
   Task displaced;
-  for (auto* queue : queues) {
-    if (queue->displace(each, displaced, now)) return displaced;
-  }
-  return std::nullopt;
+  return queue.displace(each, displaced, now) ? std::optional(std::move(displaced)) : std::nullopt;
 }
 
 void Executor::release(const std::shared_ptr<Gate>& gate) {
@@ -204,19 +191,20 @@ bool Executor::hand_on(const std::shared_ptr<Gate>& gate, Task& lost) {
 
 std::size_t Executor::waiting() const {
   const std::lock_guard lock(mutex_);
-  return queued() + parked_;
+  return queue_.size() + parked_;
 }
 
 /// Whether a worker is to be called, with ready_.notify_one() after the lock. One at a time: that
 /// one calls the next if there is work for it. So a burst costs its pusher one call, and workers
 /// that are awake find the rest by themselves.
 bool Executor::calls_one() {
-  return sleeping_ != 0 && queued() != 0 && !std::exchange(calling_, true);
+  return sleeping_ != 0 && !queue_.empty() && !std::exchange(calling_, true);
 }
 
-bool Executor::take(Task& task) {
+bool Executor::take(Task& task, const std::optional<Done>& done) {
   std::unique_lock lock(mutex_);
-  while (!stopping_ && queued() == 0) {
+  if (done) queue_.worked(done->caller, done->charged, done->time);
+  while (!stopping_ && queue_.empty()) {
     ++sleeping_;
     ready_.wait(lock);
     --sleeping_;
@@ -224,11 +212,10 @@ bool Executor::take(Task& task) {
   }
   const auto now = steady_clock::now();
   if (stopping_) {
-    unasked_.drop_requests(now);
     queue_.drop_requests(now);
     if (queue_.empty()) return false;
   }
-  task = unasked_.empty() ? queue_.pop(now) : unasked_.pop(now);
+  task = queue_.pop(now);
   const bool calls = calls_one();
   lock.unlock();
   if (calls) ready_.notify_one();
@@ -238,12 +225,16 @@ bool Executor::take(Task& task) {
 void Executor::work(unsigned worker) {
   threads::guard(options_.on_thread, [](std::string_view) {});
   Task task;
-  while (take(task)) run(std::exchange(task, {}), worker);
+  std::optional<Done> done;
+  while (take(task, done)) done = run(std::exchange(task, {}), worker);
   const std::lock_guard lock(mutex_);
   if (--running_ == 0) left_.notify_all();
 }
 
-void Executor::run(Task task, unsigned worker) {
+std::optional<Executor::Done> Executor::run(Task task, unsigned worker) {
+  std::optional<Done> done;
+  if (task.id != 0) done = Done{task.caller, task.charged};
+  const auto begun = options_.clock();
   const auto work = [&] {
     if (task.id != 0) return options_.run(*this, std::move(task), worker);
     bool cancelled = false;
@@ -255,6 +246,8 @@ void Executor::run(Task task, unsigned worker) {
   };
   // A job is a plugin's, which may not keep to the ABI.
   threads::guard(work, [](std::string_view) {});
+  if (done) done->time = options_.clock() - begun;
+  return done;
 }
 
 }  // namespace dojo::request

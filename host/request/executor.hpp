@@ -6,7 +6,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <initializer_list>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -28,8 +27,8 @@ struct Pushed {
   operator bool() const { return what == What::taken; }
 };
 
-/// Runs tasks in the order of a FairQueue. Tasks whose hooks are still to be asked are not yet in
-/// that order; they come before all others, so that the best of all is known when a worker is free.
+/// Runs tasks in the order of a FairQueue, and tells it how long each has kept its worker: to ask a
+/// request's hooks, and whatever else is done to it before, is work of its caller's too.
 class Executor {
  public:
   struct Options {
@@ -48,6 +47,8 @@ class Executor {
     /// pushes the other one or releases its gate; must not throw.
     std::function<void(Task&&, std::chrono::nanoseconds)> displaced =
         [](Task&&, std::chrono::nanoseconds) {};
+    /// What tells how long a worker was kept.
+    std::function<Task::Time()> clock = [] { return std::chrono::steady_clock::now(); };
   };
 
   /// Throws std::runtime_error if there are not as many threads to be had.
@@ -75,26 +76,31 @@ class Executor {
 
  private:
   void work(unsigned worker);
-  void run(Task task, unsigned worker);
+  /// What a worker has just done.
+  struct Done {
+    wire::PublicKey caller{};
+    Task::Charged charged;
+    FairQueue::Wait time{0};
+  };
+  /// @return nothing of a job
+  std::optional<Done> run(Task task, unsigned worker);
   /// Gives a gate's leave to the next one that waits for it. @return false, with that one in
   /// `lost`, if there is no memory to do so
   bool hand_on(const std::shared_ptr<Gate>& gate, Task& lost);
-  /// The next task; blocks. @return false when there is none and the executor stops.
-  bool take(Task& task);
+  /// The next task; blocks. @param done the one before
+  /// @return false when there is none and the executor stops
+  bool take(Task& task, const std::optional<Done>& done);
   [[nodiscard]] bool calls_one();
-  [[nodiscard]] std::size_t queued() const { return unasked_.size() + queue_.size(); }
   Pushed admit(Task task, std::optional<Task>& displaced);
   bool make_room(const std::shared_ptr<Gate>& gate, Task::Time now);
   std::optional<FairQueue::Wait> too_late(const FairQueue& queue, const Task& task, Task::Time now);
-  std::optional<Task> displace_for(const Task& task, std::initializer_list<FairQueue*> queues,
-                                   Task::Time now) const;
+  std::optional<Task> displace_for(const Task& task, FairQueue& queue, Task::Time now) const;
   void enter(Task task, Task::Time now);
 
   const Options options_;
   mutable std::mutex mutex_;
   std::condition_variable ready_;
   std::condition_variable left_;
-  FairQueue unasked_;
   FairQueue queue_;
   std::size_t parked_ = 0;
   std::uint64_t sequence_ = 0;

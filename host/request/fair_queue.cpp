@@ -16,6 +16,12 @@ constexpr double kTolerance = 0.01;
 // Tasks by which a caller can be ahead of its share, for instance by priority, or behind it.
 constexpr double kMostAhead = 8;
 constexpr double kMostBehind = 1;
+// What a task can cost, where 1 is the mean of all.
+constexpr double kLeastCost = 1.0 / 1'024;
+constexpr double kMostCost = 1'024;
+// Tasks over which the means of their costs go: of one caller's, and of all.
+constexpr double kOwnTasks = 4;
+constexpr double kAllTasks = 256;
 // Part of an estimate that one has to be sure of before a request is refused on account of it.
 constexpr double kSure = 0.875;
 
@@ -118,9 +124,25 @@ Task FairQueue::pop(Time now) {
   auto& line = lines_[index];
   auto task = line.tasks.pop();
   count(line, task, -1);
-  if (index != kJobs) charge(line);
+  if (index != kJobs) {
+    task.charged = {line.cost, backlogs_};
+    charge(line, line.cost);
+    line.follows = true;
+  }
   settle(index, now);
   return task;
+}
+
+void FairQueue::worked(const wire::PublicKey& caller, const Task::Charged& charged, Wait time) {
+  const auto took = static_cast<double>(std::max<Wait::rep>(1, time.count()));
+  mean_ = mean_ == 0 ? took : mean_ + (took - mean_) / kAllTasks;
+  const auto cost = std::clamp(took / mean_, kLeastCost, kMostCost);
+  const auto found = index_.find(caller);
+  if (found == index_.end()) return;
+  auto& line = lines_[found->second];
+  line.cost += (cost - line.cost) / kOwnTasks;
+  // What was taken while nobody else wanted it is not held against anyone.
+  if (charged.backlog == backlogs_ && weight_ > 0) charge(line, cost - charged.cost);
 }
 
 std::size_t FairQueue::displaceable(const wire::PublicKey& caller) const {
@@ -168,6 +190,7 @@ std::uint32_t FairQueue::line_of(const wire::PublicKey& caller) {
   free_.pop_back();
   line.caller = caller;
   line.start = virtual_;
+  line.cost = 1;
   return index;
 }
 
@@ -190,13 +213,12 @@ FairQueue::Rank FairQueue::rank_of(const Task& task, const Line& line, double we
   return rank;
 }
 
-/// One of its tasks has been taken: virtual time goes on for all, and by a whole task for its line.
-void FairQueue::charge(Line& line) {
-  virtual_ += 1 / weight_;
-  line.start = std::clamp(line.start + 1 / line.weight, virtual_ - kMostBehind / line.weight,
-                          virtual_ + kMostAhead / line.weight);
+/// Virtual time goes on for all by what one has had, and that one's own by all of it.
+void FairQueue::charge(Line& line, double cost) {
+  virtual_ += cost / weight_;
+  line.start = std::clamp(line.start + cost / line.weight, virtual_ - kMostBehind / line.weight,
+                          virtual_ + (kMostAhead - 1 + std::max(1.0, line.cost)) / line.weight);
   furthest_ = std::max(furthest_, line.start);
-  line.follows = true;
 }
 
 /// Puts a line where its head belongs, or away if it has none.
@@ -259,6 +281,7 @@ void FairQueue::start_anew() {
   virtual_ = std::max(virtual_, furthest_);
   taken_.reset();
   samples_ = -servers_;
+  ++backlogs_;
 }
 
 void FairQueue::count(Line& line, const Task& task, int by) {

@@ -39,8 +39,12 @@ class FairQueue {
   void prepare(const Task& task);
   /// @param now not before that of any call before; likewise for the others
   void push(Task task, Time now);
-  /// Takes the one whose turn it is; there must be one.
+  /// Takes the one whose turn it is; there must be one. Its caller pays what its tasks have cost of
+  /// late.
   Task pop(Time now);
+  /// Told how long a request that was taken has kept its server: its caller pays, or gets back, the
+  /// difference.
+  void worked(const wire::PublicKey& caller, const Task::Charged& charged, Wait time);
   /// Takes out every task of which `over` holds. O(n). @return how many
   template <class Over>
   std::size_t remove_if(Over over, Time now) {
@@ -93,6 +97,7 @@ class FairQueue {
     wire::PublicKey caller{};
     double weight = 1;
     double start = 0;  // virtual time at which its next task is due
+    double cost = 1;   // of a task of its of late; 1 is a task of anybody's
     TaskHeap tasks;
     std::uint32_t gated = 0;  // of the tasks: not to be displaced
     std::uint32_t low = 0;    // of the tasks: with a priority below 0
@@ -112,7 +117,7 @@ class FairQueue {
   [[nodiscard]] double ahead_of(const Task& task, Time now) const;
   [[nodiscard]] double takeable_before(Time deadline, Time now) const;
   [[nodiscard]] double due_before(const Line& other, const Line& line, double own) const;
-  void charge(Line& line);
+  void charge(Line& line, double cost);
   void settle(std::uint32_t index, Time now);
   void retire(std::uint32_t index);
   void keep(std::uint32_t index);
@@ -138,6 +143,8 @@ class FairQueue {
   double weight_ = 0;  // of the lines that compete
   double virtual_ = 0;
   double furthest_ = 0;  // the latest start that a line was given
+  double mean_ = 0;      // ns that a task keeps its server; 0: not known
+  std::uint64_t backlogs_ = 0;
 
   double interval_ = 0;        // ns between two takes while a backlog lasts
   std::int64_t samples_;       // in it, of this backlog; the first ones only fill the servers

@@ -10,7 +10,8 @@ constexpr unsigned kIndexBits = 24;
 
 }  // namespace
 
-InFlight::InFlight(std::size_t capacity) : slots_(capacity) {
+InFlight::InFlight(std::size_t capacity)
+    : budget_(base::Resource::slots, capacity), slots_(capacity) {
   assert(capacity <= std::size_t{1} << kIndexBits);
   for (auto& shard : shards_) shard.free.reserve(capacity / kShards + 1);
   for (std::size_t i = capacity; i-- > 0;)
@@ -18,6 +19,8 @@ InFlight::InFlight(std::size_t capacity) : slots_(capacity) {
 }
 
 bool InFlight::open(Exchange& exchange) {
+  exchange.slot = {budget_, exchange.account};
+  if (!exchange.slot.resize(1)) return false;
   const auto first = next_.fetch_add(1, std::memory_order_relaxed);
   for (std::size_t i = 0; i < kShards; ++i) {
     auto& shard = shards_[(first + i) % kShards];
@@ -61,6 +64,7 @@ bool InFlight::is_open(const Slot& slot, dojo_request_id id) {
 
 ExchangePtr InFlight::free(Shard& shard, Slot& slot) {
   ++slot.generation;
+  slot.exchange->slot.release();
   shard.free.push_back(static_cast<std::uint32_t>(index_of(slot)));
   return std::exchange(slot.exchange, nullptr);
 }

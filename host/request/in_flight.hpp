@@ -22,7 +22,7 @@ class InFlight {
  public:
   explicit InFlight(std::size_t capacity);
 
-  /// Gives an exchange a slot, and its id. @return false if all are taken
+  /// Gives an exchange a slot, and its id. @return false if there is none for its caller
   bool open(Exchange& exchange);
   /// @return the exchange of that id, null if it is over
   [[nodiscard]] ExchangePtr find(dojo_request_id id);
@@ -56,6 +56,7 @@ class InFlight {
   }
   /// Blocks until every one is answered, or until `limit`. @return whether every one is
   bool wait_until_answered(std::chrono::steady_clock::time_point limit);
+  [[nodiscard]] const base::Budget& budget() const { return budget_; }
   /// How many have a slot, answered or not.
   [[nodiscard]] std::size_t size() const;
 
@@ -80,6 +81,7 @@ class InFlight {
   /// @param shard locked @return what was in it
   ExchangePtr free(Shard& shard, Slot& slot);
 
+  base::Budget budget_;
   std::vector<Slot> slots_;
   std::array<Shard, kShards> shards_;
   std::atomic<std::size_t> next_{0};     // the shard to look in first

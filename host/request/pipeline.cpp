@@ -195,7 +195,6 @@ void Pipeline::open_session(Exchange& exchange) {
 /// What needs no plugin.
 void Pipeline::answer(Exchange& exchange, std::string_view body) {
   refusals_.count(Code::ok);
-  exchange.place = {};
   exchange.take_responder().send(make_answer(exchange.terms, 200, Code::ok, body, {}, {}));
 }
 

@@ -39,6 +39,7 @@ class Pipeline {
   plugins::Roster& roster() { return crews_; }
   plugins::Services& services() { return dispatcher_; }
   Dispatcher& dispatcher() { return dispatcher_; }
+  [[nodiscard]] const Dispatcher& dispatcher() const { return dispatcher_; }
   [[nodiscard]] const Refusals& refusals() const { return refusals_; }
   [[nodiscard]] const StageTimes& stage_times() const { return dispatcher_.stage_times(); }
   /// Requests that were let in, by dialect.

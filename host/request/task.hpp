@@ -29,20 +29,27 @@ struct Task {
   Time arrived{};
   Time deadline = Time::max();
   std::uint64_t sequence = 0;  ///< the executor's
+  /// What its caller has been charged for it. The FairQueue's.
+  struct Charged {
+    double cost = 0;
+    std::uint64_t backlog = 0;  ///< in which of them that was
+  } charged;
   plugins::Job job{};
 };
 
 /// How long a request waits until it overtakes one that has just come with a priority higher by 1.
 constexpr std::chrono::milliseconds kAgeing{100};
 
-/// Which of two tasks of one caller is to run first. A priority is worth time: p times kAgeing of
-/// having waited. That keeps the order of any two the same for ever, so a heap will do, and lets
-/// nobody starve: what has waited long enough comes before every newcomer. Within one step of
-/// kAgeing the earlier deadline goes first, then who came first.
+/// Which of two tasks of one caller is to run first. Hooks are asked before all else, so that the
+/// best of all is known when a worker is free. A priority is worth time: p times kAgeing of having
+/// waited. That keeps the order of any two the same for ever, so a heap will do, and lets nobody
+/// starve: what has waited long enough comes before every newcomer. Within one step of kAgeing the
+/// earlier deadline goes first, then who came first.
 inline bool runs_before(const Task& a, const Task& b) {
   const auto rank = [](const Task& task) {
     return task.arrived.time_since_epoch() / kAgeing - task.priority;
   };
+  if (a.hooked != b.hooked) return a.hooked;
   const auto left = rank(a);
   const auto right = rank(b);
   if (left != right) return left < right;

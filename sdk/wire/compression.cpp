@@ -154,9 +154,7 @@ bool skip_blocks(std::string_view& input, std::uint64_t& least) {
   return true;
 }
 
-/// What all frames decompress to at least, read from their headers and their blocks' without
-/// decoding anything: of the usual bombs that tells enough. What is malformed ends it early;
-/// decoding says what is wrong.
+/// As least_decompressed_size(). @param enough to stop at
 std::uint64_t least_size(std::string_view frames, int max_window_log, std::uint64_t enough) {
   std::uint64_t least = 0;
   while (!frames.empty() && least <= enough) {
@@ -218,6 +216,13 @@ Status decode_frame(ZSTD_DCtx* context, const Frame& frame, std::size_t max_outp
   return {};
 }
 
+/// What libzstd can, and what can be reckoned with.
+DecompressionLimits within_reason(const DecompressionLimits& limits) {
+  const auto window = ZSTD_dParam_getBounds(ZSTD_d_windowLogMax);
+  return {std::min(limits.max_output, std::numeric_limits<std::size_t>::max() / 4),
+          std::clamp(limits.max_window_log, window.lowerBound, window.upperBound)};
+}
+
 }  // namespace
 
 Result<std::string> compress(std::string_view bytes, int level) {
@@ -240,12 +245,13 @@ Result<std::string> compress(std::string_view bytes, int level) {
   return std::string(frame.get(), size);
 }
 
+std::uint64_t least_decompressed_size(std::string_view frames, const DecompressionLimits& limits) {
+  const auto [max_output, max_window_log] = within_reason(limits);
+  return least_size(frames, max_window_log, max_output);
+}
+
 Result<std::string> decompress(std::string_view frames, const DecompressionLimits& limits) {
-  const auto window = ZSTD_dParam_getBounds(ZSTD_d_windowLogMax);
-  const int max_window_log =
-      std::clamp(limits.max_window_log, window.lowerBound, window.upperBound);
-  const std::size_t max_output =
-      std::min(limits.max_output, std::numeric_limits<std::size_t>::max() / 4);
+  const auto [max_output, max_window_log] = within_reason(limits);
   if (least_size(frames, max_window_log, max_output) > max_output) return over_budget(max_output);
   Decompressor& context = thread_decompressor();
   if (context == nullptr) return fail("no memory for a zstd decompressor");

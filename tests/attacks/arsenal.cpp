@@ -13,6 +13,7 @@ using std::chrono::milliseconds;
 
 constexpr std::size_t kStrangers = 2'000;
 constexpr std::size_t kBombBytes = std::size_t{64} << 20;
+constexpr std::size_t kHeavyBytes = std::size_t{12} << 20;
 constexpr std::size_t kForgeries = 256;
 
 /// How long a signed request is sent before it is signed anew. Well within each dialect's window.
@@ -133,6 +134,16 @@ std::vector<Body> bomb_bodies() {
   return bodies;
 }
 
+/// What is dear to answer, and answered by as much.
+std::vector<Body> heavy_bodies() {
+  std::vector<Body> bodies;
+  for (const char filling : {'a', 'b', 'c', 'd'}) {
+    bodies.emplace_back(
+        frame(R"({"message":")" + std::string(kHeavyBytes, filling) + R"("})", true, 0));
+  }
+  return bodies;
+}
+
 }  // namespace
 
 Source make_source(std::string_view kind, const ArsenalOptions& options) {
@@ -154,6 +165,7 @@ Source make_source(std::string_view kind, const ArsenalOptions& options) {
   if (kind == "impostor") return impostor(options);
   if (kind == "replay") return replay(options);
   if (kind == "greedy") return source_of({insider(), echo_bodies(8), options, true});
+  if (kind == "heavy") return source_of({insider(), heavy_bodies(), options, true});
   if (kind == "bombs") {
     auto callers = insider();
     auto others = strangers();

@@ -30,7 +30,8 @@ struct ArsenalOptions {
 /// impostor: names of others with signatures of a right form that are not theirs; replay: an honest
 /// request of each dialect, and then the same bytes again and again; greedy: one key of the group,
 /// rightly signed; bombs: small zstd frames that hold 64 MiB and more, half of them by one key of
-/// the group, half by strangers. @return nothing for any other kind
+/// the group, half by strangers; heavy: one key of the group, rightly signed, asks by 1 KB for work
+/// on 12 MB, within all limits. @return nothing for any other kind
 Source make_source(std::string_view kind, const ArsenalOptions& options);
 
 }  // namespace dojo::attacks

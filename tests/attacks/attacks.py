@@ -2,7 +2,7 @@
 
     DOJO_HOST=… DOJO_ATTACKS=… DOJO_PLUGINS=… python attacks.py NAME… [--seconds S] [--plain] …
 
-NAME is one of the floods (unsigned, strangers, impostor, replay, greedy, bombs, slow), `floods` for all of them,
+NAME is one of the floods (unsigned, strangers, impostor, replay, greedy, bombs, heavy, slow, hoard), `floods` for all of them,
 `replays`, `honest`, `latency`, `cost`, or `all`. Exits with 0 if every promise held, and prints what was seen. The short
 forms of all that is counted are part of the tests; `latency` and `cost`, which are about time, of bench.sh. Give longer
 times to let it run for an hour.
@@ -57,7 +57,14 @@ FLOODS = {
     "replay": dict(connections=64, rate=20_000),
     "greedy": dict(connections=64, rate=None),  # 50 times what an honest caller sends
     "bombs": dict(connections=64, rate=500),
+    "heavy": dict(connections=64, rate=100),  # more work than there are processors
     "slow": dict(connections=1_000, rate=0),
+    "hoard": dict(connections=64, rate=0),  # 768 MiB of answers, if they could have them
+}
+# What a host is told besides, so that what is to be shared is scarce.
+SCARCE = {
+    "heavy": "[dispatch]\ndeadline_ms = 2000\n",
+    "hoard": "[http]\nmax_response_bytes = 134217728\n",
 }
 ATTACKERS = 4  # addresses they come from
 
@@ -235,9 +242,10 @@ class Besieged:
         self.kind, self.setting, self.options = kind, setting, options
         self.rate = options.capacity * 0.25
         self.quota = 4 * self.rate / HONEST
-        self.host = Host(folder, setting.config(QUOTAS.format(quota=int(self.quota), burst=int(2 * self.quota))))
+        quotas = QUOTAS.format(quota=int(self.quota), burst=int(2 * self.quota))
+        self.host = Host(folder, setting.config(quotas) + SCARCE.get(kind, ""))
         self.wanted = {**FLOODS[kind], "pool": 40_000 if kind in ("strangers", "greedy") else 4_000}
-        if kind != "slow" and options.rate is not None:
+        if kind not in ("slow", "hoard", "heavy") and options.rate is not None:
             self.wanted["rate"] = options.rate
         elif self.wanted["rate"] is None:
             self.wanted["rate"] = int(50 * self.rate / HONEST)
@@ -278,7 +286,7 @@ def flood(kind, folder, setting, options, check):
     check(f"{kind}: the attack took place", got["sent"] + got.get("opened", 0) > 0)
     # A replay's first requests are honest ones.
     quota = besieged.quota * (got["seconds"] + 2) * 1.05
-    most = {"replay": len(setting.dialects), "greedy": quota}.get(kind, 0)
+    most = {"replay": len(setting.dialects), "greedy": quota, "heavy": quota}.get(kind, 0)
     check(f"{kind}: at most {most:.0f} of the attackers' requests are let in", got["codes"].get("ok", 0) <= most)
 
 

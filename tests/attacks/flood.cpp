@@ -1,7 +1,7 @@
 // Attackers, bounded in number and time: attack_flood KIND --port P --to HOTKEY --connections N
 // --seconds S … prints "ready" once it has signed what it will send, begins when a line comes on
-// standard input, and prints one JSON object when it is over. KIND is `slow`, or one of
-// make_source()'s.
+// standard input, and prints one JSON object when it is over. KIND is `slow`, `hoard`, or one
+// of make_source()'s.
 #include <cstdio>
 #include <limits>
 
@@ -160,8 +160,11 @@ Source slow_heads(const ArsenalOptions& options) {
 }
 
 int slow(const Options& options) {
+  const bool hoards = options.kind == "hoard";
+  using enum Idling;
   Slow slow(options.port, Sources(options.source, options.sources), options.connections,
-            slow_heads(options.arsenal));
+            hoards ? std::vector{keep} : std::vector{head, body, read},
+            hoards ? make_source("heavy", options.arsenal) : slow_heads(options.arsenal));
   wait_for_start();
   slow.run(seconds(options.seconds));
   fmt::print("{{{},\"open\":{},\"seconds\":{:.3f},\"sent_per_s\":{:.1f}}}\n", slow.tally().json(),
@@ -176,7 +179,7 @@ int main(int argc, char** argv) {
   Options options;
   CLI::App app{"Attackers of a host on loopback."};
   app.add_option("kind", options.kind,
-                 "unsigned, strangers, impostor, replay, greedy, bombs or slow")
+                 "unsigned, strangers, impostor, replay, greedy, bombs, heavy, slow or hoard")
       ->required();
   app.add_option("--port", options.port)->required();
   app.add_option("--to", options.to, "the host's hotkey")->required();
@@ -203,5 +206,5 @@ int main(int argc, char** argv) {
   options.arsenal.speeches = parse_speeches(options.dialects);
   if (nice(options.nice) == -1) return 1;
   prctl(PR_SET_TIMERSLACK, 1UL);
-  return options.kind == "slow" ? slow(options) : flood(options);
+  return options.kind == "slow" || options.kind == "hoard" ? slow(options) : flood(options);
 }

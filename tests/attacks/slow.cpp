@@ -6,25 +6,30 @@
 #include <thread>
 #include <utility>
 
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 namespace dojo::attacks {
 namespace {
 
-enum class Kind : std::uint8_t { head, body, read };
-
 constexpr int kPipelined = 64;
 constexpr auto kRound = std::chrono::seconds(1);
 
-Kind kind_of(std::size_t place) {
-  return static_cast<Kind>(place % 3);
+bool is_closed(int socket) {
+  pollfd poll_fd{socket, POLLRDHUP, 0};
+  return ::poll(&poll_fd, 1, 0) > 0;
 }
 
 }  // namespace
 
-Slow::Slow(std::uint16_t port, Sources sources, std::size_t connections, Source heads)
-    : port_(port), sources_(sources), heads_(std::move(heads)), connections_(connections) {}
+Slow::Slow(std::uint16_t port, Sources sources, std::size_t connections, std::vector<Idling> kinds,
+           Source requests)
+    : port_(port),
+      sources_(sources),
+      kinds_(std::move(kinds)),
+      requests_(std::move(requests)),
+      connections_(connections) {}
 
 Slow::~Slow() {
   for (const auto& connection : connections_) {
@@ -55,7 +60,7 @@ void Slow::begin(std::size_t place) {
   const sockaddr_in from{AF_INET, 0, sources_.of(place), {}};
   const sockaddr_in to{AF_INET, htons(port_), {htonl(INADDR_LOOPBACK)}, {}};
   const int small = 2'048;
-  if (kind_of(place) == Kind::read) {
+  if (kind_of(place) == Idling::read || kind_of(place) == Idling::keep) {
     setsockopt(connection.socket, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
   }
   const int on = 1;
@@ -73,18 +78,22 @@ void Slow::visit(std::size_t place) {
   if (connection.socket < 0) {
     begin(place);
     switch (kind_of(place)) {
-      case Kind::head:
+      case Idling::head:
         bytes = "POST /Echo HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ";
         break;
-      case Kind::body:
-        bytes = heads_();
+      case Idling::body:
+      case Idling::keep:
+        bytes = requests_();
         break;
-      case Kind::read:
+      case Idling::read:
         bytes.clear();
         for (int i = 0; i < kPipelined; ++i) bytes += "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
         break;
     }
-  } else if (kind_of(place) == Kind::read) {
+  } else if (kind_of(place) == Idling::keep) {
+    if (is_closed(connection.socket)) end(connection, Loss::closed);
+    return;
+  } else if (kind_of(place) == Idling::read) {
     bytes = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
   } else {
     read(connection);

@@ -13,13 +13,21 @@
 
 namespace dojo::attacks {
 
-/// A third of the connections never ends its head, a third has a signed head and never ends its
-/// body, a third asks again and again and never reads. The first two send a byte a second. What the
-/// server closes is opened again a second later at most.
+/// How they do it.
+enum class Idling : std::uint8_t {
+  head,  ///< never ends its head, and sends a byte a second
+  body,  ///< has a signed head, and never ends its body, likewise
+  read,  ///< asks again and again, and never reads
+  keep,  ///< asks once for what is large, and never reads
+};
+
+/// What the server closes is opened again a second later at most.
 class Slow {
  public:
-  /// @param heads heads of requests whose bodies are to follow
-  Slow(std::uint16_t port, Sources sources, std::size_t connections, Source heads);
+  /// @param kinds that the connections are of, by turns
+  /// @param requests for `keep`; for `body` heads of such, whose bodies are to follow
+  Slow(std::uint16_t port, Sources sources, std::size_t connections, std::vector<Idling> kinds,
+       Source requests);
   ~Slow();
   Slow(const Slow&) = delete;
   Slow& operator=(const Slow&) = delete;
@@ -35,6 +43,7 @@ class Slow {
     std::string in;
   };
 
+  [[nodiscard]] Idling kind_of(std::size_t place) const { return kinds_[place % kinds_.size()]; }
   void begin(std::size_t place);
   void visit(std::size_t place);
   void read(Connection& connection);
@@ -42,7 +51,8 @@ class Slow {
 
   std::uint16_t port_;
   Sources sources_;
-  Source heads_;
+  std::vector<Idling> kinds_;
+  Source requests_;
   std::vector<Connection> connections_;
   Tally tally_;
 };

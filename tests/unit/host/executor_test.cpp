@@ -320,6 +320,7 @@ class SharedExecutorTest : public testing::Test {
     options.workers = workers;
     options.capacity = capacity;
     options.run = [this](Executor& self, Task&& task, unsigned) { run(self, std::move(task)); };
+    options.clock = [] { return Task::Time(); };  // each costs the same
     options.displaced = [this](Task&& task, std::chrono::nanoseconds) {
       const std::lock_guard lock(mutex);
       displaced.push_back(task.id);
@@ -425,6 +426,22 @@ TEST_F(SharedExecutorTest, AsksTheHooksOfAllCallersInTurn) {
   const std::lock_guard lock(mutex);
   EXPECT_EQ(asked[1], 20);
   EXPECT_EQ(asked[2], 20);
+}
+
+TEST_F(SharedExecutorTest, DoesNotAskTheHooksOfOneBeforeAnythingOfAnother) {
+  start(1, 1'000);
+  dojo_request_id id = 0;
+  EXPECT_TRUE(executor->push(task_of(3, ++id)));
+  ASSERT_TRUE(all_begun(1));
+  for (int i = 0; i < 50; ++i) {
+    auto hooked = task_of(1, ++id);
+    hooked.hooked = true;
+    EXPECT_TRUE(executor->push(std::move(hooked)));
+  }
+  const auto modest = ++id;
+  EXPECT_TRUE(executor->push(task_of(2, modest)));
+  let(3);
+  EXPECT_TRUE(has_begun(modest));
 }
 
 TEST_F(SharedExecutorTest, SharesWhatIsBehindAGate) {

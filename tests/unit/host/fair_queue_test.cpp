@@ -65,7 +65,10 @@ class Simulation {
         missed.push_back(task.id);
         continue;
       }
-      *next = now + duration();
+      const auto took = costs ? costs(task) : duration();
+      *next = now + took;
+      if (costs) queue.worked(task.caller, task.charged, took);
+      spent[task.caller[0]] += took;
       ++served[task.caller[0]];
       longest[task.caller[0]] = std::max(longest[task.caller[0]], now - task.arrived);
       order.push_back(task.id);
@@ -78,6 +81,8 @@ class Simulation {
     while (!queue.empty()) run_for(service_);
   }
 
+  std::function<Wait(const Task&)> costs;  // then each pays what it costs
+  std::map<unsigned, Wait> spent;
   std::function<double(std::mt19937&)> jitter = [](std::mt19937&) { return 1.0; };
   Time now = Time(1'000h);
   FairQueue queue;
@@ -231,6 +236,59 @@ TEST_P(FairQueuePace, LetsNobodyStarveHoweverManyNewcomersThereAre) {
     sim.run_for(pace);
   }
   EXPECT_GT(sim.served[1] - before, 0);
+}
+
+TEST(FairQueue, SharesTheTimeOfServersAndNotTheNumberOfTasks) {
+  Simulation sim(2, 1ms);
+  sim.costs = [](const Task& task) -> Wait { return task.caller[0] == 1 ? 50ms : 1ms; };
+  for (int i = 0; i < 2'000; ++i) sim.push(1);
+  for (int i = 0; i < 20'000; ++i) sim.push(2);
+  sim.run_for(5s);
+  const auto ratio =
+      static_cast<double>(sim.spent[1].count()) / static_cast<double>(sim.spent[2].count());
+  EXPECT_NEAR(ratio, 1, 0.15);
+}
+
+TEST(FairQueue, SharesTheTimeByWeight) {
+  Simulation sim(1, 1ms);
+  sim.costs = [](const Task& task) -> Wait { return task.caller[0] == 1 ? 20ms : 5ms; };
+  for (int i = 0; i < 2'000; ++i) sim.push(1, 1);
+  for (int i = 0; i < 20'000; ++i) sim.push(2, 3);
+  sim.run_for(10s);
+  const auto ratio =
+      static_cast<double>(sim.spent[2].count()) / static_cast<double>(sim.spent[1].count());
+  EXPECT_NEAR(ratio, 3, 0.3);
+}
+
+TEST(FairQueue, ServesAModestCallerSoonWhileAnothersTasksAreDear) {
+  Simulation sim(2, 1ms);
+  sim.costs = [](const Task& task) -> Wait { return task.caller[0] == 1 ? 100ms : 1ms; };
+  for (int i = 0; i < 1'000; ++i) sim.push(1);
+  sim.run_for(1s);
+  for (int i = 0; i < 100; ++i) {
+    sim.push(2);
+    sim.run_for(20ms);
+  }
+  sim.run_for(1s);
+  EXPECT_EQ(sim.served[2], 100);
+  // Both servers may have one of the other's at hand when it comes, and one more may stand before
+  // it in an earlier step.
+  EXPECT_LE(sim.longest[2], 210ms);
+}
+
+TEST(FairQueue, DoesNotHoldDearTasksAgainstWhoRanThemAlone) {
+  Simulation sim(1, 1ms);
+  sim.costs = [](const Task& task) -> Wait { return task.caller[0] == 1 ? 100ms : 1ms; };
+  for (int i = 0; i < 20; ++i) {
+    sim.push(1);
+    sim.run_all();
+    sim.run_for(200ms);
+  }
+  for (int i = 0; i < 100; ++i) sim.push(2);
+  const auto late = sim.push(1);
+  const auto pushed = sim.now;
+  sim.run_for(1s);
+  EXPECT_LE(sim.at[late] - pushed, 110ms);
 }
 
 TEST(FairQueue, PutsPriorityBeforeShare) {

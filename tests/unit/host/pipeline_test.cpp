@@ -95,7 +95,7 @@ TEST_F(PipelineTest, AnswersAPreflightWithoutABody) {
   EXPECT_EQ(refusal.body, "");
 }
 
-TEST_F(PipelineTest, GivesAPlaceBackBeforeItAnswersAPreflight) {
+TEST_F(PipelineTest, GivesAPlaceBackAsItsAnswerIsSent) {
   policy::AccessOptions one_at_a_time;
   one_at_a_time.quota.concurrent = 1;
   access->apply(one_at_a_time);
@@ -106,6 +106,8 @@ TEST_F(PipelineTest, GivesAPlaceBackBeforeItAnswersAPreflight) {
   ASSERT_FALSE(pipeline.admit(*exchange));
   pipeline.take(exchange);
   EXPECT_EQ(inbox.answer().code, Code::ok);
+  EXPECT_TRUE(access->quotas().look_at(caller.public_key(), 1)) << "nobody has read it";
+  exchange->on_answered();
   EXPECT_FALSE(access->quotas().look_at(caller.public_key(), 1)) << "though its exchange lives on";
 }
 

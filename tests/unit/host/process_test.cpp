@@ -198,6 +198,21 @@ TEST(TheHost, WritesNoIdentityWhereOthersCanGetAtIt) {
   EXPECT_TRUE(fs::is_empty(host.state()));
 }
 
+TEST(TheHost, SaysIfAnotherOneHasItsHotkey) {
+  HostProcess first({});
+  ASSERT_TRUE(first.serves());
+  EXPECT_EQ(first.log().find("has this hotkey"), std::string::npos) << first.log();
+  HostProcess second({});
+  std::filesystem::create_directory(second.state());
+  std::filesystem::permissions(second.state(), std::filesystem::perms::owner_all);
+  std::filesystem::copy_file(first.state() / "identity.json", second.state() / "identity.json");
+  ASSERT_TRUE(second.serves()) << second.log();
+  EXPECT_NE(second.log().find("another host on this machine has this hotkey"), std::string::npos)
+      << second.log();
+  EXPECT_EQ(first.stop(), 0);
+  EXPECT_EQ(second.stop(), 0);
+}
+
 TEST(TheHost, TakesALinkForItsStateFolder) {
   HostProcess host({});
   fs::create_directory(host.folder() / "real");

@@ -83,6 +83,11 @@ inline Response text(std::string body, int status = 200) {
 
 /// As a handler has its own.
 struct TestExchange : Exchange {
+  explicit TestExchange(std::atomic<int>* told_of = nullptr) : told(told_of) {}
+  void on_answered() noexcept override {
+    if (told != nullptr) ++*told;
+  }
+  std::atomic<int>* told;
   std::string left;  // by on_head() for on_request()
 };
 
@@ -92,7 +97,7 @@ class TestHandler : public Handler {
   bool welcomes(const base::IpAddress& caller) override {
     return !welcome_hook || welcome_hook(caller);
   }
-  ExchangePtr make() override { return ExchangePtr(new TestExchange); }
+  ExchangePtr make() override { return ExchangePtr(new TestExchange(&answered)); }
   std::optional<Response> on_head(Exchange& exchange) override {
     ++heads;
     return head_hook ? head_hook(exchange) : std::nullopt;
@@ -123,6 +128,7 @@ class TestHandler : public Handler {
   std::atomic<int> heads{0};
   std::atomic<int> requests{0};
   std::atomic<int> unnamed{0};
+  std::atomic<int> answered{0};  // told so
   Waiting waiting;
 };
 
@@ -138,6 +144,7 @@ class ServerTest : public testing::Test {
   }
   Client connect() { return Client::to(server->port()); }
   [[nodiscard]] const Counters& counters() const { return server->counters(); }
+  [[nodiscard]] const Budgets& budgets() const { return server->budgets(); }
   [[nodiscard]] bool still_serves() {
     Client client = connect();
     client.send(request("/alive"));

@@ -94,8 +94,138 @@ TEST_F(TheLimit, OnWriteTimeResetsAPeerThatDoesNotRead) {
   ASSERT_TRUE(slow.connect(server->port()));
   slow.send(request("/big?20000000"));
   EXPECT_TRUE(eventually([&] { return counters().timeouts == 1 && counters().open == 0; }));
-  EXPECT_EQ(counters().response_bytes, 0U);
+  EXPECT_EQ(budgets().response_bytes.held(), 0U);
   EXPECT_FALSE(slow.ends_orderly()) << "reset, not left to the kernel to send";
+}
+
+TEST_F(TheLimit, OnWriteTimeIsNotSavedUpByAPeerThatPauses) {
+  options.limits.write_grace = 300ms;
+  options.limits.min_rate = 1'000;
+  start();
+  Client slow;
+  slow.shrink_receive_buffer(4'096);
+  ASSERT_TRUE(slow.connect(server->port()));
+  slow.send(request("/big?20000000"));
+  string some(1'000'000, '\0');  // at that rate 1,000 s
+  ASSERT_EQ(::recv(slow.fd(), some.data(), some.size(), MSG_WAITALL), 1'000'000);
+  EXPECT_TRUE(eventually([&] { return counters().timeouts == 1 && counters().open == 0; }));
+  EXPECT_EQ(budgets().response_bytes.held(), 0U);
+}
+
+TEST_F(TheLimit, OnAnswersThatNobodyReadsHoldsUpTheNext) {
+  start();
+  Client client;
+  client.shrink_receive_buffer(4'096);
+  ASSERT_TRUE(client.connect(server->port()));
+  string all;
+  for (int i = 0; i < 20; ++i) all += request("/big?60000");
+  client.send(all);
+  ASSERT_TRUE(eventually([&] { return handler.requests >= 2; }));
+  EXPECT_EQ(events_at_rest(), 0U);
+  EXPECT_LE(handler.requests, 4) << "and not as many as the kernel takes";
+  EXPECT_GT(budgets().response_bytes.held(), 0U) << "what the kernel has counts as well";
+  for (int i = 0; i < 20; ++i) ASSERT_EQ(client.read_reply()->body.size(), 60'000U) << i;
+  EXPECT_TRUE(eventually([&] { return budgets().response_bytes.held() == 0; }));
+  EXPECT_EQ(counters().timeouts, 0U);
+}
+
+TEST_F(TheLimit, OnAnswersThatNobodyReadsHoldsForRefusalsToo) {
+  std::atomic<int> refused{0};
+  handler.head_hook = [&](Exchange&) {
+    ++refused;
+    return std::optional(text(string(10'000, 'x'), 403));
+  };
+  start();
+  Client client;
+  client.shrink_receive_buffer(4'096);
+  ASSERT_TRUE(client.connect(server->port()));
+  string all;
+  for (int i = 0; i < 1'000; ++i) all += request("/a");
+  client.send(all);
+  ASSERT_TRUE(eventually([&] { return refused >= 2; }));
+  EXPECT_EQ(events_at_rest(), 0U);
+  EXPECT_LE(refused, 20);
+}
+
+TEST_F(TheLimit, OnAnswersEndsAPeerThatNeverReadsThem) {
+  options.limits.write_grace = 200ms;
+  start();
+  Client client;
+  client.shrink_receive_buffer(4'096);
+  ASSERT_TRUE(client.connect(server->port()));
+  client.send(request("/big?200000") + request("/after"));
+  EXPECT_TRUE(eventually([&] { return counters().timeouts == 1 && counters().open == 0; }));
+  EXPECT_EQ(handler.requests, 1);
+  EXPECT_EQ(budgets().response_bytes.held(), 0U);
+}
+
+TEST_F(TheLimit, OnAnswersLetsWhoHoldsMostGiveWay) {
+  options.limits.max_response_bytes = 64'000'000;
+  // Whose a request is says its body.
+  handler.request_hook = [](ExchangePtr exchange, Responder responder) {
+    base::Holder holder;
+    holder.registered = true;
+    holder.id[0] = static_cast<std::uint8_t>(exchange->body[0]);
+    exchange->account = exchange->account->open(holder);
+    responder.send(text(string(std::stoul(exchange->body.substr(1)), 'x')));
+  };
+  start();
+  std::vector<Client> hogs;
+  for (char key = 'a'; key <= 'h'; ++key) {
+    for (int i = 0; i < 8; ++i) {
+      auto& hog = hogs.emplace_back();
+      hog.shrink_receive_buffer(4'096);
+      ASSERT_TRUE(hog.connect(server->port()));
+      hog.send(post("/", key + string("8000000")));
+    }
+  }
+  ASSERT_TRUE(eventually([&] { return counters().requests == hogs.size(); }));
+  Client small = connect();
+  for (char key = 'i'; key <= 'z'; ++key) {
+    small.send(post("/", key + string("900000")));
+    const auto reply = small.read_reply();
+    ASSERT_TRUE(reply);
+    EXPECT_EQ(reply->status, 200) << key;
+    EXPECT_EQ(reply->body.size(), 900'000U);
+  }
+  EXPECT_LE(budgets().response_bytes.held(), options.limits.max_response_bytes);
+}
+
+TEST_F(TheLimit, OnIdleConnectionsLetsWhoHoldsMostGiveWay) {
+  options.limits.max_connections = 200;
+  options.proxies = {"127.0.0.1"};
+  start();
+  const auto from = [&](const string& address) {
+    Client client = connect();
+    client.send("PROXY TCP4 " + address + " 127.0.0.1 1 1\r\n");
+    return client;
+  };
+  std::vector<Client> hogs;
+  for (int address = 1; address <= 20; ++address) {
+    for (int i = 0; i < 150; ++i) {
+      hogs.push_back(from("192.0.2." + std::to_string(address)));
+      if (hogs.back().readable_within(0ms)) break;
+    }
+  }
+  ASSERT_TRUE(eventually([&] { return counters().refused > 0; }));
+  EXPECT_TRUE(eventually([&] {
+    auto client = from("198.51.100.1");
+    client.send(request("/a"));
+    const auto reply = client.read_reply();
+    return reply && reply->status == 200;
+  }));
+  EXPECT_GT(counters().gave_way, 0U);
+}
+
+TEST_F(TheLimit, OnAnswersLetsAResetPeerGoAtOnce) {
+  start();
+  Client client;
+  client.shrink_receive_buffer(4'096);
+  ASSERT_TRUE(client.connect(server->port()));
+  client.send(request("/big?200000"));
+  ASSERT_TRUE(eventually([&] { return budgets().response_bytes.held() > 0; }));
+  client.reset();
+  EXPECT_TRUE(eventually([&] { return counters().open == 0; }));
 }
 
 TEST_F(TheLimit, OnTheHeadIsToldApartByStatus) {
@@ -115,7 +245,7 @@ TEST_F(TheLimit, OnTheHeadIsToldApartByStatus) {
   EXPECT_EQ(status(head_with("Content-Length: 99000000\r\n")), 413);
   EXPECT_EQ(status(head_with("Transfer-Encoding: chunked\r\n") + "5f5e100\r\n"), 413);
   EXPECT_EQ(status(head_with("Expect: magic\r\n")), 417);
-  EXPECT_EQ(counters().request_bytes, 0U);
+  EXPECT_EQ(budgets().request_bytes.held(), 0U);
 }
 
 TEST_F(TheLimit, OnTheHeadLetsItsAnswerBeRead) {
@@ -128,13 +258,13 @@ TEST_F(TheLimit, OnTheHeadLetsItsAnswerBeRead) {
 }
 
 TEST_F(TheLimit, OnBodiesAtOnceAnswers503) {
-  options.limits.max_request_bytes = 1'000'000;
+  options.limits.max_request_bytes = 2'000'000;
   start();
   Client large = connect();
   large.send(head_with("Content-Length: 900000\r\n") + string(500'000, 'x'));
-  ASSERT_TRUE(eventually([&] { return counters().request_bytes >= 500'000; }));
+  ASSERT_TRUE(eventually([&] { return budgets().request_bytes.held() >= 500'000; }));
   Client announces = connect();
-  announces.send(head_with("Content-Length: 600000\r\n"));
+  announces.send(head_with("Content-Length: 900000\r\n"));
   const auto reply = announces.read_reply();
   EXPECT_EQ(reply->status, 503);
   EXPECT_TRUE(reply->has("Retry-After: 1"));
@@ -144,11 +274,11 @@ TEST_F(TheLimit, OnBodiesAtOnceAnswers503) {
   EXPECT_TRUE(still_serves());
   large.send(string(400'000, 'x'));
   EXPECT_EQ(large.read_reply()->status, 200);
-  EXPECT_TRUE(eventually([&] { return counters().request_bytes == 0; }));
+  EXPECT_TRUE(eventually([&] { return budgets().request_bytes.held() == 0; }));
 }
 
 TEST_F(TheLimit, OnBodiesCountsThoseThatTheHandlerHas) {
-  options.limits.max_request_bytes = 1'000'000;
+  options.limits.max_request_bytes = 1'400'000;
   start();
   Client first = connect();
   first.send(post("/wait", string(800'000, 'x')));
@@ -175,7 +305,7 @@ TEST_F(TheLimit, OnAnswersHoldsWithSlowReaders) {
     client.send(request("/big?" + std::to_string(kAnswer)));
   }
   ASSERT_TRUE(eventually([&] { return counters().requests == slow.size(); }));
-  EXPECT_LE(counters().response_bytes, options.limits.max_response_bytes);
+  EXPECT_LE(budgets().response_bytes.held(), options.limits.max_response_bytes);
   int refused = 0;
   for (auto& client : slow) {
     client.readable_within(10s);
@@ -187,7 +317,7 @@ TEST_F(TheLimit, OnAnswersHoldsWithSlowReaders) {
   EXPECT_GE(refused, 24);
   EXPECT_LT(refused, 30);
   slow.clear();
-  EXPECT_TRUE(eventually([&] { return counters().response_bytes == 0; }));
+  EXPECT_TRUE(eventually([&] { return budgets().response_bytes.held() == 0; }));
   EXPECT_TRUE(still_serves());
 }
 

@@ -576,6 +576,26 @@ TEST_F(TheServer, EndsAConnectionAfterAnAnswerThatSaysSo) {
   EXPECT_TRUE(client.at_end());
 }
 
+TEST_F(TheServer, TellsOfAnAnswerBeforeItsLastBytesAndNotLongBefore) {
+  start();
+  Client slow;
+  slow.shrink_receive_buffer(4'096);
+  ASSERT_TRUE(slow.connect(server->port()));
+  slow.send(request("/big?12000000"));
+  ASSERT_TRUE(eventually([&] { return handler.requests == 1; }));
+  EXPECT_EQ(events_at_rest(), 0U);
+  EXPECT_EQ(handler.answered, 0) << "of 12 MB the kernel has not taken all but the last";
+  EXPECT_EQ(slow.read_reply()->body.size(), 12'000'000U);
+  EXPECT_EQ(handler.answered, 1);
+  slow.send(request("/small"));
+  EXPECT_EQ(slow.read_reply()->status, 200);
+  EXPECT_EQ(handler.answered, 2);
+  slow.send(request("/big?12000000"));
+  ASSERT_TRUE(eventually([&] { return handler.requests == 3; }));
+  slow.close();
+  EXPECT_TRUE(eventually([&] { return handler.answered == 3; })) << "nor when its peer has gone";
+}
+
 // ---- what its reactors share
 
 TEST(AMailbox, DropsWhatNobodyHasTakenWhenItCloses) {
@@ -593,7 +613,7 @@ TEST(AMailbox, DropsWhatNobodyHasTakenWhenItCloses) {
   EXPECT_EQ(shared->counters.answers_dropped, 0U);
   mailbox->close();
   EXPECT_EQ(shared->counters.answers_dropped, 2U) << "one that was collected, and one that was not";
-  EXPECT_EQ(shared->counters.response_bytes, 0U);
+  EXPECT_EQ(shared->budgets.response_bytes.held(), 0U);
   post();
   EXPECT_EQ(shared->counters.answers_dropped, 3U);
 }

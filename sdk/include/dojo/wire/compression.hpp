@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -21,6 +22,12 @@ struct DecompressionLimits {
   int max_window_log =
       23;  ///< 2^23 bytes = 8 MiB, what RFC 8878 §3.1.1.1.2 asks every decoder to support
 };
+
+/// What frames decompress to at least, read from their headers and their blocks' without decoding
+/// anything: of the usual bombs that tells enough. What is malformed counts up to there.
+/// @return bytes; more than `limits.max_output`: it is too much. Any thread.
+std::uint64_t least_decompressed_size(std::string_view frames,
+                                      const DecompressionLimits& limits = {});
 
 /// Decodes one or more whole zstd frames (skippable frames are skipped), with or without content
 /// size. Output stops at `max_output` bytes: memory beyond that (and beyond a small multiple of the
