@@ -198,13 +198,13 @@ std::size_t Executor::waiting() const {
 /// one calls the next if there is work for it. So a burst costs its pusher one call, and workers
 /// that are awake find the rest by themselves.
 bool Executor::calls_one() {
-  return sleeping_ != 0 && !queue_.empty() && !std::exchange(calling_, true);
+  return sleeping_ != 0 && queue_.ready() && !std::exchange(calling_, true);
 }
 
 bool Executor::take(Task& task, const std::optional<Done>& done) {
   std::unique_lock lock(mutex_);
-  if (done) queue_.worked(done->caller, done->charged, done->time);
-  while (!stopping_ && queue_.empty()) {
+  if (done) queue_.worked(done->caller, done->charged, done->time, steady_clock::now());
+  while (!stopping_ && !queue_.ready()) {
     ++sleeping_;
     ready_.wait(lock);
     --sleeping_;

@@ -19,6 +19,8 @@ constexpr double kMostBehind = 1;
 // What a task can cost, where 1 is the mean of all.
 constexpr double kLeastCost = 1.0 / 1'024;
 constexpr double kMostCost = 1'024;
+// From which cost on a caller leaves servers to others.
+constexpr double kDear = 8;
 // Tasks over which the means of their costs go: of one caller's, and of all.
 constexpr double kOwnTasks = 4;
 constexpr double kAllTasks = 256;
@@ -107,7 +109,7 @@ void FairQueue::push(Task task, Time now) {
     const auto weight = sane(task.weight);
     if (line.competes) weight_ += weight - line.weight;
     line.weight = weight;
-    if (!line.competes) {
+    if (!line.competes && !line.pauses) {
       line.start = std::max(line.start, virtual_);
       line.follows = false;
     }
@@ -128,21 +130,26 @@ Task FairQueue::pop(Time now) {
     task.charged = {line.cost, backlogs_};
     charge(line, line.cost);
     line.follows = true;
+    ++line.busy;
   }
   settle(index, now);
   return task;
 }
 
-void FairQueue::worked(const wire::PublicKey& caller, const Task::Charged& charged, Wait time) {
+void FairQueue::worked(const wire::PublicKey& caller, const Task::Charged& charged, Wait time,
+                       Time now) {
   const auto took = static_cast<double>(std::max<Wait::rep>(1, time.count()));
-  mean_ = mean_ == 0 ? took : mean_ + (took - mean_) / kAllTasks;
+  worked_ = std::min(worked_ + 1, kAllTasks);
+  mean_ += (took - mean_) / worked_;
   const auto cost = std::clamp(took / mean_, kLeastCost, kMostCost);
   const auto found = index_.find(caller);
   if (found == index_.end()) return;
   auto& line = lines_[found->second];
   line.cost += (cost - line.cost) / kOwnTasks;
+  if (line.busy > 0) --line.busy;  // of one that was forgotten meanwhile it is not known
   // What was taken while nobody else wanted it is not held against anyone.
   if (charged.backlog == backlogs_ && weight_ > 0) charge(line, cost - charged.cost);
+  if (line.pauses) settle(found->second, now);
 }
 
 std::size_t FairQueue::displaceable(const wire::PublicKey& caller) const {
@@ -155,11 +162,11 @@ std::size_t FairQueue::displaceable(const wire::PublicKey& caller) const {
 bool FairQueue::displace(double per_weight, Task& out, Time now) {
   std::uint32_t most = kJobs;
   double holds = per_weight;
-  for (const auto index : order_) {
+  for (std::uint32_t index = kJobs + 1; index < lines_.size(); ++index) {
     const auto& line = lines_[index];
     const auto tasks = line.tasks.size() - line.gated;
     const auto each = static_cast<double>(tasks) / line.weight;
-    if (index == kJobs || tasks < 2 || each <= holds) continue;
+    if (tasks < 2 || each <= holds) continue;
     holds = each;
     most = index;
   }
@@ -191,6 +198,7 @@ std::uint32_t FairQueue::line_of(const wire::PublicKey& caller) {
   line.caller = caller;
   line.start = virtual_;
   line.cost = 1;
+  line.busy = 0;
   return index;
 }
 
@@ -225,8 +233,13 @@ void FairQueue::charge(Line& line, double cost) {
 void FairQueue::settle(std::uint32_t index, Time now) {
   auto& line = lines_[index];
   if (line.tasks.empty()) {
-    if (line.competes) retire(index);
+    if (line.competes || line.pauses) retire(index);
     if (size_ == 0) start_anew();
+    return;
+  }
+  line.pauses = has_servers_enough(line);
+  if (line.pauses) {
+    if (line.competes) withdraw(index);
     return;
   }
   if (!line.competes) {
@@ -242,7 +255,13 @@ void FairQueue::settle(std::uint32_t index, Time now) {
   sift_down(line.at);
 }
 
-void FairQueue::retire(std::uint32_t index) {
+/// Nothing that a server has begun can be taken from it, and the others' next ones wait as long:
+/// were all servers with what is dear, those would come by at that pace.
+bool FairQueue::has_servers_enough(const Line& line) const {
+  return servers_ > 1 && line.cost >= kDear && line.busy >= servers_ / 2;
+}
+
+void FairQueue::withdraw(std::uint32_t index) {
   auto& line = lines_[index];
   line.competes = false;
   const auto at = line.at;
@@ -253,8 +272,14 @@ void FairQueue::retire(std::uint32_t index) {
     sift_up(at);
     sift_down(lines_[last].at);
   }
+  if (index != kJobs) weight_ = order_.empty() ? 0 : weight_ - line.weight;
+}
+
+void FairQueue::retire(std::uint32_t index) {
+  auto& line = lines_[index];
+  if (line.competes) withdraw(index);
+  line.pauses = false;
   if (index == kJobs) return;
-  weight_ = order_.empty() ? 0 : weight_ - line.weight;
   if (!std::exchange(line.kept, true)) keep(index);
   while (idle_ > kMostIdle) forget_longest();
 }
@@ -271,7 +296,7 @@ void FairQueue::forget_longest() {
   idle_first_ = gone.next;
   --idle_;
   gone.kept = false;
-  if (gone.competes) return;
+  if (gone.competes || gone.pauses) return;
   index_.erase(gone.caller);
   free_.push_back(longest);
 }

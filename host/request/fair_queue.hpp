@@ -18,7 +18,8 @@ namespace dojo::request {
 /// runs_before() puts it. One that has waited for another of its own, or whose caller is ahead of
 /// its share, stands where its turn would come, and behind the others of that step of kAgeing. That
 /// is told by virtual time, as in start-time fair queueing (Goyal, Vin, Cheng 1996). Jobs have no
-/// caller and are never ahead.
+/// caller and are never ahead. One whose tasks are many times as dear as others' has half of the
+/// servers at most at a time, since none can be taken from it before it is done.
 ///
 /// push() and pop() are O(log n). Not for two threads at once; a value, so that what would come of
 /// it can be tried on a copy. push() and prepare() alone need memory; where they throw
@@ -32,6 +33,8 @@ class FairQueue {
   explicit FairQueue(unsigned servers);
 
   [[nodiscard]] bool empty() const { return size_ == 0; }
+  /// Whether one can be taken. Not so if all that wait are of callers who have their servers.
+  [[nodiscard]] bool ready() const { return !order_.empty(); }
   [[nodiscard]] std::size_t size() const { return size_; }
   /// Callers of whom account is kept: those that wait, and 1,024 more at most.
   [[nodiscard]] std::size_t callers() const { return index_.size(); }
@@ -39,12 +42,12 @@ class FairQueue {
   void prepare(const Task& task);
   /// @param now not before that of any call before; likewise for the others
   void push(Task task, Time now);
-  /// Takes the one whose turn it is; there must be one. Its caller pays what its tasks have cost of
-  /// late.
+  /// Takes the one whose turn it is; there must be one that is ready(). Its caller pays what its
+  /// tasks have cost of late.
   Task pop(Time now);
-  /// Told how long a request that was taken has kept its server: its caller pays, or gets back, the
-  /// difference.
-  void worked(const wire::PublicKey& caller, const Task::Charged& charged, Wait time);
+  /// Told how long a request that was taken has kept its server, which is free again: its caller
+  /// pays, or gets back, the difference.
+  void worked(const wire::PublicKey& caller, const Task::Charged& charged, Wait time, Time now);
   /// Takes out every task of which `over` holds. O(n). @return how many
   template <class Over>
   std::size_t remove_if(Over over, Time now) {
@@ -101,10 +104,12 @@ class FairQueue {
     TaskHeap tasks;
     std::uint32_t gated = 0;  // of the tasks: not to be displaced
     std::uint32_t low = 0;    // of the tasks: with a priority below 0
+    std::uint32_t busy = 0;   // servers that have one of its
     Rank rank;                // of its head
     std::uint32_t at = 0;     // in order_
     bool follows = false;     // its head has waited for another one of its own
     bool competes = false;    // is in order_
+    bool pauses = false;      // has tasks, and servers enough
     bool kept = false;        // is among the idle ones
     std::uint32_t next = 0;   // idle one, if so
   };
@@ -119,6 +124,8 @@ class FairQueue {
   [[nodiscard]] double due_before(const Line& other, const Line& line, double own) const;
   void charge(Line& line, double cost);
   void settle(std::uint32_t index, Time now);
+  [[nodiscard]] bool has_servers_enough(const Line& line) const;
+  void withdraw(std::uint32_t index);
   void retire(std::uint32_t index);
   void keep(std::uint32_t index);
   void forget_longest();
@@ -143,7 +150,8 @@ class FairQueue {
   double weight_ = 0;  // of the lines that compete
   double virtual_ = 0;
   double furthest_ = 0;  // the latest start that a line was given
-  double mean_ = 0;      // ns that a task keeps its server; 0: not known
+  double mean_ = 0;      // ns that a task keeps its server
+  double worked_ = 0;    // of how many
   std::uint64_t backlogs_ = 0;
 
   double interval_ = 0;        // ns between two takes while a backlog lasts

@@ -134,13 +134,10 @@ std::vector<Body> bomb_bodies() {
   return bodies;
 }
 
-/// What is dear to answer, and answered by as much.
+/// What is answered by as much, which is dear.
 std::vector<Body> heavy_bodies() {
   std::vector<Body> bodies;
-  for (const char filling : {'a', 'b', 'c', 'd'}) {
-    bodies.emplace_back(
-        frame(R"({"message":")" + std::string(kHeavyBytes, filling) + R"("})", true, 0));
-  }
+  bodies.emplace_back(frame(R"({"message":")" + std::string(kHeavyBytes, 'a') + R"("})", true, 0));
   return bodies;
 }
 

@@ -30,6 +30,7 @@ from processes import DojoHost  # noqa: E402
 from ranks import at_most, median  # noqa: E402
 
 NETUID = 52
+MB = 1 << 20
 HONEST, INSIDERS = 64, 3  # callers with a validator's permit; the insiders are those who attack
 INSIDE = ["--group", "insider", "--keys", str(INSIDERS)]
 DENIED = "denied"  # the group of keys on the deny list
@@ -59,12 +60,11 @@ FLOODS = {
     "bombs": dict(connections=64, rate=500),
     "heavy": dict(connections=64, rate=100),  # more work than there are processors
     "slow": dict(connections=1_000, rate=0),
-    "hoard": dict(connections=64, rate=0),  # 768 MiB of answers, if they could have them
+    "hoard": dict(connections=33, rate=0),  # three have all that there is, if they can
 }
 # What a host is told besides, so that what is to be shared is scarce.
 SCARCE = {
-    "heavy": "[dispatch]\ndeadline_ms = 2000\n",
-    "hoard": "[http]\nmax_response_bytes = 134217728\n",
+    "hoard": f"[http]\nmax_response_bytes = {3 * (12 * MB + 64)}\n",
 }
 ATTACKERS = 4  # addresses they come from
 
@@ -87,8 +87,6 @@ REPLAYED = {
         "fresh": "bad-signature",
     },
 }
-
-MB = 1 << 20
 
 
 class Checks:

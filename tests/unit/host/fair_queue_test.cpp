@@ -67,7 +67,7 @@ class Simulation {
       }
       const auto took = costs ? costs(task) : duration();
       *next = now + took;
-      if (costs) queue.worked(task.caller, task.charged, took);
+      if (costs) queue.worked(task.caller, task.charged, took, now);
       spent[task.caller[0]] += took;
       ++served[task.caller[0]];
       longest[task.caller[0]] = std::max(longest[task.caller[0]], now - task.arrived);
@@ -274,6 +274,54 @@ TEST(FairQueue, ServesAModestCallerSoonWhileAnothersTasksAreDear) {
   // Both servers may have one of the other's at hand when it comes, and one more may stand before
   // it in an earlier step.
   EXPECT_LE(sim.longest[2], 210ms);
+}
+
+TEST(FairQueue, LeavesServersToOthersWhereOnesTasksAreDear) {
+  Simulation sim(4, 1ms);
+  const auto take = [&] {
+    auto task = sim.queue.pop(sim.now);
+    return task;
+  };
+  // By then it is known that they are.
+  for (int i = 0; i < 8; ++i) {
+    sim.push(1);
+    for (int cheap = 0; cheap < 40; ++cheap) sim.push(2);
+    while (!sim.queue.empty()) {
+      const auto task = take();
+      sim.queue.worked(task.caller, task.charged, task.caller[0] == 1 ? Wait(100ms) : Wait(1ms),
+                       sim.now);
+    }
+  }
+  for (int i = 0; i < 10; ++i) sim.push(1);
+  std::vector<Task> taken;
+  while (sim.queue.ready()) taken.push_back(take());
+  EXPECT_EQ(taken.size(), 2u) << "half of the servers";
+  EXPECT_EQ(sim.queue.size(), 8u);
+  sim.push(2);
+  ASSERT_TRUE(sim.queue.ready());
+  EXPECT_EQ(take().caller[0], 2);
+  EXPECT_FALSE(sim.queue.ready());
+  sim.queue.worked(taken[0].caller, taken[0].charged, 100ms, sim.now);
+  ASSERT_TRUE(sim.queue.ready()) << "one of its is done";
+  EXPECT_EQ(take().caller[0], 1);
+  EXPECT_FALSE(sim.queue.ready());
+  Task displaced;
+  ASSERT_TRUE(sim.queue.displace(1, displaced, sim.now)) << "what pauses can lose its place";
+  EXPECT_EQ(displaced.caller[0], 1);
+  sim.queue.drop_requests(sim.now);
+  EXPECT_TRUE(sim.queue.empty());
+  sim.push(1);
+  EXPECT_FALSE(sim.queue.ready());
+}
+
+TEST(FairQueue, GivesAllServersToOneWhoseTasksAreAsDearAsAnybodys) {
+  Simulation sim(4, 1ms);
+  for (int i = 0; i < 10; ++i) sim.push(1);
+  while (sim.queue.ready()) {
+    const auto task = sim.queue.pop(sim.now);
+    if (sim.queue.size() % 2 == 0) sim.queue.worked(task.caller, task.charged, 100ms, sim.now);
+  }
+  EXPECT_TRUE(sim.queue.empty());
 }
 
 TEST(FairQueue, DoesNotHoldDearTasksAgainstWhoRanThemAlone) {
