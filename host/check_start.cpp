@@ -162,8 +162,7 @@ class Check {
     const auto settings_for = [&](const std::string& plugin) {
       const auto settings = settings_of(config_, plugin);
       if (!settings.where.empty()) where = settings.where + ": ";
-      return plugins::TrialSettings{settings.config,
-                                    settings.run.isolation == plugins::Isolation::process};
+      return plugins::trial_settings(settings);
     };
     const auto trial = plugins::try_copy(
         file, settings_for, {config_.worker, config_.reload.probe, config_.reload.probe_memory});

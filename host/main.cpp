@@ -356,9 +356,7 @@ int serve(const host::Config& config, const Arguments& arguments, const base::Lo
 /// `dojo-host --probe FILE`
 int probe(const host::Config& config, const std::string& file) {
   const auto settings_for = [&](const std::string& plugin) {
-    const auto settings = host::settings_of(config, plugin);
-    return plugins::TrialSettings{settings.config,
-                                  settings.run.isolation == plugins::Isolation::process};
+    return plugins::trial_settings(host::settings_of(config, plugin));
   };
   const auto report = plugins::report_probe(
       file, settings_for, {config.worker, config.reload.probe, config.reload.probe_memory});

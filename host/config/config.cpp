@@ -4,12 +4,15 @@
 #include <charconv>
 #include <cstdlib>
 #include <fstream>
+#include <optional>
 #include <sstream>
 #include <utility>
 
 #include <fmt/format.h>
+#include <pwd.h>
 #include <sys/stat.h>
 #include <toml++/toml.h>
+#include <unistd.h>
 
 #include "config/access.hpp"
 #include "config/table.hpp"
@@ -195,7 +198,107 @@ void read_reload(Table table, plugins::ReloadOptions& reload) {
   table.duration("health_s", reload.health, 1);
 }
 
-void read_run(Table table, plugins::RunOptions& run) {
+/// What the host keeps for itself: no plugin's process is to be granted any of it.
+std::vector<std::pair<fs::path, const char*>> secrets_of(const Config& config,
+                                                         const std::string& file) {
+  std::vector<std::pair<fs::path, const char*>> all = {{config.state_dir, "the state folder"},
+                                                       {file, "this file"}};
+  if (!config.wallet.empty()) all.emplace_back(config.wallet, "the wallet");
+  if (!config.wallet_password_file.empty()) {
+    all.emplace_back(config.wallet_password_file, "the wallet's password");
+  }
+  return all;
+}
+
+bool is_in(const fs::path& path, const fs::path& folder) {
+  const auto [rest, unused] = std::ranges::mismatch(folder, path);
+  return rest == folder.end();
+}
+
+/// @param writable whether it is to be written, too
+Status check_grant(const fs::path& path, bool writable, const Config& config,
+                   const std::string& file) {
+  if (!path.is_absolute()) return fail("must be an absolute path, or begin with ~/");
+  std::error_code error;
+  const auto target = fs::canonical(path, error);
+  if (error) return fail(fmt::format("{}: {}", path.string(), error.message()));
+  auto own = secrets_of(config, file);
+  if (writable) {
+    own.emplace_back(config.plugins_dir, "the plugins' folder");
+    own.emplace_back(config.worker.parent_path(), "the host's programs");
+  }
+  for (const auto& [secret, what] : own) {
+    const auto where = fs::weakly_canonical(fs::absolute(secret, error), error);
+    if (!is_in(where, target) && !is_in(target, where)) continue;
+    return fail(fmt::format("{} would give a plugin {}, {}: name narrower folders", path.string(),
+                            what, where.string()));
+  }
+  return {};
+}
+
+Status set_user(const std::string& name, std::optional<plugins::User>& user) {
+  std::vector<char> text(std::size_t{64} << 10);
+  passwd entry{};
+  passwd* found = nullptr;
+  const int error = getpwnam_r(name.c_str(), &entry, text.data(), text.size(), &found);
+  if (found == nullptr) {
+    return fail(error == 0 ? fmt::format("there is no user \"{}\"", name)
+                           : fmt::format("{}: {}", name, std::strerror(error)));
+  }
+  user = plugins::User{entry.pw_uid, entry.pw_gid};
+  return {};
+}
+
+/// Root's host does not run strangers' code as root. That user owns nothing, so what a plugin is
+/// granted has to be readable for everybody, or somebody has to be named for it; the worker says so
+/// at its start.
+std::optional<plugins::User> default_user() {
+  constexpr plugins::User kNobody{65534, 65534};  // where there is none of that name
+  std::optional<plugins::User> user;
+  if (::geteuid() != 0 || !plugins::can_become_others()) return user;
+  return set_user("nobody", user) ? user : kNobody;
+}
+
+void read_environment(Table& table, std::vector<std::string>& environment, Complaints& complaints) {
+  const auto* variables = table.table("env");
+  if (variables == nullptr) return;
+  constexpr std::string_view kLetters =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_";
+  for (const auto& [name, node] : *variables) {
+    const auto value = node.is_string() ? node.value<std::string>() : std::nullopt;
+    const bool good = name.str().find_first_not_of(kLetters) == std::string_view::npos &&
+                      !name.str().empty() && value && value->find('\0') == std::string::npos;
+    if (good) {
+      environment.push_back(fmt::format("{}={}", name.str(), *value));
+    } else {
+      complaints.add(node, fmt::format("{}.env.{} must be a string, and its name letters, digits "
+                                       "and _",
+                                       table.name(), name.str()));
+    }
+  }
+}
+
+/// @param file that is read
+void read_sandbox(Table& table, plugins::SandboxOptions& sandbox, const Config& config,
+                  const std::string& file) {
+  table.boolean("sandbox", sandbox.on);
+  const auto grant = [&](std::vector<std::string>& grants, bool writable) {
+    return [&, writable](const std::string& text) -> Status {
+      const auto path = expand_home(text);
+      grants.push_back(path.native());
+      return check_grant(path, writable, config, file);
+    };
+  };
+  table.strings("read", grant(sandbox.read, false));
+  table.strings("write", grant(sandbox.write, true));
+  table.string("user", [&](const std::string& name) { return set_user(name, sandbox.user); });
+  if (sandbox.on) return;
+  for (const auto* key : {"read", "write", "user"}) {
+    if (table.has(key)) table.complain(key, "counts for nothing without sandbox = true");
+  }
+}
+
+void read_run(Table table, plugins::RunOptions& run, const Config& config, Complaints& complaints) {
   table.integer("workers", run.workers, 0, 1024);
   table.string("isolation", word_into(run.isolation, {{"thread", plugins::Isolation::thread},
                                                       {"process", plugins::Isolation::process}}));
@@ -205,9 +308,13 @@ void read_run(Table table, plugins::RunOptions& run) {
   table.mebibytes("memory_mb", run.memory, 0, 1 << 24);
   table.integer("cpu_s", run.cpu, 0, 1'000'000'000);
   table.integer("open_files", run.files, 0, 1 << 20);
-  table.boolean("seccomp", run.seccomp);
+  read_sandbox(table, run.sandbox, config, complaints.file());
+  read_environment(table, run.sandbox.environment, complaints);
   table.duration("restart_most_ms", run.restart_most, 10);
-  if (run.isolation == plugins::Isolation::process) return;
+  if (run.isolation == plugins::Isolation::process) {
+    if (run.sandbox.on && !run.sandbox.user) run.sandbox.user = default_user();
+    return;
+  }
   const plugins::RunOptions none;
   const auto only_there = [&](std::string_view key, bool as_ever) {
     if (!as_ever) table.complain(key, "counts for nothing without isolation = \"process\"");
@@ -215,7 +322,9 @@ void read_run(Table table, plugins::RunOptions& run) {
   only_there("memory_mb", run.memory == none.memory);
   only_there("cpu_s", run.cpu == none.cpu);
   only_there("open_files", run.files == none.files);
-  only_there("seccomp", run.seccomp == none.seccomp);
+  for (const auto* key : {"sandbox", "read", "write", "user", "env"}) {
+    only_there(key, !table.has(key));
+  }
   only_there("restart_most_ms", run.restart_most == none.restart_most);
 }
 
@@ -224,7 +333,8 @@ void read_runs(const toml::table* runs, Config& config, Complaints& complaints) 
   for (const auto& [name, node] : *runs) {
     const auto full = fmt::format("run.{}", name.str());
     if (const auto* table = node.as_table()) {
-      read_run({table, full, complaints}, config.plugins[std::string(name.str())].run);
+      read_run({table, full, complaints}, config.plugins[std::string(name.str())].run, config,
+               complaints);
     } else {
       complaints.add(node, fmt::format("{} must be a table: [{}]", full, full));
     }

@@ -29,6 +29,7 @@ class Complaints {
  public:
   /// @param file its path, or what stands for it
   explicit Complaints(std::string file) : file_(std::move(file)) {}
+  [[nodiscard]] const std::string& file() const { return file_; }
   /// FILE:LINE
   [[nodiscard]] std::string place(const toml::source_region& where) const;
   /// The same without the folders above the file.
@@ -137,6 +138,7 @@ class Table {
   const toml::table* table(std::string_view key);
   /// The tables of [[key]] with their full names.
   std::vector<std::pair<const toml::table*, std::string>> tables(std::string_view key);
+  [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] bool has(std::string_view key) const {
     return table_ != nullptr && table_->contains(key);
   }

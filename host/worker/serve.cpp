@@ -32,6 +32,7 @@
 #include "plugins/run/worker_messages.hpp"
 #include "worker/jobs.hpp"
 #include "worker/open_requests.hpp"
+#include "worker/plugin_file.hpp"
 #include "worker/sandbox.hpp"
 
 namespace dojo::worker {
@@ -76,7 +77,7 @@ class Worker {
 
  private:
   Status begin(const Held& setup);
-  Status open(const plugins::Setup& setup);
+  Status open(const plugins::Setup& setup, const std::optional<PluginFile>& file);
   void introduce();
   void obey();
   void end();
@@ -279,15 +280,19 @@ Status Worker::begin(const Held& held) {
   const auto setup = setup_of(held.message());
   max_answer_ = setup.max_answer;
   if (auto status = plugins::apply_limits(setup.limits); !status) return status;
-  if (setup.seccomp) {
-    if (auto status = enter_sandbox(); !status) return status;
+  std::optional<PluginFile> file;
+  if (setup.sandbox.user) {
+    auto opened = PluginFile::open(setup.file);
+    if (!opened) return Unexpected(opened.error());
+    file = std::move(*opened);
   }
+  if (auto status = confine(setup.sandbox, setup.file); !status) return status;
   threads_.emplace_back([this] { listen(); });
-  return open(setup);
+  return open(setup, file);
 }
 
-Status Worker::open(const plugins::Setup& setup) {
-  auto instance = Instance::open(setup.file);
+Status Worker::open(const plugins::Setup& setup, const std::optional<PluginFile>& file) {
+  auto instance = file ? file->load() : Instance::open(setup.file);
   if (!instance) return Unexpected(instance.error());
   instance_ = std::move(*instance);
   control_.send({MessageKind::opened, {}, {instance_->name(), instance_->version()}});

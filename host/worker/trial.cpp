@@ -31,7 +31,9 @@
 #include "plugins/run/child.hpp"
 #include "plugins/run/stragglers.hpp"
 #include "text/terminal.hpp"
+#include "worker/plugin_file.hpp"
 #include "worker/process_state.hpp"
+#include "worker/sandbox.hpp"
 
 namespace dojo::worker {
 namespace {
@@ -73,7 +75,7 @@ class Channel {
   }
 
   /// The one line that the host sends.
-  [[nodiscard]] Result<std::string> hear_config() const {
+  [[nodiscard]] Result<ProbeConfig> hear_config() const {
     std::string text;
     std::array<char, 16384> buffer{};
     while (!text.ends_with('\n') && text.size() < kLongestConfig) {
@@ -132,13 +134,17 @@ class Trial {
     channel_.say(Stage::check);
     auto config = check();
     if (!config) return kFailed;
-    Status lived;
+    Status lived = confine_for(config->sandbox);
+    if (!lived) {
+      channel_.refuse(lived.error().message, false);
+      return kFailed;
+    }
     // On a thread that ends before it is unloaded, as in the host: what a plugin keeps for a thread
     // keeps it mapped for as long.
     try {
       std::thread([&] {
         name_this_thread(kGeneration);
-        lived = live(*config);
+        lived = live(config->config);
       }).join();
     } catch (const std::system_error& error) {
       lived = fail(fmt::format("it cannot be tried: {}", error.what()));
@@ -158,7 +164,7 @@ class Trial {
 
  private:
   /// Reads the file, tells the host, and gets the plugin's config for it.
-  Result<std::string> check() {
+  Result<ProbeConfig> check() {
     ProbeLine line;
     line.kind = ProbeLine::Kind::facts;
     const auto facts = inspect_elf(file_);
@@ -188,6 +194,16 @@ class Trial {
     return channel_.hear_config();
   }
 
+  /// Before any code of the plugin's runs.
+  Status confine_for(const SandboxOptions& options) {
+    if (options.user) {
+      auto opened = PluginFile::open(file_);
+      if (!opened) return Unexpected(opened.error());
+      held_ = std::move(*opened);
+    }
+    return confine(options, file_);
+  }
+
   /// Those that it brings: they are loaded with it, and should go with it.
   void check_libraries(ProbeLine& line) const {
     std::error_code none;
@@ -212,7 +228,7 @@ class Trial {
   Status live(const std::string& config) {
     const auto before = ProcessState::now();
     channel_.say(Stage::load);
-    auto opened = Instance::open(file_);
+    auto opened = held_ ? held_->load() : Instance::open(file_);
     if (!opened) return Unexpected(opened.error());
     instance_ = std::move(*opened);
     if (instance_->name() != name_) {
@@ -261,6 +277,7 @@ class Trial {
   const std::filesystem::path file_;  // as /proc/self/maps has it
   const Channel& channel_;
   const bool limited_;
+  std::optional<PluginFile> held_;
   bool created_ = false;  // create() has been called
   const dojo_host host_ = stub_host();
   std::string name_;

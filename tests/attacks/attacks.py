@@ -1,9 +1,9 @@
 """A host under attack: honest callers must hardly feel it, and no captured request may work again.
 
-    DOJO_HOST=… DOJO_ATTACKS=… DOJO_PLUGINS=… python attacks.py NAME… [--seconds S] [--plain] …
+    DOJO_HOST=… DOJO_COMMAND=… DOJO_ATTACKS=… DOJO_PLUGINS=… python attacks.py NAME… [--seconds S] [--plain] …
 
 NAME is one of the floods (unsigned, strangers, impostor, replay, greedy, bombs, heavy, slow, hoard), `floods` for all of them,
-`replays`, `honest`, `latency`, `cost`, or `all`. Exits with 0 if every promise held, and prints what was seen. The short
+`replays`, `honest`, `cage`, `latency`, `cost`, or `all`. Exits with 0 if every promise held, and prints what was seen. The short
 forms of all that is counted are part of the tests; `latency` and `cost`, which are about time, of bench.sh. Give longer
 times to let it run for an hour.
 
@@ -16,6 +16,7 @@ import collections
 import http.client
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -87,6 +88,8 @@ REPLAYED = {
         "fresh": "bad-signature",
     },
 }
+
+SECRET = ["hunter2-of-the-", "operators-wallet"]  # in pieces, so that nobody finds it for being told of it
 
 
 class Checks:
@@ -422,6 +425,83 @@ def many_honest(folder, setting, options, check):
         check(f"0 of {result['sent']} refused or lost", result["ok"] == result["sent"])
 
 
+CAGED = """[run.echo]
+isolation = "process"
+[run.burglar]
+isolation = "process"
+[run.reader]
+isolation = "process"
+read = ["{models}"]
+write = ["{cache}"]
+env = {{ MODEL_HOME = "/models" }}
+[plugins.burglar]
+"""
+
+
+def ask(host, model, **body):
+    """A model's answer, or an error's words."""
+    done = subprocess.run([os.environ["DOJO_COMMAND"], "send", f"127.0.0.1:{host.port}", model, json.dumps(body), "--to",
+                           host.hotkey, "--retries", "1"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return json.loads(done.stdout)["body"] if done.returncode == 0 else done.stdout + done.stderr
+
+
+def cage(folder, setting, options, check):
+    """A plugin in a sandbox that tries every way out, while it is tried and while it serves, beside honest ones."""
+    del setting, options
+    plugins, models, cache = (folder / name for name in ("plugins", "models", "cache"))
+    for made in (plugins, models, models / "deep", cache):
+        made.mkdir(parents=True)
+    for source in [Path(os.environ["DOJO_ATTACKS"]) / "plugins" / f"{name}.so" for name in ("burglar", "reader")] + [
+            Path(os.environ["DOJO_PLUGINS"]) / "echo.so"]:
+        shutil.copyfile(source, plugins / source.name)
+    (models / "deep" / "weights").write_text("granted")
+    (folder / "other").write_text("not granted")
+    host_folder = folder / "host"
+    host_folder.mkdir()
+    # Root's worker is nobody: it needs to be let through to what it is granted.
+    for made in (models, models / "deep", cache, *folder.parents[:1], folder):
+        made.chmod(0o755 if made != cache else 0o777)
+    os.environ["DOJO_WALLET_SECRET"] = "".join(SECRET)
+    places = {"state": host_folder / "state", "plugins": plugins, "config": host_folder / "host.toml",
+              "log": host_folder / "err.log", "model": models / "deep" / "weights"}
+    config = CAGED.format(models=models, cache=cache)
+    config += "".join(f'{key} = "{value}"\n' for key, value in places.items())
+    config += f"secret = {json.dumps(SECRET)}\nuser = {json.dumps(os.geteuid() == 0)}\n"
+    host = DojoHost(host_folder, config, plugins, log_level="info")
+    Host.started.append(host)
+    doors = ask(host, "Try")
+    tried, opened = (doors["tried"], doors["open"]) if isinstance(doors, dict) else ([], [doors])
+    print(f"cage: {len(tried)} doors tried from inside, while it was tried and while it served")
+    for door in opened:
+        print(f"  open: {door}")
+    check("every door was tried", len(tried) > 100)
+    check(f"0 doors are open: {len(opened)}", not opened)
+    check("an honest plugin answers beside it", ask(host, "Echo", message="hi") == {"message": "hi"})
+    read = ask(host, "Read", path=str(models / "deep" / "weights"))
+    check(f"it reads a file in a folder that it is granted: {read}", read == {"done": True, "text": "granted"})
+    read = ask(host, "Read", path=str(folder / "other"))
+    check(f"and none beside it: {read}", read == {"done": False, "text": ""})
+    wrote = ask(host, "Write", path=str(cache / "new"), text="x")
+    check(f"it writes in a folder that it is granted: {wrote}", (cache / "new").is_file())
+    ask(host, "Write", path=str(models / "new"), text="x")
+    check("and in none that it may only read", not (models / "new").exists())
+    told = [ask(host, "Variable", name=name) for name in ("MODEL_HOME", "HOME", "DOJO_WALLET_SECRET")]
+    check(f"it has the variables that it is granted alone: {told}",
+          told == [{"done": True, "text": "/models"}, {"done": False, "text": ""}, {"done": False, "text": ""}])
+    forged = "2026-01-01T00:00:00Z [error] forged\x1b[2J"
+    ask(host, "Print", text=forged)
+    host.wait_for_log("it printed: ")
+    lines = [line for line in host.log().splitlines() if "forged" in line]
+    check(f"what it prints is a line of its own: {lines}",
+          len(lines) == 1 and "plugin=reader" in lines[0] and "\x1b" not in lines[0] and "it printed: " in lines[0])
+    before = host.err.stat().st_size
+    ask(host, "Print", text="x" * 5000, times=10_000)
+    host.stop()
+    grown = host.err.stat().st_size - before
+    check(f"and it fills no disk: 50 MB of it are {grown >> 10} KiB of the log", grown < MB)
+    check("what is left out is counted", "lines left out: " in host.log())
+
+
 def cost(folder, setting, options, check):
     """What the host spends on a request that is refused before its signature, beside an echo that it answers."""
     host = Host(folder, setting.config())
@@ -463,7 +543,7 @@ def cost(folder, setting, options, check):
             check(f"a refused {kind} request costs at most a quarter of an echo", at_most(values, spent["echo"], 0.25))
 
 
-TESTS = {"replays": replays, "honest": many_honest}
+TESTS = {"replays": replays, "honest": many_honest, "cage": cage}
 FIGURES = {"latency": latency, "cost": cost}  # of time: what others do on this machine is in them
 OTHERS = {**TESTS, **FIGURES}
 
@@ -501,7 +581,8 @@ def main():
         finally:
             for host in Host.started:
                 if host.popen.poll() is None:
-                    host.kill()
+                    host.popen.kill()
+                    host.popen.wait()
     if check.broken:
         print(f"{len(check.broken)} promises broken")
     sys.exit(1 if check.broken else 0)

@@ -555,7 +555,11 @@ TEST_P(Hanging, HoldsUpNobodyElse) {
   config.reload.start = config.reload.probe = 120s;
   config.reload.health = 1s;
   config.plugins["hangs"].config = "{\"hangs\":\"" + signs.string() + "\"}";
-  if (GetParam().isolated) config.plugins["hangs"].run.isolation = Isolation::process;
+  if (GetParam().isolated) {
+    auto& run = config.plugins["hangs"].run;
+    run.isolation = Isolation::process;
+    run.sandbox.write = {signs.string()};
+  }
   fs::copy_file(fs::path(test::where::kZoo) / "hangs.so", folder / "hangs.so");
   start_with(animal("good"));
   const auto before = serving();

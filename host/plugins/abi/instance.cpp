@@ -113,14 +113,43 @@ Status check_route(const RouteInfo& route, const std::vector<RouteInfo>& others)
 /// The shared object, and the entry in it.
 class Instance::Library {
  public:
-  explicit Library(const std::filesystem::path& file)
-      : object_(file, boost::dll::load_mode::rtld_now | boost::dll::load_mode::rtld_local) {
+  Library(const std::filesystem::path& file, const std::vector<std::filesystem::path>& libraries) {
+    // Let go of once the plugin has them.
+    const auto first = load_all(libraries);
+    object_ = load(file);
     if (object_.has(kEntry)) entry_ = read_table<dojo_plugin_entry_v1>(&object_.get<char>(kEntry));
   }
   [[nodiscard]] bool exports_entry() const { return object_.has(kEntry); }
   [[nodiscard]] const std::optional<dojo_plugin_entry_v1>& entry() const { return entry_; }
 
  private:
+  static boost::dll::shared_library load(const std::filesystem::path& file) {
+    return boost::dll::shared_library(
+        file, boost::dll::load_mode::rtld_now | boost::dll::load_mode::rtld_local);
+  }
+
+  /// Each after those that it needs, which nobody has told: as long as there is one that can be
+  /// loaded.
+  static std::vector<boost::dll::shared_library> load_all(
+      std::vector<std::filesystem::path> files) {
+    std::vector<boost::dll::shared_library> loaded;
+    while (!files.empty()) {
+      const auto before = files.size();
+      std::exception_ptr last;
+      std::erase_if(files, [&](const auto& file) {
+        try {
+          loaded.push_back(load(file));
+          return true;
+        } catch (const std::exception&) {
+          last = std::current_exception();
+          return false;
+        }
+      });
+      if (files.size() == before) std::rethrow_exception(last);
+    }
+    return loaded;
+  }
+
   boost::dll::shared_library object_;
   std::optional<dojo_plugin_entry_v1> entry_;
 };
@@ -131,11 +160,12 @@ Instance::~Instance() {
   (void)end();
 }
 
-Result<std::unique_ptr<Instance>> Instance::open(const std::filesystem::path& file) {
+Result<std::unique_ptr<Instance>> Instance::open(
+    const std::filesystem::path& file, const std::vector<std::filesystem::path>& libraries) {
   if (auto whole = check_elf(file); !whole) return Unexpected(whole.error());
   std::unique_ptr<Library> library;
   try {
-    library = std::make_unique<Library>(file);
+    library = std::make_unique<Library>(file, libraries);
   } catch (const std::exception& error) {  // the throwing overload alone gives the loader's reason
     return fail(fmt::format("it cannot be loaded: {}", error.what()));
   }

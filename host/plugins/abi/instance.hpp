@@ -52,7 +52,10 @@ class Instance {
  public:
   /// Loads `file`, which runs its constructors, and reads its entry. A path can be loaded once in a
   /// process's life: the loader goes by path and inode, so each generation has a copy of its own.
-  static Result<std::unique_ptr<Instance>> open(const std::filesystem::path& file);
+  /// @param libraries that it needs and that the loader is to have before, in any order: of those
+  /// that it looks for by path, it takes one that it has by that name (DT_SONAME)
+  static Result<std::unique_ptr<Instance>> open(
+      const std::filesystem::path& file, const std::vector<std::filesystem::path>& libraries = {});
   /// Calls destroy() if it is still to be called, and unload().
   ~Instance();
   Instance(const Instance&) = delete;

@@ -127,7 +127,7 @@ Status Deployer::try_out(Candidate& candidate, const fs::path& file, const Setti
   const auto settings_for = [&, settings_of](const std::string& plugin) {
     settings = settings_of(plugin);
     candidate.settings = fingerprint(settings);
-    return TrialSettings{settings.config, settings.run.isolation == Isolation::process};
+    return trial_settings(settings);
   };
   const auto trial = turns_.aside([&] { return try_plugin(file, settings_for, options); });
   candidate.plugin = trial.probed.name;
@@ -204,12 +204,17 @@ std::shared_ptr<Generation> Deployer::make(const Candidate& candidate, const Sta
     return std::make_shared<InProcess>(std::move(blueprint), services_);
   }
   const auto& run = settings.run;
+  if (run.sandbox.on && !std::exchange(told_of_gaps_, true)) {
+    for (const auto& gap : sandbox_gaps(landlock_abi())) {
+      log_.warning("the sandbox is not whole", {{"reason", gap}});
+    }
+  }
   return Isolated::make(std::move(blueprint), services_,
                         {.program = worker_,
                          .memory_bytes = run.memory,
                          .cpu_seconds = run.cpu,
                          .open_files = run.files,
-                         .seccomp = run.seccomp,
+                         .sandbox = run.sandbox,
                          .backoff_most = run.restart_most});
 }
 

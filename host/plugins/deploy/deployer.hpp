@@ -96,6 +96,7 @@ class Deployer {
   Reputation reputation_{store_, settings_of_, log_};
   const Probation probation_{roster_, options_};
   std::uint64_t numbers_ = 0;               // of generations
+  bool told_of_gaps_ = false;               // see sandbox_gaps()
   std::vector<const Candidate*> starting_;  // in this process
   Reaper reaper_{roster_, log_, {options_.drain, options_.grace, options_.stop}};
 };

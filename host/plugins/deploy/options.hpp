@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "plugins/run/sandbox_options.hpp"
+
 namespace dojo::plugins {
 
 /// Of every plugin: [reload].
@@ -46,7 +48,7 @@ struct RunOptions {
   std::uint64_t memory = 0;  ///< bytes
   std::uint64_t cpu = 0;     ///< seconds, over the life of one process
   std::uint64_t files = 0;   ///< open at once
-  bool seccomp = false;
+  SandboxOptions sandbox{.on = true};
   std::chrono::milliseconds restart_most{10'000};  ///< the longest wait before it is started anew
   friend bool operator==(const RunOptions&, const RunOptions&) = default;
 };

@@ -206,7 +206,7 @@ class Conversation {
     isolated_ = settings.isolated;
     object(line.stuck);
     over_ = !trial_.faults.empty();
-    if (!over_) to_send_ = write_probe_config(settings.config);
+    if (!over_) to_send_ = write_probe_config({settings.config, settings.sandbox});
     return over_ || named;
   }
 
@@ -247,6 +247,11 @@ class Conversation {
 };
 
 }  // namespace
+
+TrialSettings trial_settings(const PluginSettings& settings) {
+  const bool isolated = settings.run.isolation == Isolation::process;
+  return {settings.config, isolated, isolated ? settings.run.sandbox : SandboxOptions()};
+}
 
 Trial try_plugin(const std::filesystem::path& file, const SettingsFor& settings_for,
                  const ProbeOptions& options) {

@@ -10,6 +10,8 @@
 
 #include <dojo/result.hpp>
 
+#include "plugins/deploy/options.hpp"
+
 namespace dojo::plugins {
 
 struct ProbeOptions {
@@ -37,7 +39,9 @@ struct Trial {
 struct TrialSettings {
   std::string config = "{}";  ///< a JSON object
   bool isolated = false;      ///< it is to serve in a process of its own, and need not be unloaded
+  SandboxOptions sandbox{};   ///< it is tried in the one in which it is to serve
 };
+TrialSettings trial_settings(const PluginSettings& settings);
 /// By the plugin's name, which is a valid one.
 using SettingsFor = std::function<TrialSettings(const std::string& plugin)>;
 

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
+#include <optional>
+#include <utility>
 
 #include <dojo/model.hpp>
 
@@ -27,8 +30,13 @@ DOJO_MODEL(ProbeLineJson, kind, DOJO_DEFAULT(stage), DOJO_DEFAULT(name), DOJO_DE
 
 struct ProbeConfigJson {
   std::string config;
+  bool sandbox = false;
+  std::vector<std::string> read;
+  std::vector<std::string> write;
+  std::vector<std::string> environment;
+  std::optional<std::vector<std::uint32_t>> user;  // and group
 };
-DOJO_MODEL(ProbeConfigJson, config)
+DOJO_MODEL(ProbeConfigJson, config, sandbox, read, write, environment, user)
 
 namespace {
 
@@ -102,14 +110,25 @@ Result<ProbeLine> read_probe_line(std::string_view text) {
                    json->shortage};
 }
 
-std::string write_probe_config(const std::string& config) {
-  return line_of(ProbeConfigJson{config});
+std::string write_probe_config(const ProbeConfig& config) {
+  const auto& sandbox = config.sandbox;
+  ProbeConfigJson json{config.config, sandbox.on,          sandbox.read,
+                       sandbox.write, sandbox.environment, std::nullopt};
+  if (sandbox.user) json.user = {sandbox.user->user, sandbox.user->group};
+  return line_of(json);
 }
 
-Result<std::string> read_probe_config(std::string_view line) {
+Result<ProbeConfig> read_probe_config(std::string_view line) {
   auto json = from_json<ProbeConfigJson>(line);
   if (!json) return Unexpected(json.error());
-  return std::move(json->config);
+  std::optional<User> user;
+  if (json->user) {
+    if (json->user->size() != 2) return fail("a user is two numbers");
+    user = User{(*json->user)[0], (*json->user)[1]};
+  }
+  return ProbeConfig{std::move(json->config),
+                     {json->sandbox, std::move(json->read), std::move(json->write), user,
+                      std::move(json->environment)}};
 }
 
 }  // namespace dojo::plugins

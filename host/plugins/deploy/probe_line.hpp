@@ -9,6 +9,8 @@
 
 #include <dojo/result.hpp>
 
+#include "plugins/run/sandbox_options.hpp"
+
 namespace dojo::plugins {
 
 /// The worker's descriptor of the socket.
@@ -44,8 +46,12 @@ std::string write_probe_line(const ProbeLine& line);
 /// without its end
 Result<ProbeLine> read_probe_line(std::string_view line);
 
-/// The host's line: the config of the plugin that the worker named.
-std::string write_probe_config(const std::string& config);
-Result<std::string> read_probe_config(std::string_view line);
+/// The host's line, about the plugin that the worker named.
+struct ProbeConfig {
+  std::string config;
+  SandboxOptions sandbox{};  ///< off for one that is to serve in the host's own process
+};
+std::string write_probe_config(const ProbeConfig& config);
+Result<ProbeConfig> read_probe_config(std::string_view line);
 
 }  // namespace dojo::plugins

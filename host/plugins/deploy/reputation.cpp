@@ -5,6 +5,7 @@
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sodium.h>
 
 #include "wire/hex.hpp"
@@ -15,8 +16,11 @@ using std::chrono::system_clock;
 
 std::string fingerprint(const PluginSettings& settings) {
   const auto& run = settings.run;
-  const auto text = fmt::format("{}\n{} {} {} {} {}", settings.config, word(run.isolation),
-                                run.memory, run.cpu, run.files, run.seccomp);
+  const auto& sandbox = run.sandbox;
+  const auto text = fmt::format(
+      "{}\n{} {} {} {} {}\n{}\n{}\n{}\n{}", settings.config, word(run.isolation), run.memory,
+      run.cpu, run.files, sandbox.on, fmt::join(sandbox.read, "\n"), fmt::join(sandbox.write, "\n"),
+      fmt::join(sandbox.environment, "\n"), sandbox.user ? std::int64_t{sandbox.user->user} : -1);
   std::array<unsigned char, crypto_generichash_BYTES> hash{};
   crypto_generichash(hash.data(), hash.size(), reinterpret_cast<const unsigned char*>(text.data()),
                      text.size(), nullptr, 0);

@@ -26,6 +26,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kBlock = std::size_t{1} << 20;  // bytes copied at once
+// In a folder that is closed to others; a worker of another user's has it by descriptor.
+constexpr mode_t kMode = S_IRUSR | S_IRGRP | S_IROTH;
 constexpr char kChanging[] = "it changed while it was read";
 
 /// Takes <state>/plugins/lock for as long as the descriptor is open.
@@ -148,7 +150,7 @@ Status rename_names(const fs::path& file, ElfRenaming renaming, const Origins& o
   if (names->runpath) renaming.runpath = anchored(*names->runpath, origins);
   if (!names->soname) renaming.soname.reset();
   auto status = rename_in_elf(opened.get(), renaming);
-  if (status && fchmod(opened.get(), S_IRUSR) != 0) status = fail(base::why());
+  if (status && fchmod(opened.get(), kMode) != 0) status = fail(base::why());
   return status;
 }
 
@@ -306,7 +308,7 @@ Result<Staged> Staging::stage(const Bundle& source, std::uint64_t generation) co
     }
     fs::rename(libraries, folder, error);
   }
-  if (error || chmod(plugin.c_str(), S_IRUSR) != 0 || rename(plugin.c_str(), file.c_str()) != 0) {
+  if (error || chmod(plugin.c_str(), kMode) != 0 || rename(plugin.c_str(), file.c_str()) != 0) {
     return fail(fmt::format("{} cannot be written: {}", folder_.string(), base::why()));
   }
   copied.keep();

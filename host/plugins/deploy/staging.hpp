@@ -35,7 +35,7 @@ class Staged {
   Staged(const Staged&) = delete;
   Staged& operator=(const Staged&) = delete;
 
-  /// <state>/plugins/staged/<sha256>-<generation>.so, mode 0400. The libraries that it brings are
+  /// <state>/plugins/staged/<sha256>-<generation>.so, mode 0444. The libraries that it brings are
   /// in libraries_of() it, each under a name of its own, so that the loader takes no other for it.
   [[nodiscard]] const std::filesystem::path& file() const { return file_; }
   /// In hex: of the file, and of the libraries that it brings if there are any.

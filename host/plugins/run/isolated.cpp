@@ -264,9 +264,10 @@ Status Isolated::try_launch() {
 Status Isolated::bring_up(WorkerProcess& process) {
   const auto& plan = blueprint();
   const Limits limits{options_.memory_bytes, options_.cpu_seconds, options_.open_files};
-  if (!process.tell(
-          message_of({plan.file.native(), plan.config, plan.state.value_or(""),
-                      plan.state.has_value(), options_.seccomp, options_.max_answer, limits}))) {
+  const auto state = plan.state.value_or("");
+  const SetupMessage setup({plan.file.native(), plan.config, state, plan.state.has_value(),
+                            options_.max_answer, limits, options_.sandbox});
+  if (!process.tell(setup.message)) {
     return fail("its process did not take what it is to run");
   }
   Introduction introduction;

@@ -17,6 +17,7 @@
 
 #include "base/descriptor.hpp"
 #include "plugins/run/generation.hpp"
+#include "plugins/run/sandbox_options.hpp"
 #include "plugins/run/worker_process.hpp"
 
 namespace dojo::plugins {
@@ -26,7 +27,7 @@ struct IsolationOptions {
   std::uint64_t memory_bytes = 0;  ///< these three are Limits; 0: none
   std::uint64_t cpu_seconds = 0;   ///< of the process's whole life: it is started anew then
   std::uint64_t open_files = 0;
-  bool seccomp = false;                            ///< see worker/sandbox.hpp
+  SandboxOptions sandbox;
   std::size_t max_answer = std::size_t{64} << 20;  ///< bytes of an answer, or of a saved state
   std::chrono::milliseconds backoff_least{10};     ///< before a worker that ended is started anew
   std::chrono::milliseconds backoff_most{10'000};

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <bit>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -14,15 +16,44 @@ namespace {
 
 constexpr std::size_t kLongestReason = std::size_t{8} * 1024;
 constexpr std::int32_t kPriorities = 1000;  // to either side of 0
+constexpr std::uint64_t kNobody = UINT64_MAX;
+
+/// Neither a path nor an environment variable has a zero in it.
+std::string join(const std::vector<std::string>& texts) {
+  std::string all;
+  for (const auto& text : texts) all += text + '\0';
+  return all;
+}
+
+std::vector<std::string> split(std::string_view all) {
+  std::vector<std::string> texts;
+  for (auto end = all.find('\0'); end != std::string_view::npos; end = all.find('\0')) {
+    texts.emplace_back(all.substr(0, end));
+    all.remove_prefix(end + 1);
+  }
+  return texts;
+}
+
+std::uint64_t number_of(const std::optional<User>& user) {
+  return user ? std::uint64_t{user->user} << 32 | user->group : kNobody;
+}
+
+std::optional<User> user_of(std::uint64_t number) {
+  if (number == kNobody) return std::nullopt;
+  return User{static_cast<uid_t>(number >> 32), static_cast<gid_t>(number & UINT32_MAX)};
+}
 
 }  // namespace
 
-Message message_of(const Setup& setup) {
-  return {MessageKind::setup,
-          {setup.has_state ? 1u : 0u, setup.seccomp ? 1u : 0u, setup.max_answer,
-           setup.limits.memory_bytes, setup.limits.cpu_seconds, setup.limits.open_files},
-          {setup.file, setup.config, setup.state}};
-}
+SetupMessage::SetupMessage(const Setup& setup)
+    : read(join(setup.sandbox.read)),
+      write(join(setup.sandbox.write)),
+      environment(join(setup.sandbox.environment)),
+      message{MessageKind::setup,
+              {setup.has_state ? 1u : 0u, setup.sandbox.on ? 1u : 0u, setup.max_answer,
+               setup.limits.memory_bytes, setup.limits.cpu_seconds, setup.limits.open_files,
+               number_of(setup.sandbox.user)},
+              {setup.file, setup.config, setup.state, read, write, environment}} {}
 
 Setup setup_of(const Message& message) {
   const auto& numbers = message.numbers;
@@ -30,9 +61,10 @@ Setup setup_of(const Message& message) {
           message.texts[1],
           message.texts[2],
           numbers[0] != 0,
-          numbers[1] != 0,
           numbers[2],
-          {numbers[3], numbers[4], numbers[5]}};
+          {numbers[3], numbers[4], numbers[5]},
+          {numbers[1] != 0, split(message.texts[3]), split(message.texts[4]), user_of(numbers[6]),
+           split(message.texts[5])}};
 }
 
 Message message_of(MessageKind kind, const dojo_request& request) {

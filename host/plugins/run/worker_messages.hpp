@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include <dojo/plugin.h>
@@ -11,6 +12,7 @@
 #include "plugins/abi/instance.hpp"
 #include "plugins/run/child.hpp"
 #include "plugins/run/lane.hpp"
+#include "plugins/run/sandbox_options.hpp"
 
 namespace dojo::plugins {
 
@@ -20,11 +22,18 @@ struct Setup {
   std::string_view config;
   std::string_view state;
   bool has_state = false;
-  bool seccomp = false;
   std::uint64_t max_answer = 0;  ///< bytes of an answer, or of a saved state
   Limits limits;
+  SandboxOptions sandbox;
 };
-Message message_of(const Setup& setup);
+/// A setup with what its message points to.
+struct SetupMessage {
+  explicit SetupMessage(const Setup& setup);
+  SetupMessage(const SetupMessage&) = delete;
+  SetupMessage& operator=(const SetupMessage&) = delete;
+  const std::string read, write, environment;
+  const Message message;
+};
 Setup setup_of(const Message& message);
 
 Message message_of(MessageKind kind, const dojo_request& request);

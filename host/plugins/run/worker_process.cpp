@@ -3,10 +3,13 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstring>
 #include <utility>
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
+#include <unistd.h>
 
 #include "base/threads.hpp"
 #include "plugins/abi/span.hpp"
@@ -16,7 +19,8 @@ namespace dojo::plugins {
 namespace {
 
 constexpr int kMessagesInOneGo = 64;  // so that one who floods control does not keep its watcher
-constexpr int kLastRounds = 1024;     // of those, once it has ended
+constexpr std::size_t kPrintedInOneGo = std::size_t{16} << 10;  // bytes, likewise
+constexpr int kLastRounds = 1024;                               // of those, once it has ended
 constexpr std::string_view kDied = "the plugin's process ended";
 constexpr std::string_view kNotPassed =
     "the request cannot be passed to the plugin's process: there is no memory for it, or there are "
@@ -29,11 +33,27 @@ Status out_of_place(const Message& message) {
 }  // namespace
 
 WorkerProcess::WorkerProcess(const Generation& owner, Services& services, std::size_t max_answer)
-    : owner_(owner), services_(services), max_answer_(max_answer) {}
+    : owner_(owner),
+      services_(services),
+      max_answer_(max_answer),
+      output_([this](std::string_view line) {
+        services_.log(owner_, DOJO_LOG_INFO, 0, fmt::format("it printed: {}", line));
+      }) {}
 
 Status WorkerProcess::spawn(const std::filesystem::path& program, unsigned lanes) {
   Child::Options options{program, {"serve", std::to_string(lanes)}, {}};
   std::vector<base::Descriptor> theirs;
+  // Not the log's own descriptor: what it writes there would stand in the host's name.
+  std::array<int, 2> pipe{};
+  if (::pipe2(pipe.data(), O_CLOEXEC) != 0) {
+    return fail(fmt::format("cannot make a pipe: {}", std::strerror(errno)));
+  }
+  printed_ = base::Descriptor(pipe[0]);
+  ::fcntl(printed_.get(), F_SETFL, O_NONBLOCK);
+  theirs.emplace_back(pipe[1]);
+  for (const int standard : {STDOUT_FILENO, STDERR_FILENO}) {
+    options.descriptors.emplace_back(pipe[1], standard);
+  }
   for (unsigned i = 0; i <= lanes; ++i) {  // control first
     auto ends = Lane::pair();
     if (!ends) return Unexpected(ends.error());
@@ -143,11 +163,14 @@ std::optional<Message> WorkerProcess::hear_out(Track& track, MessageKind awaited
 }
 
 bool WorkerProcess::attend(int wake, std::chrono::milliseconds limit, const Hear& hear) {
-  std::array<pollfd, 3> events{pollfd{control_->socket(), POLLIN, 0},
-                               pollfd{child_.pidfd(), POLLIN, 0}, pollfd{wake, POLLIN, 0}};
+  // One that is closed is none to poll().
+  std::array<pollfd, 4> events{pollfd{control_->socket(), POLLIN, 0},
+                               pollfd{child_.pidfd(), POLLIN, 0}, pollfd{wake, POLLIN, 0},
+                               pollfd{printed_.get(), POLLIN, 0}};
   const auto ready = ::poll(events.data(), events.size(), static_cast<int>(limit.count()));
   if (ready < 0 && errno != EINTR) return false;
   if (ready <= 0) return true;
+  if (events[3].revents != 0) hear_output();
   const bool more = hear_some(hear);
   // Its end can be told from the process alone: a child of its own may hold the sockets open.
   return more && events[1].revents == 0;
@@ -241,12 +264,31 @@ void WorkerProcess::bury() noexcept {
   while (const auto id = take_any()) fail_request(*id, kWorkerDied, kDied);
 }
 
+/// Some of what it has printed. @return whether there may be more just now
+bool WorkerProcess::hear_output() {
+  if (!printed_) return false;
+  std::array<char, kPrintedInOneGo> buffer{};
+  const auto got = ::read(printed_.get(), buffer.data(), buffer.size());
+  if (got > 0) {
+    output_.add({buffer.data(), static_cast<std::size_t>(got)},
+                std::chrono::floor<std::chrono::seconds>(
+                    std::chrono::steady_clock::now().time_since_epoch()));
+    return true;
+  }
+  if (got == 0 || (errno != EAGAIN && errno != EINTR)) printed_.reset();
+  return false;
+}
+
 /// What it said before it ended, it said; but who has a copy of its socket may not go on for ever.
 void WorkerProcess::hear_its_last() {
   for (int i = 0; i < kLastRounds && control_ && !over_; ++i) {
     pollfd event{control_->socket(), POLLIN, 0};
     if (::poll(&event, 1, 0) <= 0 || !hear_some([](const Message&) { return Status(); })) break;
   }
+  for (int i = 0; i < kLastRounds && hear_output(); ++i) {
+  }
+  printed_.reset();
+  output_.end();
 }
 
 /// One that it has been passed. Of those that are being passed, whoever passes them will see that

@@ -22,6 +22,7 @@
 #include "plugins/run/child.hpp"
 #include "plugins/run/generation.hpp"
 #include "plugins/run/lane.hpp"
+#include "plugins/run/output.hpp"
 #include "plugins/run/services.hpp"
 #include "plugins/run/worker_messages.hpp"
 
@@ -78,6 +79,7 @@ class WorkerProcess {
   std::optional<Message> exchange(Track& track, MessageKind awaited);
   std::optional<Message> hear_out(Track& track, MessageKind awaited);
   void hear_its_last();
+  bool hear_output();
   bool hear_some(const Hear& hear);
   Status act(const Message& message, const Hear& hear);
   Status deliver(const Message& message);
@@ -100,7 +102,9 @@ class WorkerProcess {
   Child child_;  // the watcher's alone
   pid_t pid_ = 0;
   std::optional<Lane> control_;
-  Copy control_copy_;  // the watcher's
+  Copy control_copy_;  // the watcher's, as the next two
+  base::Descriptor printed_;
+  Output output_;
   std::vector<std::unique_ptr<Track>> tracks_;
 
   std::atomic<bool> over_ = false;

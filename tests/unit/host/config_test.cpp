@@ -13,6 +13,7 @@
 #include <dojo/model.hpp>
 #include <dojo/wire/keypair.hpp>
 
+#include "host/scratch_folder.hpp"
 #include "where.hpp"
 
 namespace dojo::host {
@@ -207,7 +208,10 @@ reload = "exclusive"
 memory_mb = 4
 cpu_s = 5
 open_files = 6
-seccomp = true
+read = ["/usr/share", "/etc/passwd"]
+write = ["/dev/null"]
+user = "root"
+env = { A = "1", B_2 = "x=y" }
 restart_most_ms = 70
 )");
   ASSERT_TRUE(config) << config.error().message;
@@ -222,10 +226,18 @@ restart_most_ms = 70
             "0 false  /folder/m 7 120 20 3600 0\n"
             "10/20 0.5/1 2.5/2.5 1000000/10000000 4/5 3 true 16\n"
             "1 10 20 30 40 50 60 70 80 90 100 11\n");
-  EXPECT_EQ(
-      settings_of(*config, "one").run,
-      (plugins::RunOptions{3, plugins::Isolation::process, plugins::Replacement::exclusive,
-                           std::uint64_t{4} << 20, 5, 6, true, std::chrono::milliseconds(70)}));
+  EXPECT_EQ(settings_of(*config, "one").run, (plugins::RunOptions{3,
+                                                                  plugins::Isolation::process,
+                                                                  plugins::Replacement::exclusive,
+                                                                  std::uint64_t{4} << 20,
+                                                                  5,
+                                                                  6,
+                                                                  {true,
+                                                                   {"/usr/share", "/etc/passwd"},
+                                                                   {"/dev/null"},
+                                                                   plugins::User{0, 0},
+                                                                   {"A=1", "B_2=x=y"}},
+                                                                  std::chrono::milliseconds(70)}));
   EXPECT_EQ(settings_of(*config, "another").run, plugins::RunOptions());
   EXPECT_EQ(config->access.rules.at(0).hotkeys.at(0), key.public_key());
   EXPECT_EQ(config->metagraph.netuid, 7);
@@ -297,14 +309,66 @@ TEST(Config, RefusesNumbersOutOfRange) {
 
 TEST(Config, WantsAProcessForWhatOnlyAProcessHas) {
   for (const std::string key :
-       {"memory_mb = 1", "cpu_s = 1", "open_files = 1", "seccomp = true", "restart_most_ms = 11"}) {
+       {"memory_mb = 1", "cpu_s = 1", "open_files = 1", "sandbox = true", "read = [\"/usr\"]",
+        "write = [\"/usr\"]", "user = \"root\"", "env = { A = \"1\" }", "restart_most_ms = 11"}) {
     const auto name = key.substr(0, key.find(' '));
     EXPECT_EQ(
         wrong("[run.one]\n" + key),
         "dojo.toml:2: run.one." + name + " counts for nothing without isolation = \"process\"");
     EXPECT_TRUE(parse("[run.one]\nisolation = \"process\"\n" + key));
   }
-  EXPECT_TRUE(parse("[run.one]\nmemory_mb = 0\nseccomp = false"));
+  EXPECT_TRUE(parse("[run.one]\nmemory_mb = 0"));
+}
+
+TEST(Config, SandboxesWhatHasAProcess) {
+  EXPECT_FALSE(settings_of(*parse("[run.one]\nworkers = 1"), "one").run.sandbox.user);
+  const auto run = settings_of(*parse("[run.one]\nisolation = \"process\""), "one").run;
+  EXPECT_TRUE(run.sandbox.on);
+  EXPECT_EQ(run.sandbox.user.has_value(), plugins::can_become_others());
+  if (run.sandbox.user) {
+    EXPECT_NE(run.sandbox.user->user, 0U);
+  }
+  const auto off =
+      settings_of(*parse("[run.one]\nisolation = \"process\"\nsandbox = false"), "one").run;
+  EXPECT_EQ(off.sandbox, plugins::SandboxOptions());
+}
+
+TEST(Config, SaysWhatASandboxMayBeGranted) {
+  const test::ScratchFolder scratch;
+  for (const char* made : {"state/deep", "plugins", "models", "wallets"}) {
+    std::filesystem::create_directories(scratch / made);
+  }
+  std::ofstream(scratch / "wallets/key") << "{}";
+  std::filesystem::create_symlink(scratch / "state", scratch / "link");
+  const auto wrong = [&](const std::string& line) {
+    const auto config = parse_config(
+        "state_dir = \"state\"\nplugins_dir = \"plugins\"\nwallet = \"wallets/key\"\n[run.one]\n"
+        "isolation = \"process\"\n" +
+            fmt::format(fmt::runtime(line), scratch.path().string()),
+        scratch / "host.toml", scratch.path());
+    if (config) return std::string();
+    const auto& text = config.error().message;
+    EXPECT_TRUE(text.starts_with((scratch / "host.toml").string() + ":6: ")) << text;
+    return text;
+  };
+  EXPECT_EQ(wrong("read = [\"{0}/models\", \"{0}/plugins\"]"), "");
+  EXPECT_EQ(wrong("write = [\"{0}/models\"]"), "");
+  EXPECT_THAT(wrong("read = [\"models\"]"), HasSubstr("run.one.read[0]: must be an absolute path"));
+  EXPECT_THAT(wrong("read = [\"/usr\", \"{0}/none\"]"),
+              HasSubstr("run.one.read[1]: " + (scratch / "none").string() + ": No such file"));
+  for (const char* text : {"read = [\"/\"]", "read = [\"{0}\"]", "read = [\"{0}/state\"]",
+                           "read = [\"{0}/state/deep\"]", "read = [\"{0}/link\"]",
+                           "read = [\"{0}/models/../state\"]", "write = [\"{0}/state\"]"}) {
+    EXPECT_THAT(wrong(text), HasSubstr("would give a plugin the state folder")) << text;
+  }
+  EXPECT_THAT(wrong("read = [\"{0}/wallets\"]"), HasSubstr("would give a plugin the wallet, "));
+  EXPECT_THAT(wrong("write = [\"{0}/plugins\"]"), HasSubstr("the plugins' folder"));
+  EXPECT_THAT(wrong("user = \"nobody there\""),
+              HasSubstr("run.one.user: there is no user \"nobody there\""));
+  EXPECT_THAT(wrong("env = {{ A = 1 }}"), HasSubstr("run.one.env.A must be a string"));
+  EXPECT_THAT(wrong("env = {{ \"A=B\" = \"1\" }}"), HasSubstr("run.one.env.A=B must be a string"));
+  EXPECT_THAT(wrong("read = [\"/usr/share\"]\nsandbox = false"),
+              HasSubstr("run.one.read counts for nothing without sandbox = true"));
 }
 
 TEST(Config, SaysWhatAQuotaMayBe) {

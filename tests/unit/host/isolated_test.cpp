@@ -596,14 +596,14 @@ TEST_F(IsolatedTest, LimitsMemoryInTheWorkerAlone) {
 
 TEST_F(IsolatedTest, DeniesWhatTheSandboxDenies) {
   const auto number = [](int value) { return fmt::format(R"({{"n":{}}})", value); };
-  for (const bool seccomp : {false, true}) {
-    options_.seccomp = seccomp;
+  for (const bool sandbox : {false, true}) {
+    options_.sandbox.on = sandbox;
     load();
-    const auto denied = number(seccomp ? EPERM : 0);
+    const auto denied = number(sandbox ? EPERM : 0);
     EXPECT_EQ(ask("Executes").body, denied);
     EXPECT_EQ(ask("SignalsParent").body, denied);
     EXPECT_EQ(ask("ReadsParent").body, denied);
-    if (seccomp) {
+    if (sandbox) {
       EXPECT_EQ(ask("NewNamespace").body, denied);
     }
     EXPECT_EQ(ask("OpensSocket").body, number(0));

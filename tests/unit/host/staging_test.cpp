@@ -59,7 +59,8 @@ TEST_F(StagingTest, CopiesAFileUnderItsHash) {
   EXPECT_EQ(staged->sha256(), kHashOfAbc);
   EXPECT_EQ(staged->file(), state_ / "plugins" / "staged" / (std::string(kHashOfAbc) + "-7.so"));
   EXPECT_EQ(test::read_file(staged->file()), "abc");
-  EXPECT_EQ(fs::status(staged->file()).permissions(), fs::perms::owner_read);
+  EXPECT_EQ(fs::status(staged->file()).permissions(),
+            fs::perms::owner_read | fs::perms::group_read | fs::perms::others_read);
   struct stat copy{};
   struct stat original{};
   ASSERT_EQ(stat(staged->file().c_str(), &copy), 0);

@@ -13,13 +13,16 @@ namespace {
 constexpr std::uint64_t kTooMuch = std::uint64_t{UINT32_MAX} + 1;
 
 TEST(WorkerMessages, SayASetup) {
-  const plugins::Setup setup{"a.so", "{}", "state", true, true, 7, {1, 2, 3}};
-  const auto again = setup_of(message_of(setup));
+  const SandboxOptions sandbox{
+      true, {"/models", "/with space"}, {"/cache"}, User{65534, 7}, {"A=1", "B="}};
+  const plugins::Setup setup{"a.so", "{}", "state", true, 7, {1, 2, 3}, sandbox};
+  const SetupMessage message(setup);
+  const auto again = setup_of(message.message);
   EXPECT_EQ(again.file, "a.so");
   EXPECT_EQ(again.config, "{}");
   EXPECT_EQ(again.state, "state");
   EXPECT_TRUE(again.has_state);
-  EXPECT_TRUE(again.seccomp);
+  EXPECT_EQ(again.sandbox, sandbox);
   EXPECT_EQ(again.max_answer, 7u);
   EXPECT_EQ(again.limits.memory_bytes, 1u);
   EXPECT_EQ(again.limits.cpu_seconds, 2u);

@@ -121,6 +121,7 @@ std::int64_t outcome(long returned) {
 
 std::int64_t try_to_execute() {
   const auto child = ::fork();
+  if (child < 0) return errno;
   if (child == 0) {
     std::string program = "/bin/true";
     std::array<char*, 2> argv{program.data(), nullptr};
