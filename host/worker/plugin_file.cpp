@@ -44,6 +44,7 @@ Result<PluginFile> PluginFile::open(const fs::path& staged) {
 
 Result<std::unique_ptr<plugins::Instance>> PluginFile::load() const {
   std::vector<fs::path> libraries;
+  libraries.reserve(libraries_.size());
   for (const auto& library : libraries_) libraries.push_back(path_of(library));
   return plugins::Instance::open(path_of(file_), libraries);
 }

@@ -90,15 +90,20 @@ constexpr std::array kSystemsFiles = {
 // Its own threads' names are files.
 constexpr std::array kSystemsFilesToWrite = {"/dev/null", "/proc/self"};
 
-/// Makes a rule for what may be missing: no machine has all of the above.
-Status allow_if_there(Landlock& rules, const fs::path& path, Landlock::Access access,
-                      std::vector<base::Descriptor>& made) {
-  std::error_code error;
-  if (!fs::exists(path, error)) return {};
+/// Makes a rule. Rules for /proc go when the kernel forgets what they were made of, unless it is
+/// kept open: for as long as the process lives.
+Status allow(Landlock& rules, const fs::path& path, Landlock::Access access) {
+  static std::vector<base::Descriptor> of_proc;
   auto opened = rules.allow(path, access);
   if (!opened) return Unexpected(opened.error());
-  made.push_back(std::move(*opened));
+  if (path.native().starts_with("/proc/")) of_proc.push_back(std::move(*opened));
   return {};
+}
+
+/// For what no machine has all of.
+Status allow_if_there(Landlock& rules, const fs::path& path, Landlock::Access access) {
+  std::error_code error;
+  return fs::exists(path, error) ? allow(rules, path, access) : Status();
 }
 
 /// What names servers is often a link to a file of a service's that is replaced whenever the
@@ -111,29 +116,26 @@ fs::path lasting(const fs::path& file) {
   return error || !of_a_service ? file : folder;
 }
 
-Status allow_all(Landlock& rules, const plugins::SandboxOptions& options, const fs::path& file,
-                 std::vector<base::Descriptor>& made) {
+Status allow_all(Landlock& rules, const plugins::SandboxOptions& options, const fs::path& file) {
   using Access = Landlock::Access;
-  const auto allow = [&](const fs::path& path, Access access, std::string_view why) -> Status {
-    auto opened = rules.allow(path, access);
-    if (!opened) return fail(fmt::format("{}{}", why, opened.error().message));
-    made.push_back(std::move(*opened));
-    return {};
-  };
-  auto status = allow(file, Access::read, "");
-  if (status) status = allow_if_there(rules, plugins::libraries_of(file), Access::read, made);
+  auto status = allow(rules, file, Access::read);
+  if (status) status = allow_if_there(rules, plugins::libraries_of(file), Access::read);
   for (const fs::path path : kSystemsFiles) {
-    if (status) status = allow_if_there(rules, lasting(path), Access::read, made);
+    if (status) status = allow_if_there(rules, lasting(path), Access::read);
   }
   for (const fs::path path : kSystemsFilesToWrite) {
-    if (status) status = allow_if_there(rules, path, Access::write, made);
+    if (status) status = allow_if_there(rules, path, Access::write);
   }
-  for (const auto& path : options.read) {
-    if (status) status = allow(path, Access::read, "`read` grants what is not there: ");
-  }
-  for (const auto& path : options.write) {
-    if (status) status = allow(path, Access::write, "`write` grants what is not there: ");
-  }
+  const auto grant = [&](const char* key, const std::vector<std::string>& paths,
+                         Access access) -> Status {
+    for (const auto& path : paths) {
+      if (status) status = allow(rules, path, access);
+      if (!status) return fail(fmt::format("`{}` grants {}", key, status.error().message));
+    }
+    return status;
+  };
+  if (status) status = grant("read", options.read, Access::read);
+  if (status) status = grant("write", options.write, Access::write);
   return status;
 }
 
@@ -174,10 +176,14 @@ Status become(const plugins::User& user) {
       user.user, std::strerror(errno)));
 }
 
-Status drop_capabilities() {
+/// Those that it could ever get, which only root can drop.
+void bound_capabilities() {
   ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
   for (int capability = 0; ::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0; ++capability) {
   }
+}
+
+Status drop_capabilities() {
   __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
   const std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> none{};
   if (::syscall(SYS_capset, &header, none.data()) == 0) return {};
@@ -316,8 +322,6 @@ Status filter_system_calls(bool truncate) {
 }
 
 Status enter_sandbox(const plugins::SandboxOptions& options, const fs::path& file) {
-  // For as long as the process lives: see Landlock::allow().
-  static std::vector<base::Descriptor> allowed;
   constexpr int kAbiTruncate = 3;
   const int abi = plugins::landlock_abi();
   std::optional<Landlock> rules;
@@ -325,8 +329,9 @@ Status enter_sandbox(const plugins::SandboxOptions& options, const fs::path& fil
     auto made = Landlock::make(abi);
     if (!made) return Unexpected(made.error());
     rules = std::move(*made);
-    if (auto status = allow_all(*rules, options, file, allowed); !status) return status;
+    if (auto status = allow_all(*rules, options, file); !status) return status;
   }
+  bound_capabilities();
   if (options.user) {
     if (auto status = become(*options.user); !status) return status;
   }
