@@ -94,6 +94,12 @@ class Check {
   }
 
   void check_wallet() {
+    if (config_.hotkey) {
+      if (config_.sessions.offered) {
+        warn("hotkey: there are no sessions, since there is no key that could sign for them");
+      }
+      return;
+    }
     std::error_code error;
     auto file = config_.wallet;
     if (file.empty()) file = config_.state_dir / "identity.json";
@@ -141,6 +147,15 @@ class Check {
     }
     if (::access(config_.worker.c_str(), X_OK) != 0) {
       return fault("{} cannot be run: {}", config_.worker.string(), base::why());
+    }
+    const bool sandboxed = std::ranges::any_of(config_.plugins, [](const auto& row) {
+      const auto& run = row.second.run;
+      return run.isolation == plugins::Isolation::process && run.sandbox.on;
+    });
+    if (sandboxed) {
+      for (const auto& gap : plugins::sandbox_gaps(plugins::landlock_abi())) {
+        warn("sandbox: {}", gap);
+      }
     }
     const auto files = plugins::FolderWatch(config_.plugins_dir).present();
     if (files.empty()) {

@@ -17,6 +17,7 @@ Result<Identity> load_identity(const Config& config, const base::Log& log) {
   if (const auto state = base::open_private_folder(config.state_dir); !state) {
     return Unexpected(state.error());
   }
+  if (config.hotkey) return Identity(*config.hotkey);
   const auto own = config.state_dir / "identity.json";
   std::error_code error;
   const bool fresh = config.wallet.empty() && !fs::exists(own, error);
@@ -29,7 +30,9 @@ Result<Identity> load_identity(const Config& config, const base::Log& log) {
     log.warning("no wallet is configured: made a fresh identity, which no chain knows",
                 {{"file", own.string()}, {"hotkey", wallet->keypair.address()}});
   }
-  return Identity{wallet->keypair, fresh};
+  Identity identity(wallet->keypair);
+  identity.fresh = fresh;
+  return identity;
 }
 
 }  // namespace dojo::host

@@ -128,7 +128,10 @@ Result<host::Config> configure(const Arguments& arguments) {
   }
   if (!arguments.plugins.empty()) config->plugins_dir = arguments.plugins;
   if (!arguments.state.empty()) config->state_dir = arguments.state;
-  if (!arguments.wallet.empty()) config->wallet = host::expand_home(arguments.wallet);
+  if (!arguments.wallet.empty()) {
+    config->wallet = host::expand_home(arguments.wallet);
+    config->hotkey.reset();
+  }
   if (!arguments.password_file.empty()) {
     config->wallet_password_file = host::expand_home(arguments.password_file);
   }
@@ -325,7 +328,7 @@ int serve(const host::Config& config, const Arguments& arguments, const base::Lo
     log.error(identity.error().message);
     return kFailed;
   }
-  auto server = host::Server::create(config, identity->keypair, log, identity->fresh);
+  auto server = host::Server::create(config, *identity, log);
   if (!server) {
     log.error(server.error().message);
     return kFailed;
@@ -340,9 +343,9 @@ int serve(const host::Config& config, const Arguments& arguments, const base::Lo
   Errands errands([&] { guard(log, [&] { (*server)->load(); }); },
                   [&] { guard(log, [&] { (void)reload(); }); });
   const auto announce = [&] {
-    const auto line =
-        fmt::format("dojo-host {} ready on {}:{}, hotkey {}\n", DOJO_VERSION,
-                    shown(config.http.address), (*server)->port(), identity->keypair.address());
+    const auto line = fmt::format("dojo-host {} ready on {}:{}, hotkey {}\n", DOJO_VERSION,
+                                  shown(config.http.address), (*server)->port(),
+                                  wire::encode_ss58(identity->key));
     if (!base::write_within(STDOUT_FILENO, line, kLastWords)) {
       log.warning("standard output does not take the line that says that this host is ready");
     }

@@ -98,14 +98,14 @@ class Server::Handler final : public net::Handler {
   std::set<base::IpAddress::Bytes> silent_proxies_;  // under mutex_: those that were told of
 };
 
-Result<std::unique_ptr<Server>> Server::create(const Config& config, const wire::Keypair& identity,
-                                               const base::Log& log, bool fresh_identity) {
+Result<std::unique_ptr<Server>> Server::create(const Config& config, const Identity& identity,
+                                               const base::Log& log) {
   if (const auto state = base::open_private_folder(config.state_dir); !state) {
     return Unexpected(state.error());
   }
   // First, since it starts a process, and all else threads.
   auto replay = config.replay;
-  replay.fresh_identity = fresh_identity;
+  replay.fresh_identity = identity.fresh;
   auto seen =
       policy::ReplayMemory::open(replay, config.state_dir, policy::ReplayClocks::of_the_system(),
                                  [&log](std::string_view what, std::string_view why) {
@@ -142,7 +142,7 @@ Result<std::unique_ptr<Server>> Server::create(const Config& config, const wire:
   return server;
 }
 
-Server::Server(const Config& config, const wire::Keypair& identity,
+Server::Server(const Config& config, const Identity& identity,
                std::unique_ptr<policy::Access> access, std::unique_ptr<policy::ReplayMemory> seen,
                const base::Log& log)
     : config_(config),
@@ -151,9 +151,8 @@ Server::Server(const Config& config, const wire::Keypair& identity,
       access_(std::move(access)),
       seen_(std::move(seen)),
       open_sessions_(config.sessions, wall_clock),
-      sessions_(open_sessions_, identity),
-      authenticator_(config.auth, identity.public_key(), *seen_, std::chrono::system_clock::now,
-                     &sessions_),
+      sessions_(open_sessions_, identity.keypair),
+      authenticator_(config.auth, identity.key, *seen_, std::chrono::system_clock::now, &sessions_),
       pipeline_(authenticator_, *access_, config.dispatch, config.compression_level, log, metrics_),
       handler_(std::make_unique<Handler>(pipeline_, access_->quotas(), log)) {}
 

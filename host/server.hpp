@@ -6,12 +6,12 @@
 #include <mutex>
 
 #include <dojo/result.hpp>
-#include <dojo/wire/keypair.hpp>
 
 #include "base/log.hpp"
 #include "base/metrics.hpp"
 #include "config/changes.hpp"
 #include "config/config.hpp"
+#include "identity.hpp"
 #include "net/server.hpp"
 #include "plugins/deploy/reloader.hpp"
 #include "policy/access.hpp"
@@ -25,11 +25,10 @@ namespace dojo::host {
 /// A running host. Its members are for one thread, the one that made it.
 class Server {
  public:
-  /// Binds the address; callers are refused by the kernel until start(). @param fresh_identity it
-  /// was made just now, so that nothing can have been signed for it before. @param log must outlive
-  /// the server. @return an error if the address or the state folder cannot be had.
-  static Result<std::unique_ptr<Server>> create(const Config& config, const wire::Keypair& identity,
-                                                const base::Log& log, bool fresh_identity = false);
+  /// Binds the address; callers are refused by the kernel until start(). @param log must
+  /// outlive the server. @return an error if the address or the state folder cannot be had.
+  static Result<std::unique_ptr<Server>> create(const Config& config, const Identity& identity,
+                                                const base::Log& log);
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
@@ -63,9 +62,8 @@ class Server {
 
  private:
   class Handler;
-  Server(const Config& config, const wire::Keypair& identity,
-         std::unique_ptr<policy::Access> access, std::unique_ptr<policy::ReplayMemory> seen,
-         const base::Log& log);
+  Server(const Config& config, const Identity& identity, std::unique_ptr<policy::Access> access,
+         std::unique_ptr<policy::ReplayMemory> seen, const base::Log& log);
   void warn_of_strays() const;
   void tell_who_may_call(const Config& config) const;
   void log_totals() const;

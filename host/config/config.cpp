@@ -478,6 +478,15 @@ Result<Config> parse_config(std::string_view text, const std::string& name,
     top.string("plugins_dir", path_into(config.plugins_dir, folder));
     top.string("state_dir", path_into(config.state_dir, folder));
     top.string("wallet", path_into(config.wallet, folder));
+    top.string("hotkey", [&](const std::string& value) -> Status {
+      const auto address = wire::decode_ss58(value);
+      if (!address) return Unexpected(address.error());
+      config.hotkey = address->key;
+      return {};
+    });
+    if (top.has("hotkey") && top.has("wallet")) {
+      top.complain("hotkey", "and wallet both say who the host is: leave one of them out");
+    }
     top.string("wallet_password_file", path_into(config.wallet_password_file, folder));
     read_http({top.table("http"), "http", complaints}, config.http);
     read_auth({top.table("auth"), "auth", complaints}, config.auth, config.replay, config.sessions);

@@ -6,11 +6,13 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include <dojo/result.hpp>
+#include <dojo/wire/ss58.hpp>
 
 #include "base/log.hpp"
 #include "net/server.hpp"
@@ -30,6 +32,7 @@ struct Config {
   std::filesystem::path worker;       ///< the dojo-worker program
   std::filesystem::path state_dir;    ///< where the host keeps what outlives it
   std::filesystem::path wallet;  ///< a hotkey file; empty: an identity of the state folder's own
+  std::optional<wire::PublicKey> hotkey;       ///< in place of a wallet: there is no secret then
   std::filesystem::path wallet_password_file;  ///< of an encrypted hotkey file; empty: none
   net::Options http;                           ///< address and port included
   request::AuthOptions auth;

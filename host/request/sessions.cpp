@@ -48,15 +48,18 @@ Result<wire::ExchangeKey> read_key(std::string_view body) {
 
 }  // namespace
 
-Sessions::Sessions(policy::SessionStore& store, wire::Keypair identity)
-    : store_(store), identity_(std::move(identity)), address_(identity_.address()) {}
+Sessions::Sessions(policy::SessionStore& store, std::optional<wire::Keypair> identity)
+    : store_(store),
+      identity_(std::move(identity)),
+      address_(identity_ ? identity_->address() : std::string()) {}
 
 Expected<std::string, Refusal> Sessions::open(const Claim& claim, std::string_view body) const {
+  if (!identity_) return Unexpected(Refusal{Code::not_found, "Not Found: there are no sessions"});
   if (auto refusal = check_opener(claim)) return Unexpected(std::move(*refusal));
   const auto client_key = read_key(body);
   if (!client_key) return Unexpected(Refusal{Code::invalid_body, client_key.error().message});
   const wire::ExchangeSecret secret;
-  const wire::SessionTerms terms{.host = identity_.public_key(),
+  const wire::SessionTerms terms{.host = identity_->public_key(),
                                  .client = claim.caller.key,
                                  .host_key = secret.public_key(),
                                  .client_key = *client_key,
@@ -70,7 +73,7 @@ Expected<std::string, Refusal> Sessions::open(const Claim& claim, std::string_vi
   return to_json(wire::OpenedSession{
                      wire::format_exchange_key(terms.host_key), wire::format_session_id(terms.id),
                      terms.expires.time_since_epoch().count(),
-                     wire::format_signature(identity_.sign(wire::format_session(terms)))})
+                     wire::format_signature(identity_->sign(wire::format_session(terms)))})
       .value();
 }
 

@@ -22,10 +22,11 @@ class Sessions {
   /// What opens one is not longer.
   static constexpr std::size_t kMostBytes = 1'024;
 
-  /// @param store must outlive it @param identity the host's hotkey, which signs for each session
-  Sessions(policy::SessionStore& store, wire::Keypair identity);
+  /// @param store must outlive it @param identity the host's hotkey, which signs for each session;
+  /// without it there are none
+  Sessions(policy::SessionStore& store, std::optional<wire::Keypair> identity);
 
-  [[nodiscard]] bool offered() const { return store_.offered(); }
+  [[nodiscard]] bool offered() const { return identity_ && store_.offered(); }
   /// Opens one for a proven caller. @param body what was proven with it @return the answer's body,
   /// or why there is none: malformed, wrong-receiver, invalid-body, not-found
   [[nodiscard]] Expected<std::string, Refusal> open(const Claim& claim,
@@ -40,7 +41,7 @@ class Sessions {
 
  private:
   policy::SessionStore& store_;
-  const wire::Keypair identity_;
+  const std::optional<wire::Keypair> identity_;
   const std::string address_;
 };
 

@@ -320,6 +320,16 @@ TEST(Config, WantsAProcessForWhatOnlyAProcessHas) {
   EXPECT_TRUE(parse("[run.one]\nmemory_mb = 0"));
 }
 
+TEST(Config, TakesAHotkeyForItsWallet) {
+  const auto key = wire::Keypair::generate();
+  const auto line = "hotkey = \"" + key.address() + "\"";
+  EXPECT_EQ(parse(line)->hotkey, key.public_key());
+  EXPECT_FALSE(parse("")->hotkey);
+  EXPECT_THAT(wrong("hotkey = \"5F\""), testing::StartsWith("dojo.toml:1: hotkey: "));
+  EXPECT_EQ(wrong(line + "\nwallet = \"/key\""),
+            "dojo.toml:1: hotkey and wallet both say who the host is: leave one of them out");
+}
+
 TEST(Config, SandboxesWhatHasAProcess) {
   EXPECT_FALSE(settings_of(*parse("[run.one]\nworkers = 1"), "one").run.sandbox.user);
   const auto run = settings_of(*parse("[run.one]\nisolation = \"process\""), "one").run;

@@ -42,8 +42,9 @@ class HostTest : public testing::Test {
   void add(const std::string& plugin) {
     std::filesystem::copy_file(test::plugin(plugin), folder / (plugin + ".so"));
   }
-  host::Server& start() {
-    auto made = host::Server::create(config, self, lines.log());
+  host::Server& start() { return start_as(self); }
+  host::Server& start_as(const host::Identity& identity) {
+    auto made = host::Server::create(config, identity, lines.log());
     if (!made) throw std::runtime_error(made.error().message);
     server = std::move(*made);
     server->load();

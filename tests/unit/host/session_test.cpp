@@ -458,6 +458,12 @@ TEST_F(SessionHostTest, StaysWhenTheConfigIsReadAnewUnlessItIsTurnedOff) {
   EXPECT_TRUE(answers(open(), 1));
 }
 
+TEST_F(SessionHostTest, IsNotThereWithoutTheHotkeysSecretAndAllElseIs) {
+  start_as(host::Identity(self.public_key()));
+  EXPECT_EQ(ask("/Answers")->status, 200);
+  EXPECT_EQ(ask("/dojo/session", Opening().body())->status, 404);
+}
+
 TEST_F(SessionHostTest, IsForgottenByARestart) {
   start();
   const auto session = open();
