@@ -86,6 +86,8 @@ void add_answers(Builder& out, const request::Pipeline& pipeline) {
     Builder::set(dialects, {{"dialect", std::string(to_string(dialect))}},
                  pipeline.dialects()[static_cast<std::size_t>(dialect)]);
   }
+  out.counter("dojo_signed_answers_total", "Answers that the host's hotkey has signed",
+              pipeline.signed_answers());
 }
 
 void add_stages(Builder& out, const request::StageTimes& times) {

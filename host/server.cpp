@@ -125,7 +125,7 @@ Result<std::unique_ptr<Server>> Server::create(const Config& config, const Ident
       server->pipeline_.roster(), server->pipeline_.services(), log);
   if (!reloader) return Unexpected(reloader.error());
   server->tell_who_may_call(config);
-  server->presence_ = claim_hotkey(wire::encode_ss58(identity.public_key()));
+  server->presence_ = claim_hotkey(wire::encode_ss58(identity.key));
   if (!server->presence_) {
     log.warning("another host on this machine has this hotkey: each takes a captured request once",
                 {{"do", "give each a hotkey of its own"}});
@@ -153,7 +153,8 @@ Server::Server(const Config& config, const Identity& identity,
       open_sessions_(config.sessions, wall_clock),
       sessions_(open_sessions_, identity.keypair),
       authenticator_(config.auth, identity.key, *seen_, std::chrono::system_clock::now, &sessions_),
-      pipeline_(authenticator_, *access_, config.dispatch, config.compression_level, log, metrics_),
+      pipeline_(authenticator_, *access_, identity.keypair, config.dispatch,
+                config.compression_level, log, metrics_),
       handler_(std::make_unique<Handler>(pipeline_, access_->quotas(), log)) {}
 
 Server::~Server() {

@@ -76,6 +76,7 @@ void read_btauth(Table& table, const std::string& prefix, request::BtauthOptions
   table.string(prefix + "scheme", word_into(btauth.scheme, {{"any", std::optional<wire::Scheme>()},
                                                             {"sr25519", wire::Scheme::sr25519},
                                                             {"ed25519", wire::Scheme::ed25519}}));
+  table.boolean(prefix + "sign_answers", btauth.sign_answers);
 }
 
 void read_auth(Table table, request::AuthOptions& auth, policy::ReplayOptions& replay,
@@ -495,6 +496,10 @@ Result<Config> parse_config(std::string_view text, const std::string& name,
     read_access({top.table("access"), "access", complaints}, asks_metagraph, complaints,
                 config.access);
     read_routes(top.table("routes"), config.auth, complaints);
+    if (config.hotkey && config.auth.signs_answers()) {
+      top.complain("hotkey",
+                   "has no secret, and answers are to be signed: give the wallet instead");
+    }
     read_quota({top.table("quota"), "quota", complaints}, config.quota);
     read_dispatch({top.table("dispatch"), "dispatch", complaints}, config);
     read_compression({top.table("compression"), "compression", complaints}, config);

@@ -91,6 +91,7 @@ std::optional<Refusal> Admitter::check_body(Exchange& exchange) {
     return refusal;
   }
   exchange.known = true;
+  have_signed(exchange);
   if (signs_body(exchange)) {
     account_for(exchange);
     if (auto refusal = charge(exchange)) return refusal;
@@ -125,6 +126,13 @@ void Admitter::account_for(Exchange& exchange) {
   exchange.account =
       before && before->holder() == holder ? std::move(before) : exchange.account->open(holder);
   exchange.account->set_weight(exchange.weight);
+}
+
+/// From here on: before it is proven who asks, a stranger could choose what the host signs.
+void Admitter::have_signed(Exchange& exchange) {
+  if (!authenticator_.signs_answer_to(exchange.claim)) return;
+  exchange.signer = &signer_;
+  exchange.terms.accepts_zstd = false;  // many clients decompress before they look at anything
 }
 
 std::optional<Refusal> Admitter::charge(Exchange& exchange) {

@@ -19,8 +19,9 @@ namespace dojo::request {
 class Admitter {
  public:
   /// All must outlive it.
-  Admitter(Authenticator& authenticator, policy::Access& access, const base::Log& log)
-      : authenticator_(authenticator), access_(access), log_(log) {}
+  Admitter(Authenticator& authenticator, policy::Access& access, const Signer& signer,
+           const base::Log& log)
+      : authenticator_(authenticator), access_(access), signer_(signer), log_(log) {}
 
   /// Looks at an exchange's head, and writes into the exchange what it finds.
   /// @return why it is not let in, if so: unsigned, malformed, blacklisted, wrong-receiver, stale,
@@ -39,12 +40,14 @@ class Admitter {
  private:
   std::optional<Refusal> count_failure(std::optional<Refusal> refusal, const Exchange& exchange);
   void account_for(Exchange& exchange);
+  void have_signed(Exchange& exchange);
   std::optional<Refusal> charge(Exchange& exchange);
   std::optional<Refusal> charge_bytes(Exchange& exchange, std::size_t bytes);
   void tell_of_dry_rules(const Exchange& exchange, const std::vector<std::string>& rules);
 
   Authenticator& authenticator_;
   policy::Access& access_;
+  const Signer& signer_;
   const base::Log& log_;
   base::LogBudget dry_rules_{log_};
 };

@@ -1,5 +1,7 @@
 #include "request/answer.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cstddef>
 
 #include <dojo/header_fields.hpp>
@@ -23,10 +25,13 @@ bool is_zero_weight(std::string_view parameter) {
   return !parameter.empty() && parameter.find_first_not_of("0.") == std::string_view::npos;
 }
 
-/// Those that a plugin does not decide: the host's own, and what net::HeaderLines leaves out.
+/// Those that a plugin does not decide: the host's own, what signs an answer, and what
+/// net::HeaderLines leaves out.
 bool is_the_hosts(std::string_view name) {
-  constexpr std::string_view kOurs = "x-dojo-";
-  return text::same_word(name.substr(0, kOurs.size()), kOurs) ||
+  constexpr std::array<std::string_view, 2> kOurs{"x-dojo-", "x-tw-resp-"};
+  return std::ranges::any_of(
+             kOurs,
+             [&](auto ours) { return text::same_word(name.substr(0, ours.size()), ours); }) ||
          text::same_word(name, wire::kRequestIdHeader);
 }
 

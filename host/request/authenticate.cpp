@@ -194,6 +194,10 @@ std::optional<Refusal> Authenticator::prove_body(const Claim& claim, std::string
   return another_body();
 }
 
+bool Authenticator::signs_answer_to(const Claim& claim) const {
+  return claim.btauth && options_.read().on(claim.route).btauth.sign_answers;
+}
+
 policy::ReplayKey Authenticator::key_of(const Dialect& dialect, const Claim& claim) const {
   const auto& key = claim.caller.key;
   return seen_.key(kind_of(dialect), {reinterpret_cast<const char*>(key.data()), key.size()},

@@ -44,6 +44,9 @@ class Authenticator {
   /// Whether the body is the one that was signed, and the signature is right where that had to
   /// wait: bad-signature, replayed, or stale if the body took too long. @param body as sent
   [[nodiscard]] std::optional<Refusal> prove_body(const Claim& claim, std::string_view body);
+  /// Whether the answer to a request is to be signed, once it is proven. So far btauth/1 alone has
+  /// something for that.
+  [[nodiscard]] bool signs_answer_to(const Claim& claim) const;
   /// Null: none are offered.
   [[nodiscard]] const Sessions* sessions() const {
     return sessions_ != nullptr && sessions_->offered() ? sessions_ : nullptr;

@@ -1,6 +1,7 @@
 // How a request proves who sent it: the dialects, one interface. docs/wire.md describes them.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <initializer_list>
@@ -54,6 +55,7 @@ struct BtauthOptions {
   std::chrono::milliseconds max_age{10'000};  ///< how far a request's time may be behind ours
   std::chrono::milliseconds skew{2'000};      ///< and ahead
   std::optional<wire::Scheme> scheme{};       ///< the only one that is taken; nothing: any
+  bool sign_answers = false;                  ///< twresp/1
 };
 
 /// What a route takes.
@@ -75,6 +77,12 @@ struct AuthOptions : RouteAuth {
       24};  ///< how long a legacy signature is refused again; 0: is not
   /// @param route its name
   [[nodiscard]] const RouteAuth& on(std::string_view route) const;
+  /// On any route.
+  [[nodiscard]] bool signs_answers() const {
+    return btauth.sign_answers || std::ranges::any_of(routes, [](const auto& route) {
+             return route.second.btauth.sign_answers;
+           });
+  }
 };
 
 /// Who sends a request; proven, once it has come through Authenticator.

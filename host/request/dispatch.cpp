@@ -14,6 +14,7 @@
 #include "plugins/abi/span.hpp"
 #include "plugins/abi/tables.hpp"
 #include "plugins/run/stragglers.hpp"
+#include "request/signer.hpp"
 
 namespace dojo::request {
 namespace {
@@ -518,7 +519,7 @@ void Dispatcher::answer(Exchange& exchange, net::Responder responder, Code code,
   const auto status = whole.status;
   whole.headers.add("x-dojo-generation", std::to_string(route.generation().number()));
   refusals_.count(code);
-  responder.send(std::move(whole));
+  send(exchange, std::move(responder), std::move(whole));
   const bool due = StageTimes::is_due();
   if (!due && !log_.debugs()) return;
   const auto measured = measure(exchange.times, handled);
@@ -542,7 +543,7 @@ void Dispatcher::answer(Exchange& exchange, net::Responder responder, Code code,
 void Dispatcher::refuse(Exchange& exchange, net::Responder responder, const Refusal& refusal) {
   if (!responder) return;
   refusals_.note(exchange, refusal);
-  responder.send(make_answer(exchange.terms, refusal));
+  send_by_pool(exchange, std::move(responder), make_answer(exchange.terms, refusal));
 }
 
 void Dispatcher::fail(Exchange& exchange, net::Responder responder, std::string_view reason) {

@@ -112,7 +112,7 @@ class Dispatcher final : public plugins::Services {
   void answer(Exchange& exchange, net::Responder responder, int status, Code code,
               std::string_view body, std::optional<std::string_view> error,
               std::string_view metadata);
-  /// @param make its answer: net::Response()
+  /// Not on a reactor. @param make its answer: net::Response()
   template <class Make>
   void answer(Exchange& exchange, net::Responder responder, Code code, Make make);
   /// Nothing to do if the responder holds nothing.

@@ -23,6 +23,8 @@
 
 namespace dojo::request {
 
+class Signer;
+
 /// When each stage was done. Differences are what the stage cost.
 struct Times {
   using Point = std::chrono::steady_clock::time_point;
@@ -56,12 +58,13 @@ class Exchange final : public net::Exchange {
   std::shared_ptr<const plugins::RouteInfo> asked;  ///< as its route was then; null: there is none
   std::optional<policy::Neuron> neuron;             ///< the caller's, if it is registered
   bool known = false;                               ///< the hotkey is proven, or registered
-  double weight = 1;            ///< of the caller among those who share the workers; 1 is average
-  bool registered = false;      ///< as policy::Standing says
-  bool charged = false;         ///< for the body's bytes
-  bool compressed = false;      ///< the body is zstd; a worker puts the plain one in its place
-  policy::Quotas::Place place;  ///< among its hotkey's requests; of who has the right to answer,
-                                ///< and then of the reactor
+  double weight = 1;        ///< of the caller among those who share the workers; 1 is average
+  bool registered = false;  ///< as policy::Standing says
+  bool charged = false;     ///< for the body's bytes
+  const Signer* signer = nullptr;  ///< of its answer; null: it is not signed
+  bool compressed = false;         ///< the body is zstd; a worker puts the plain one in its place
+  policy::Quotas::Place place;     ///< among its hotkey's requests; of who has the right to answer,
+                                   ///< and then of the reactor
 
   // From where it is whole.
   Route route;

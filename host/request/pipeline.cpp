@@ -69,13 +69,14 @@ Expected<bool, Refusal> is_compressed(const net::Head& head) {
 }  // namespace
 
 Pipeline::Pipeline(Authenticator& authenticator, policy::Access& access,
-                   const DispatchOptions& dispatch, int compression_level, const base::Log& log,
-                   base::Metrics& metrics)
+                   std::optional<wire::Keypair> identity, const DispatchOptions& dispatch,
+                   int compression_level, const base::Log& log, base::Metrics& metrics)
     : log_(log),
       authenticator_(authenticator),
       compression_level_(compression_level),
       refusals_(log, access.refusals(), [&access] { return access.now(); }),
-      admitter_(authenticator, access, log),
+      signer_(std::move(identity), provers_),
+      admitter_(authenticator, access, signer_, log),
       dispatcher_(dispatch, log, metrics, refusals_),
       provers_({.workers = std::max(1U, std::thread::hardware_concurrency()),
                 .capacity = kMostProofs,
@@ -195,7 +196,8 @@ void Pipeline::open_session(Exchange& exchange) {
 /// What needs no plugin.
 void Pipeline::answer(Exchange& exchange, std::string_view body) {
   refusals_.count(Code::ok);
-  exchange.take_responder().send(make_answer(exchange.terms, 200, Code::ok, body, {}, {}));
+  send_by_pool(exchange, exchange.take_responder(),
+               make_answer(exchange.terms, 200, Code::ok, body, {}, {}));
 }
 
 net::Response Pipeline::refuse_malformed(int status, std::string_view why) {

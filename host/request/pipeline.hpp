@@ -22,14 +22,17 @@
 #include "request/executor.hpp"
 #include "request/refusals.hpp"
 #include "request/route.hpp"
+#include "request/signer.hpp"
 #include "wire/key_hash.hpp"
 
 namespace dojo::request {
 
 class Pipeline {
  public:
-  /// @param access outlives the pipeline @param authenticator likewise
-  Pipeline(Authenticator& authenticator, policy::Access& access, const DispatchOptions& dispatch,
+  /// @param access outlives the pipeline @param authenticator likewise @param identity signs
+  /// answers
+  Pipeline(Authenticator& authenticator, policy::Access& access,
+           std::optional<wire::Keypair> identity, const DispatchOptions& dispatch,
            int compression_level, const base::Log& log, base::Metrics& metrics);
   ~Pipeline() = default;
   Pipeline(const Pipeline&) = delete;
@@ -50,6 +53,9 @@ class Pipeline {
 
   /// Those of them that came on a session.
   [[nodiscard]] std::uint64_t on_sessions() const { return on_sessions_; }
+
+  /// Answers that were signed.
+  [[nodiscard]] std::uint64_t signed_answers() const { return signer_.count(); }
 
   /// An exchange for a request that comes now.
   [[nodiscard]] ExchangePtr make() const;
@@ -85,6 +91,7 @@ class Pipeline {
   const Authenticator& authenticator_;
   const int compression_level_;
   Refusals refusals_;
+  Signer signer_;
   Admitter admitter_;
   RouteTable routes_;
   Dispatcher dispatcher_;

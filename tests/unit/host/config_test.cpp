@@ -30,8 +30,9 @@ std::string wrong(std::string_view text) {
 }
 
 std::string text_of(const request::BtauthOptions& btauth) {
-  return fmt::format("{} {} {} {}\n", btauth.require_receiver, btauth.max_age.count(),
-                     btauth.skew.count(), btauth.scheme ? to_string(*btauth.scheme) : "any");
+  return fmt::format("{} {} {} {} {}\n", btauth.require_receiver, btauth.max_age.count(),
+                     btauth.skew.count(), btauth.scheme ? to_string(*btauth.scheme) : "any",
+                     btauth.sign_answers);
 }
 
 /// Every setting of a configuration, to compare two.
@@ -145,6 +146,7 @@ btauth_require_receiver = false
 btauth_max_age_ms = 102
 btauth_skew_ms = 1
 btauth_scheme = "ed25519"
+btauth_sign_answers = true
 legacy_memory_h = 0
 replay_mb = 1
 legacy_mb = 2
@@ -220,7 +222,7 @@ restart_most_ms = 70
             "::1 9000 3 5 10.0.0.0/8,::1\n"
             "1 2 600 70 9 4 5 6 7 8 9 10 0 12\n"
             "dojo/1, epistula/2 1 true true 100 true 101 0 0 1 2 false 1\n"
-            "false 102 1 ed25519\n"
+            "false 102 1 ed25519 true\n"
             "false 10 1 1\n"
             "1 2 3 4 2 10 3\n"
             "0 false  /folder/m 7 120 20 3600 0\n"
@@ -284,6 +286,7 @@ TEST(Config, RefusesNumbersOutOfRange) {
                            "[auth]\nbtauth_skew_ms = 600001",
                            "[routes.Echo]\nmax_age_ms = 600001",
                            "[routes.Echo]\nskew_ms = -1",
+                           "[routes.Echo]\nsign_answers = \"asked\"",
                            "[auth]\nreplay_mb = 0",
                            "[auth]\nlegacy_mb = 1048577",
                            "[auth]\nsessions = 1",
@@ -328,6 +331,9 @@ TEST(Config, TakesAHotkeyForItsWallet) {
   EXPECT_THAT(wrong("hotkey = \"5F\""), testing::StartsWith("dojo.toml:1: hotkey: "));
   EXPECT_EQ(wrong(line + "\nwallet = \"/key\""),
             "dojo.toml:1: hotkey and wallet both say who the host is: leave one of them out");
+  const auto no_secret = testing::StartsWith("dojo.toml:1: hotkey has no secret");
+  EXPECT_THAT(wrong(line + "\n[auth]\nbtauth_sign_answers = true"), no_secret);
+  EXPECT_THAT(wrong(line + "\n[routes.Score]\nsign_answers = true"), no_secret);
 }
 
 TEST(Config, SandboxesWhatHasAProcess) {
@@ -460,18 +466,20 @@ TEST(Config, GivesRoutesTheHostsBtauthUnlessTheyHaveTheirOwn) {
 [auth]
 btauth_max_age_ms = 30000
 btauth_scheme = "sr25519"
+btauth_sign_answers = true
 [routes.A]
 require_receiver = false
 [routes.B]
 max_age_ms = 5000
 skew_ms = 0
 scheme = "any"
+sign_answers = false
 )");
   ASSERT_TRUE(config) << config.error().message;
-  EXPECT_EQ(text_of(config->auth.on("A").btauth), "false 30000 2000 sr25519\n");
+  EXPECT_EQ(text_of(config->auth.on("A").btauth), "false 30000 2000 sr25519 true\n");
   EXPECT_EQ(config->auth.on("A").dialects.text(), "legacy, dojo/1, btauth/1");
-  EXPECT_EQ(text_of(config->auth.on("B").btauth), "true 5000 0 any\n");
-  EXPECT_EQ(text_of(config->auth.on("C").btauth), "true 30000 2000 sr25519\n");
+  EXPECT_EQ(text_of(config->auth.on("B").btauth), "true 5000 0 any false\n");
+  EXPECT_EQ(text_of(config->auth.on("C").btauth), "true 30000 2000 sr25519 true\n");
   EXPECT_EQ(wrong("[routes.A]\nscheme = \"mldsa\""),
             "dojo.toml:2: routes.A.scheme: must be \"any\" or \"sr25519\" or \"ed25519\"");
 }

@@ -1,6 +1,7 @@
 #include "request/pipeline.hpp"
 
 #include <deque>
+#include <thread>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -65,7 +66,7 @@ class PipelineTest : public testing::Test {
       policy::Access::open({}, state.path(), lines.log(), wall_clock).value();
   policy::ReplayMemory seen{{}, policy::ReplayClocks::of_the_system()};
   Authenticator authenticator{{}, self.public_key(), seen, wall_clock};
-  Pipeline pipeline{authenticator, *access, {}, 3, lines.log(), metrics};
+  Pipeline pipeline{authenticator, *access, self, {}, 3, lines.log(), metrics};
   test::Served served{pipeline.roster(), pipeline.services(), "test_behaviours"};
 };
 
@@ -156,7 +157,7 @@ TEST_F(PipelineTest, ProvesLargeBodiesAsItDoesSmallOnes) {
 TEST_F(PipelineTest, AnswersForLargeBodiesThatNobodyHasProvenInTime) {
   DispatchOptions options;
   options.deadline = 1ms;  // less than it takes to hash it
-  Pipeline other{authenticator, *access, options, 3, lines.log(), metrics};
+  Pipeline other{authenticator, *access, self, options, 3, lines.log(), metrics};
   const test::Served here(other.roster(), other.services(), "test_behaviours");
   Inbox inbox(other);
   const auto body = "{\"a\":\"" + std::string(32U << 20, 'x') + "\"}";
@@ -376,11 +377,101 @@ TEST_F(BtauthPipelineTest, LogsWhomARefusedHeadNames) {
   EXPECT_TRUE(lines.has("hotkey=" + caller.address()));
 }
 
+// ---- answers that are signed
+
+class SignedAnswerTest : public BtauthPipelineTest {
+ protected:
+  SignedAnswerTest() {
+    AuthOptions options;
+    options.btauth.sign_answers = true;
+    options.routes["Refuses"] = options;
+    options.routes["Refuses"].btauth.sign_answers = false;
+    authenticator.apply(options);
+  }
+  /// What the answer's signature proves to who sent `head`.
+  [[nodiscard]] Status proven(const SignedHead& head, const Answer& answer) const {
+    return test::check_answer(head, self.address(), answer.status, answer.headers, answer.body);
+  }
+  Answer expect_signed(const SignedHead& head, int status, std::string body = "{}") {
+    auto answer = send(head, std::move(body));
+    EXPECT_EQ(answer.status, status) << answer.body;
+    const auto good = proven(head, answer);
+    EXPECT_TRUE(good) << head.method << " " << head.path << ": " << good.error().message;
+    return answer;
+  }
+  void expect_unsigned(const SignedHead& head, int status, std::string body = "{}") {
+    const auto answer = send(head, std::move(body));
+    EXPECT_EQ(answer.status, status) << answer.body;
+    EXPECT_EQ(answer.headers.find("x-tw-resp"), std::string::npos) << answer.headers;
+  }
+};
+
+TEST_F(SignedAnswerTest, IsWhateverCameAfterTheCallerWasProven) {
+  EXPECT_EQ(expect_signed(signed_for("/Answers?a=b", R"({"a":1})"), 200, R"({"a":1})").body,
+            R"({"a":1})");
+  expect_signed(signed_for("/InvalidBody"), 422);
+  expect_signed(signed_for("/Fails"), 500);
+  expect_signed(signed_for("/LargeThread"), 200);
+  expect_signed(signed_for("/Answers", "", "HEAD"), 200, "");
+  expect_signed(signed_for("/Keeps"), 504);  // its deadline is the reactor's to keep
+  EXPECT_EQ(pipeline.signed_answers(), 6u);
+}
+
+TEST_F(SignedAnswerTest, IsNoneBeforeTheCallerIsProven) {
+  const auto head = signed_for("/Answers");
+  expect_signed(head, 200);
+  expect_unsigned(head, 401);  // sent before: its nonce has its one answer
+  expect_unsigned(signed_for("/Answers"), 401, "{ }");
+  expect_unsigned(signed_for("/NoSuch"), 404);
+  expect_unsigned(signed_for("/Answers", "{}", "PUT"), 405);
+  policy::AccessOptions options;
+  options.rules.rules.push_back({.name = "a rule"});
+  access->apply(options);
+  expect_unsigned(signed_for("/Answers"), 403);
+  EXPECT_EQ(pipeline.signed_answers(), 1u);
+}
+
+TEST_F(SignedAnswerTest, IsForRoutesAndDialectsThatHaveIt) {
+  expect_unsigned(signed_for("/Refuses"), 422);
+  expect_unsigned(PipelineTest::signed_for("/Answers"), 200);
+}
+
+TEST_F(SignedAnswerTest, IsNeverCompressed) {
+  auto head = signed_for("/Answers");
+  head.set("accept-encoding", "zstd");
+  EXPECT_EQ(header_of(expect_signed(head, 200), "content-encoding"), "");
+  head = signed_for("/Refuses");
+  head.set("accept-encoding", "zstd");
+  EXPECT_EQ(header_of(send(head), "content-encoding"), "zstd");
+}
+
+TEST_F(SignedAnswerTest, IsNotMadeByWhoTakesTheRequest) {
+  policy::AccessOptions options;
+  options.quota.hotkey_requests = {.per_s = 0.001, .burst = 1};
+  access->apply(options);
+  Inbox first(pipeline);
+  Inbox second(pipeline);
+  const auto head = signed_for("/Answers");
+  const auto next = signed_for("/Answers");
+  const auto answered = begin(head, first);
+  const auto refused = begin(next, second);
+  ASSERT_FALSE(pipeline.admit(*answered));
+  ASSERT_FALSE(pipeline.admit(*refused));  // both are within the quota, one by one
+  answered->body = refused->body = "{}";
+  pipeline.take(answered);
+  pipeline.take(refused);
+  const auto answer = second.answer();
+  EXPECT_EQ(answer.status, 429);
+  EXPECT_TRUE(proven(next, answer));
+  EXPECT_NE(second.answered_by(), std::this_thread::get_id()) << "which is a reactor's";
+  EXPECT_TRUE(proven(head, first.answer()));
+}
+
 TEST_F(PipelineTest, EndsItsPluginsBeforeWhatServesThem) {
   // With nothing but its destructor: a plugin's thread may be answering.
   std::deque<Inbox> inboxes;
   {
-    Pipeline other{authenticator, *access, {}, 3, lines.log(), metrics};
+    Pipeline other{authenticator, *access, self, {}, 3, lines.log(), metrics};
     const test::Served here(other.roster(), other.services(), "test_behaviours");
     for (int i = 0; i < 40; ++i) {
       auto& inbox = inboxes.emplace_back(other);

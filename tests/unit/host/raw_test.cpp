@@ -20,6 +20,7 @@ class RawRoutes : public test::HostTest, public testing::WithParamInterface<plug
   RawRoutes() {
     for (const char* plugin : {"test_raw", "test_abi_1_0"}) add(plugin);
     for (const char* name : {"raw", "minimal_c"}) config.plugins[name].run.isolation = GetParam();
+    config.auth.btauth.sign_answers = true;
     start();
   }
   net::Reply call(const std::string& method, const std::string& target,
@@ -73,6 +74,30 @@ TEST_P(RawRoutes, SeeTheQueryWhereItIsSigned) {
   const auto answer = ask(statement.target);
   EXPECT_EQ(answer.status, 200);
   EXPECT_THAT(answer.body, StartsWith("GET /v1/a%20b?stream=false&x=%2F uid"));
+}
+
+TEST_P(RawRoutes, AreSignedAsTheyAreSent) {
+  const auto now = std::chrono::system_clock::now();
+  for (const auto& [method, path, status] : {std::tuple{"POST", "/v1/status/200", 200},
+                                             {"POST", "/v1/status/204", 204},
+                                             {"POST", "/v1/status/404", 404},
+                                             {"HEAD", "/headed", 200}}) {
+    auto statement = test::btauth_statement(caller, self.address(), now);
+    statement.nonce = wire::make_btauth_nonce();
+    statement.method = method;
+    statement.target = path;
+    std::string all = "Accept-Encoding: zstd\r\nContent-Length: 0\r\n";
+    const auto head = test::btauth(caller, statement, "");
+    for (const auto& field : head.fields)
+      all += std::string(field.name_string()) + ": " + std::string(field.value()) + "\r\n";
+    auto client = net::Client::to(server->port());
+    client.send(net::request(path, all, "", method));
+    const auto answer = client.read_reply(statement.method == "HEAD").value();
+    EXPECT_EQ(answer.status, status);
+    const auto good =
+        test::check_answer(head, self.address(), answer.status, answer.head, answer.body);
+    EXPECT_TRUE(good) << path << ": " << good.error().message;
+  }
 }
 
 TEST_P(RawRoutes, TakeBinaryBodiesAndCompressedOnes) {

@@ -134,7 +134,7 @@ class SessionTest : public testing::Test {
   policy::SessionStore store{{}, [this] { return now(); }};
   Sessions sessions{store, self};
   Authenticator authenticator{{}, self.public_key(), seen, [this] { return now(); }, &sessions};
-  Pipeline pipeline{authenticator, *access, {}, 3, lines.log(), metrics};
+  Pipeline pipeline{authenticator, *access, self, {}, 3, lines.log(), metrics};
   test::Served served{pipeline.roster(), pipeline.services(), "test_behaviours"};
 };
 

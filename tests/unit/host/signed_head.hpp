@@ -10,9 +10,11 @@
 
 #include <boost/beast/http/fields.hpp>
 
+#include <dojo/header_fields.hpp>
 #include <dojo/wire/btauth.hpp>
 #include <dojo/wire/dialect.hpp>
 #include <dojo/wire/keypair.hpp>
+#include <dojo/wire/signed_answer.hpp>
 
 #include "host/made_head.hpp"
 #include "request/dialect.hpp"
@@ -116,6 +118,23 @@ inline SignedHead btauth(const wire::Keypair& key, const wire::BtauthStatement& 
       "X-Bittensor-Signature",
       wire::format_signature(key.sign(wire::format_btauth(statement, wire::sha256_of_body(body)))));
   return made;
+}
+
+/// What an answer's signature proves to who sent a btauth/1 request. @param fields of the answer
+inline Status check_answer(const SignedHead& asked, const std::string& responder, int status,
+                           std::string_view fields, std::string_view body) {
+  const auto head = asked.head();
+  return wire::verify_answer({.nonce = head.value("x-bittensor-nonce"),
+                              .sender = head.value("x-bittensor-hotkey"),
+                              .status = status,
+                              .body = body},
+                             responder, [&](std::string_view name) {
+                               std::vector<std::string_view> values;
+                               detail::for_each_field(fields, [&](auto field, auto value) {
+                                 if (detail::same_word(field, name)) values.push_back(value);
+                               });
+                               return values;
+                             });
 }
 
 }  // namespace dojo::test

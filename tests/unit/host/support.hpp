@@ -164,6 +164,11 @@ class Inbox {
     const std::lock_guard lock(outlet_->mutex);
     return outlet_->answers;
   }
+  /// The thread that has answered.
+  std::thread::id answered_by() {
+    const std::lock_guard lock(outlet_->mutex);
+    return outlet_->answered_by;
+  }
   /// The caller hangs up.
   void abandon() {
     gone_ = true;
@@ -179,9 +184,11 @@ class Inbox {
     std::condition_variable come;
     std::optional<net::Response> answer;
     int answers = 0;
+    std::thread::id answered_by;
     void post(net::ExchangePtr exchange) noexcept override {
       const std::lock_guard lock(mutex);
       ++answers;
+      answered_by = std::this_thread::get_id();
       answer = std::move(exchange->response());  // without memory, as it has to be
       come.notify_all();
     }

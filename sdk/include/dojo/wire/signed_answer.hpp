@@ -27,7 +27,7 @@ inline constexpr std::string_view kAnswerSignatureHeader = "x-tw-resp-signature"
 /// What an answer's signature is about, beside who gives it: the request by the two things that
 /// make it its sender's only one, and the answer itself.
 struct AnswerStatement {
-  std::string_view nonce;   ///< the request's, as it was sent
+  std::string_view nonce;   ///< the request's, decimal without leading zeros
   std::string_view sender;  ///< who asked, SS58, as it was sent
   int status = 200;         ///< HTTP's
   std::string_view body;    ///< as it is sent

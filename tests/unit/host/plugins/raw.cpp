@@ -36,6 +36,7 @@ dojo::RawAnswer status(dojo::RawRequest request) {
           .headers = {{"X-Own", "yes"},
                       {"X-Dojo-Code", "mine"},
                       {"X-Request-Id", "mine"},
+                      {"X-TW-Resp-Hotkey", "mine"},
                       {"Content-Length", "1"},
                       {"Connection", "close"}}};
 }
