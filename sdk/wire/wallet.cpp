@@ -1,4 +1,3 @@
-#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <system_error>
@@ -19,6 +18,7 @@
 #include "hex.hpp"
 #include "keyfile.hpp"
 #include "mnemonic.hpp"
+#include "new_file.hpp"
 #include "process/trust.hpp"
 #include "secret.hpp"
 
@@ -38,21 +38,6 @@ std::string reason(int error) {
 Unexpected<Error> refuse(const fs::path& file, std::string_view what) {
   return fail(fmt::format("wallet {}: {}", file.string(), what));
 }
-
-class Descriptor {
- public:
-  explicit Descriptor(int number) : number_(number) {}
-  ~Descriptor() {
-    if (number_ >= 0) ::close(number_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-
-  [[nodiscard]] int get() const { return number_; }
-
- private:
-  int number_;
-};
 
 Result<fs::path> expand_home(const fs::path& file) {
   const std::string text = file.string();
@@ -142,52 +127,10 @@ Status make_folders(const fs::path& file, const fs::path& folder) {
   return {};
 }
 
-/// Removes a file when the scope ends.
-class RemoveLater {
- public:
-  explicit RemoveLater(fs::path file) : file_(std::move(file)) {}
-  ~RemoveLater() { ::unlink(file_.c_str()); }
-  RemoveLater(const RemoveLater&) = delete;
-  RemoveLater& operator=(const RemoveLater&) = delete;
-
- private:
-  fs::path file_;
-};
-
-Status write_all(const fs::path& file, int descriptor, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t count = ::write(descriptor, text.data(), text.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return refuse(file, fmt::format("cannot be written: {}", reason(errno)));
-    text.remove_prefix(static_cast<std::size_t>(count));
-  }
-  if (::fsync(descriptor) != 0) return refuse(file, reason(errno));
-  return {};
-}
-
-/// Writes beside the file, then gives it its name by link(2), which unlike rename(2) never replaces
-/// one that is there.
-Status write_new_file(const fs::path& file, std::string_view text) {
-  const fs::path folder = file.has_parent_path() ? file.parent_path() : fs::path(".");
-  if (auto made = make_folders(file, folder); !made) return made;
-  std::array<std::uint8_t, 8> random;
-  randombytes_buf(random.data(), random.size());
-  const fs::path draft =
-      folder / fmt::format(".{}.{}.tmp", file.filename().string(), encode_hex(random));
-  const Descriptor descriptor(
-      ::open(draft.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, kFileMode));
-  if (descriptor.get() < 0) {
-    return refuse(file, fmt::format("cannot write to its folder: {}", reason(errno)));
-  }
-  const RemoveLater remove_draft(draft);
-  if (auto written = write_all(file, descriptor.get(), text); !written) return written;
-  if (::link(draft.c_str(), file.c_str()) != 0) {
-    if (errno == EEXIST) return refuse(file, "exists already; keys are never overwritten");
-    return refuse(file, fmt::format("cannot be named: {}", reason(errno)));
-  }
-  const Descriptor directory(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (directory.get() >= 0) ::fsync(directory.get());  // the name, too, outlives a power cut
-  return {};
+Status write_wallet(const fs::path& file, std::string_view text) {
+  if (auto made = make_folders(file, file.parent_path()); !made) return made;
+  const auto written = write_new_file(file, text, kFileMode);
+  return written ? Status() : refuse(file, written.error().message);
 }
 
 }  // namespace
@@ -220,7 +163,7 @@ Result<Wallet> create_wallet(const fs::path& file, std::string_view mnemonic) {
   const auto path = expand_home(file);
   if (!path) return Unexpected(path.error());
   if (::access(path->c_str(), F_OK) == 0) {
-    return refuse(*path, "exists already; keys are never overwritten");
+    return refuse(*path, kFileExists);
   }
   std::string fresh = mnemonic.empty() ? generate_mnemonic() : std::string();
   const std::string_view phrase = mnemonic.empty() ? std::string_view(fresh) : mnemonic;
@@ -229,7 +172,7 @@ Result<Wallet> create_wallet(const fs::path& file, std::string_view mnemonic) {
   Keypair keypair = Keypair::from_seed(seed->span());
   const SecretText text = format_fields(keypair, phrase, *seed);
   wipe(fresh);
-  if (auto written = write_new_file(*path, text.view()); !written) {
+  if (auto written = write_wallet(*path, text.view()); !written) {
     return Unexpected(std::move(written).error());
   }
   return Wallet{std::move(keypair), {}};
