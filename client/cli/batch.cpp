@@ -194,14 +194,14 @@ int Batch::send(Targets to, std::vector<std::string> jsons) const {
   progress.reset();
   for (std::size_t i = 0; i < results.size(); ++i) {
     const bool named = batch.send.to || batch.receivers[i];
-    const auto hint = hint_about(results[i], named);
+    const auto hint = hint_about(results[i].code, named);
     if (!hint) continue;
     complain(*hint);
     break;
   }
   for (const auto& response : results) {
     if (exit_code_of(response) != kUsage) continue;
-    complain(complaint_about(response));
+    complain(response.reason());
     break;
   }
   auto said = output == "jsonl" ? json_lines(results) : table(results, wall);

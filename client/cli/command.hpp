@@ -23,7 +23,9 @@ void add_keygen(CLI::App& app, int& exit_code);
 void add_address(CLI::App& app, int& exit_code);
 void add_sign(CLI::App& app, int& exit_code);
 void add_verify(CLI::App& app, int& exit_code);
+void add_verify_proof(CLI::App& app, int& exit_code);
 void add_send(CLI::App& app, int& exit_code);
+void add_call(CLI::App& app, int& exit_code);
 void add_batch(CLI::App& app, int& exit_code);
 void add_new_plugin(CLI::App& app, int& exit_code);
 

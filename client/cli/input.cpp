@@ -45,6 +45,10 @@ Result<std::string> read_text(const std::string& argument) {
   return argument;
 }
 
+Result<std::string> read_bytes(const std::string& argument) {
+  return argument.starts_with('@') ? read_named(argument.substr(1)) : read_text(argument);
+}
+
 Result<std::string> read_json(const std::string& argument) {
   if (argument == "-") return read_file(argument);
   if (argument.starts_with('@')) return read_file(argument.substr(1));

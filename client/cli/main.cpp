@@ -16,13 +16,15 @@ constexpr const char* kFooter = R"(Examples:
                                                              to a dojo-host on this machine
   dojo send 203.0.113.7:8888 Echo @body.json --wallet my.key --to HOTKEY
                                                              to a miner, signed for its hotkey alone
+  dojo call GET 203.0.113.7:8888/v1/models --wallet my.key --to HOTKEY --dialect btauth/1
+                                                             any method, path and body
   dojo batch miners.txt Echo @body.json --concurrency 64     the same body to every url in a file
   dojo sign --wallet my.key 'a message'                      prints 0x and 128 hex digits
   dojo new-plugin my-scorer                                  a plugin to begin with
 
 Exit codes:
-  0    answered (send, batch: by all); verify: the signature is right
-  1    refused, or an error in the answer; verify: the signature is wrong
+  0    answered (batch: by all); verify, verify-proof: the signature is right, or both are
+  1    refused, or an error in the answer; verify, verify-proof: it is wrong, or one is
   2    wrong usage or bad input
   3    could not be reached: no connection, or no answer in time
   4    the output could not be written
@@ -38,11 +40,13 @@ int run(int argc, char** argv) {
   app.require_subcommand(1);
   app.footer(kFooter);
   dojo::cli::add_send(app, exit_code);
+  dojo::cli::add_call(app, exit_code);
   dojo::cli::add_batch(app, exit_code);
   dojo::cli::add_keygen(app, exit_code);
   dojo::cli::add_address(app, exit_code);
   dojo::cli::add_sign(app, exit_code);
   dojo::cli::add_verify(app, exit_code);
+  dojo::cli::add_verify_proof(app, exit_code);
   dojo::cli::add_new_plugin(app, exit_code);
   try {
     app.parse(argc, argv);

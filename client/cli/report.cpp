@@ -11,6 +11,7 @@
 #include "input.hpp"
 #include "json_print.hpp"
 #include "request_options.hpp"
+#include "text/terminal.hpp"
 
 namespace dojo::cli {
 namespace {
@@ -71,7 +72,43 @@ std::string line_of(std::size_t index, const Response& response) {
   return {buffer.GetString(), buffer.GetSize()};
 }
 
+double ms(std::chrono::microseconds time) {
+  return static_cast<double>(time.count()) / 1000;
+}
+
+std::string_view word_for(AnswerSignature signature) {
+  switch (signature) {
+    case AnswerSignature::right:
+      return "right";
+    case AnswerSignature::wrong:
+      return "wrong";
+    case AnswerSignature::none:
+      break;
+  }
+  return "none";
+}
+
 }  // namespace
+
+std::string described(const ClientResponse& http) {
+  std::string text =
+      fmt::format("* {}\n* attempts {}, HTTP status {}, signature {}\n", text::escaped(http.url),
+                  http.attempts, http.status, word_for(http.signature));
+  for (const auto& [name, value] : http.headers) {
+    text += fmt::format("< {}: {}\n", text::escaped(name), text::escaped(value));
+  }
+  const auto& t = http.timings;
+  text += fmt::format(
+      "* ms: resolved {:.1f}, connected {:.1f}, tls {:.1f}, first byte {:.1f}, last byte {:.1f} | "
+      "preflight {:.1f}, queued {:.1f}, back-off {:.1f}, overall {:.1f}\n",
+      ms(t.resolved), ms(t.connected), ms(t.secured), ms(t.first_byte), ms(t.exchange),
+      ms(t.preflight), ms(t.queued), ms(t.backoff), ms(t.overall));
+  const auto& s = http.sizes;
+  text +=
+      fmt::format("* bytes: json {} -> body {} out, body {} -> json {} in; wire {} out, {} in\n",
+                  s.json_out, s.body_out, s.body_in, s.json_in, s.wire_out, s.wire_in);
+  return text;
+}
 
 std::string table(const std::vector<Response>& results, std::chrono::duration<double> wall) {
   std::size_t answered = 0;

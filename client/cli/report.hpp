@@ -1,4 +1,4 @@
-// What `dojo batch` says in the end.
+// What the commands say of answers.
 #pragma once
 
 #include <chrono>
@@ -9,7 +9,11 @@
 
 namespace dojo::cli {
 
-/// Counts, by code, milliseconds, requests a second, bytes. @param wall how long it all took.
+/// An answer's headers, times and sizes, on lines; never what was signed, nor with what.
+std::string described(const ClientResponse& http);
+
+/// What `dojo batch` says in the end: counts, by code, milliseconds, requests a second, bytes.
+/// @param wall how long it all took.
 std::string table(const std::vector<StdResponse<RawJson>>& results,
                   std::chrono::duration<double> wall);
 

@@ -96,12 +96,17 @@ Result<SendOptions> RequestOptions::send_options() const {
 ExitCode exit_code_of(const StdResponse<RawJson>& response) {
   if (response.ok()) return kAnswered;
   if (!response.exception) return kRefused;
-  switch (response.exception->kind) {
+  return exit_code_of(response.exception, response.client_response.status);
+}
+
+ExitCode exit_code_of(const std::optional<SendError>& failure, int status) {
+  if (!failure) return kAnswered;
+  switch (failure->kind) {
     case SendError::Kind::invalid_request:
       return kUsage;
     case SendError::Kind::connection:
       // An answer that was cut off has come from somebody.
-      return response.client_response.status == 0 ? kUnreachable : kRefused;
+      return status == 0 ? kUnreachable : kRefused;
     case SendError::Kind::timeout:
     case SendError::Kind::tls:
     case SendError::Kind::internal:
@@ -113,15 +118,16 @@ ExitCode exit_code_of(const StdResponse<RawJson>& response) {
   }
 }
 
-std::optional<std::string> hint_about(const StdResponse<RawJson>& response, bool named) {
-  if (named || response.code != Code::wrong_receiver) return std::nullopt;
+bool is_whole(const std::optional<SendError>& failure) {
+  return !failure || failure->kind == SendError::Kind::status ||
+         failure->kind == SendError::Kind::redirect;
+}
+
+std::optional<std::string> hint_about(std::optional<Code> code, bool named) {
+  if (named || code != Code::wrong_receiver) return std::nullopt;
   return "the request names no receiver: give the miner's hotkey with --to (batch: behind its "
          "url), "
          "or sign with --dialect legacy, which names none";
-}
-
-std::string complaint_about(const StdResponse<RawJson>& response) {
-  return response.reason();
 }
 
 }  // namespace dojo::cli

@@ -11,6 +11,7 @@
 #include <dojo/wire/dialect.hpp>
 #include <dojo/wire/envelope.hpp>
 
+#include "proof.hpp"
 #include "text/words.hpp"
 
 namespace dojo {
@@ -33,6 +34,8 @@ std::string_view to_string(SendError::Kind kind) {
       return "bad-response";
     case SendError::Kind::invalid_body:
       return "invalid-body";
+    case SendError::Kind::unproven:
+      return "unproven";
     case SendError::Kind::status:
       return "status";
     case SendError::Kind::cancelled:
@@ -87,9 +90,14 @@ bool is_empty_object(std::string_view json) {
   });
 }
 
-std::optional<SendError> decompress(ClientResponse& http, const ClientOptions& limits) {
+bool is_encoded(const ClientResponse& http) {
   const auto encoding = http.header("content-encoding").value_or("");
-  if (encoding.empty() || text::same_word(encoding, "identity")) return std::nullopt;
+  return !encoding.empty() && !text::same_word(encoding, "identity");
+}
+
+std::optional<SendError> decompress(ClientResponse& http, const ClientOptions& limits) {
+  if (!is_encoded(http)) return std::nullopt;
+  const auto encoding = http.header("content-encoding").value_or("");
   if (!text::same_word(encoding, "zstd")) {
     return SendError{SendError::Kind::bad_response,
                      fmt::format("the answer is encoded as \"{}\"; only zstd was asked for",
@@ -169,6 +177,29 @@ std::optional<SendError> id_error(const ClientResponse& http, std::string_view s
                                told->substr(0, 64))};
 }
 
+/// Looks at the signature. @return why the answer is none, if proof is wanted and it has none. An
+/// error may go without: it is taken for no answer anyway, and a host that does not know yet who
+/// asks signs nothing.
+std::optional<SendError> proof_error(ClientResponse& http, bool wanted) {
+  const auto signature = check_answer(http);
+  if (!signature) return std::nullopt;
+  http.signature = *signature                                      ? AnswerSignature::right
+                   : signature->error().code == Code::no_signature ? AnswerSignature::none
+                                                                   : AnswerSignature::wrong;
+  if (!wanted) return std::nullopt;
+  const auto unproven = [&](std::string_view why) {
+    return SendError{SendError::Kind::unproven, fmt::format("{}: {}", http.url, why)};
+  };
+  if (http.signature == AnswerSignature::wrong) return unproven(signature->error().message);
+  if (http.signature == AnswerSignature::none) {
+    if (http.status >= 300) return std::nullopt;
+    return unproven("the answer is not signed; ask for no proof of a miner that does not sign");
+  }
+  // The proof would be of other bytes than are handed out.
+  if (is_encoded(http)) return unproven("the answer is encoded, which nobody has asked for");
+  return std::nullopt;
+}
+
 std::optional<Code> code_of(const ClientResponse& http) {
   const auto word = http.header(wire::kCodeHeader);
   return word ? parse_code(*word) : std::nullopt;
@@ -176,41 +207,41 @@ std::optional<Code> code_of(const ClientResponse& http) {
 
 }  // namespace
 
-StdResponse<RawJson> read_answer(ClientResponse&& http, wire::Dialect dialect,
-                                 const ClientOptions& limits, std::string_view request_id) {
-  if (auto another = id_error(http, request_id)) {
-    StdResponse<RawJson> response;
-    response.client_response = std::move(http);
-    response.exception = std::move(another);
-    return response;
-  }
-  StdResponse<RawJson> response;
-  response.client_response = std::move(http);
-  response.code = code_of(response.client_response);
-  auto unreadable = decompress(response.client_response, limits);
-  if (!unreadable) {
-    unreadable = dialect == wire::Dialect::btauth1 ? take_bare(response) : take_envelope(response);
-  }
-  // A status of its own says more than that no envelope came with it.
-  response.exception = status_error(response.client_response, "");
+Response read_answer(ClientResponse&& http, const SendOptions& options, const ClientOptions& limits,
+                     bool preflight) {
+  Response response{std::move(http), {}, {}};
+  response.exception = id_error(response, options.request_id);
+  if (!response.exception) response.exception = proof_error(response, options.proof);
+  if (!options.proof) response.request.reset();
+  if (response.exception) return response;  // whose code is that?
+  response.code = code_of(response);
+  auto unreadable = decompress(response, limits);
+  // A status of its own says more than that it is not zstd.
+  response.exception = status_error(response, preflight ? " at the preflight" : "");
   if (!response.exception) response.exception = std::move(unreadable);
   return response;
 }
 
-StdResponse<RawJson> read_refused_preflight(ClientResponse&& http) {
-  StdResponse<RawJson> response;
-  response.code = code_of(http);
-  response.exception = status_error(http, " at the preflight");
-  response.client_response = std::move(http);
+Response failed(SendError error, ClientResponse&& http) {
+  Response response{std::move(http), {}, std::move(error)};
+  response.code = code_of(response);
   return response;
 }
 
-StdResponse<RawJson> failed(SendError error, ClientResponse&& http) {
-  StdResponse<RawJson> response;
-  response.code = code_of(http);
-  response.client_response = std::move(http);
-  response.exception = std::move(error);
-  return response;
+StdResponse<RawJson> read_model(Response&& response) {
+  StdResponse<RawJson> model;
+  model.code = response.code;
+  model.exception = std::move(response.exception);
+  model.client_response = std::move(response);
+  const auto& failure = model.exception;
+  const bool is_whole = !failure || failure->kind == SendError::Kind::status ||
+                        failure->kind == SendError::Kind::redirect;
+  if (!is_whole) return model;
+  auto unreadable = model.client_response.dialect == wire::Dialect::btauth1 ? take_bare(model)
+                                                                            : take_envelope(model);
+  // A status of its own says more than that no envelope came with it.
+  if (!model.exception) model.exception = std::move(unreadable);
+  return model;
 }
 
 }  // namespace detail

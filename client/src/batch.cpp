@@ -6,8 +6,7 @@ Batch::Batch(Engine& engine, std::size_t concurrency, DeliverNth deliver)
     : engine_(engine), concurrency_(concurrency), deliver_(std::move(deliver)) {}
 
 void Batch::add(std::size_t index, Calls call) {
-  call.front().request.deliver = [self = shared_from_this(),
-                                  index](StdResponse<RawJson>&& response) {
+  call.front().request.deliver = [self = shared_from_this(), index](Response&& response) {
     self->delivered(index, std::move(response));
   };
   {
@@ -21,7 +20,7 @@ void Batch::add(std::size_t index, Calls call) {
   engine_.submit(std::move(call));
 }
 
-void Batch::delivered(std::size_t index, StdResponse<RawJson>&& response) {
+void Batch::delivered(std::size_t index, Response&& response) {
   Calls next;
   {
     const std::lock_guard lock(mutex_);

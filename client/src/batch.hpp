@@ -14,7 +14,7 @@ namespace dojo::detail {
 /// Lives as long as one of its requests. `add` from one thread; the rest happens on the courier's.
 class Batch : public std::enable_shared_from_this<Batch> {
  public:
-  using DeliverNth = std::function<void(std::size_t, StdResponse<RawJson>&&)>;
+  using DeliverNth = std::function<void(std::size_t, Response&&)>;
 
   /// @param concurrency 0: no limit. @param deliver called on the courier's thread.
   Batch(Engine& engine, std::size_t concurrency, DeliverNth deliver);
@@ -25,7 +25,7 @@ class Batch : public std::enable_shared_from_this<Batch> {
   [[nodiscard]] const Engine& engine() const { return engine_; }
 
  private:
-  void delivered(std::size_t index, StdResponse<RawJson>&& response);
+  void delivered(std::size_t index, Response&& response);
 
   Engine& engine_;
   const std::size_t concurrency_;

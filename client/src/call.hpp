@@ -20,7 +20,7 @@
 namespace dojo::detail {
 
 using Clock = std::chrono::steady_clock;
-using Deliver = std::function<void(StdResponse<RawJson>&&)>;
+using Deliver = std::function<void(Response&&)>;
 using CallId = std::uint64_t;
 
 class Engine;

@@ -27,6 +27,10 @@ SendError invalid_request(Error error) {
   return {SendError::Kind::invalid_request, std::move(error.message)};
 }
 
+Result<detail::Target> target_of(std::string_view url, const detail::Payload& payload) {
+  return payload.model.empty() ? detail::make_target(url) : detail::make_target(url, payload.model);
+}
+
 detail::Calls make_call(const detail::Engine& engine, std::string_view url,
                         Result<detail::PayloadPtr> payload, SendOptions options) {
   detail::Calls call(1);
@@ -37,7 +41,7 @@ detail::Calls make_call(const detail::Engine& engine, std::string_view url,
     submission.rejected = invalid_request(std::move(payload.error()));
   } else if (auto good = detail::check_options(submission.options, dialect, engine.key()); !good) {
     submission.rejected = invalid_request(std::move(good.error()));
-  } else if (auto target = detail::make_target(url, (*payload)->model); !target) {
+  } else if (auto target = target_of(url, **payload); !target) {
     submission.rejected = invalid_request(std::move(target.error()));
   } else {
     submission.target = std::move(*target);
@@ -69,9 +73,25 @@ Client::~Client() = default;
 Client::Client(Client&& other) noexcept = default;
 Client& Client::operator=(Client&& other) noexcept = default;
 
+Response Client::request(std::string_view url, Request request, const SendOptions& options) {
+  if (on_own_thread()) return refuse_to_wait();
+  return request_async(url, std::move(request), options).get();
+}
+
+std::future<Response> Client::request_async(std::string_view url, Request request,
+                                            const SendOptions& options) {
+  auto promise = std::make_shared<std::promise<Response>>();
+  auto future = promise->get_future();
+  submit_raw(url, encode_bytes(std::move(request), options), options,
+             [promise = std::move(promise)](Response&& response) {
+               promise->set_value(std::move(response));
+             });
+  return future;
+}
+
 StdResponse<RawJson> Client::send_json(std::string_view url, std::string_view model_name,
                                        std::string json, const SendOptions& options) {
-  if (on_own_thread()) return refuse_to_wait();
+  if (on_own_thread()) return detail::read_model(refuse_to_wait());
   return send_json_async(url, model_name, std::move(json), options).get();
 }
 
@@ -104,7 +124,7 @@ Result<std::future<std::vector<StdResponse<RawJson>>>> Client::batch_send_json_a
   return submit_batch(urls, options, [&](std::size_t i) { return encoded(jsons[i]); });
 }
 
-StdResponse<RawJson> Client::refuse_to_wait() {
+Response Client::refuse_to_wait() {
   return detail::failed({SendError::Kind::invalid_request,
                          "send() would wait for the very thread that it is called on; use "
                          "send_async() in a callback"});
@@ -128,11 +148,26 @@ bool Client::on_own_thread() const {
 
 Client::Encoded Client::encode_json(std::string_view model_name, std::string json,
                                     const SendOptions& options) const {
+  if (model_name.empty()) return fail("model name: it is empty", Code::malformed);
+  return encode_payload({.model = std::string(model_name), .body = std::move(json)}, options);
+}
+
+Client::Encoded Client::encode_bytes(Request request, const SendOptions& options) const {
+  if (auto good = detail::check_request(request); !good) return Unexpected(std::move(good.error()));
+  return encode_payload({.model = {},
+                         .method = std::move(request.method),
+                         .content_type = std::move(request.content_type),
+                         .body = std::move(request.body)},
+                        options);
+}
+
+Client::Encoded Client::encode_payload(detail::Payload&& payload,
+                                       const SendOptions& options) const {
   const auto dialect = detail::dialect_of(options, engine_->options());
   // Who answers btauth/1 need not know zstd.
   const bool compress = options.compress && dialect != wire::Dialect::btauth1;
-  return detail::make_payload(model_name, std::move(json), compress,
-                              engine_->options().compression_level, dialect);
+  return detail::make_payload(std::move(payload), compress, engine_->options().compression_level,
+                              dialect);
 }
 
 void Client::submit_raw(std::string_view url, Encoded payload, const SendOptions& options,

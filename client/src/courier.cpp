@@ -54,13 +54,13 @@ void Courier::run() noexcept {
 }
 
 void Courier::hand_over(Call& call) noexcept {
-  StdResponse<RawJson> response;
+  Response response;
   try {
     response = response_to(call);
   } catch (...) {
     response.exception = internal_error();
   }
-  response.client_response.timings.overall = since(call.submitted);
+  response.timings.overall = since(call.submitted);
   try {
     call.request.deliver(std::move(response));
     // NOLINTNEXTLINE(bugprone-empty-catch): of a model whose move throws; its future is broken
@@ -68,12 +68,9 @@ void Courier::hand_over(Call& call) noexcept {
   }
 }
 
-StdResponse<RawJson> Courier::response_to(Call& call) const {
+Response Courier::response_to(Call& call) const {
   if (call.failure) return failed(std::move(*call.failure), std::move(call.http));
-  if (call.in_preflight) return read_refused_preflight(std::move(call.http));
-  const auto& options = call.request.options;
-  return read_answer(std::move(call.http), dialect_of(options, options_), options_,
-                     options.request_id);
+  return read_answer(std::move(call.http), call.request.options, options_, call.in_preflight);
 }
 
 }  // namespace dojo::detail

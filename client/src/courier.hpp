@@ -38,7 +38,7 @@ class Courier {
  private:
   void run() noexcept;
   void hand_over(Call& call) noexcept;
-  [[nodiscard]] StdResponse<RawJson> response_to(Call& call) const;
+  [[nodiscard]] Response response_to(Call& call) const;
 
   const ClientOptions& options_;
   const std::function<void()> has_room_;

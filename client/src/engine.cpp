@@ -186,6 +186,7 @@ void Engine::accept(Calls one) {
 void Engine::introduce(Call& call) {
   const auto& options = call.request.options;
   call.http.url = call.request.target.url;
+  call.http.dialect = dialect_of(options, options_);
   if (call.request.rejected) {
     finish(call, std::move(call.request.rejected));
     return;
@@ -265,10 +266,11 @@ void Engine::start(Call& call) {
 
 // Who answers btauth/1 need not know HEAD.
 bool Engine::begins_with_preflight(const Call& call) const {
-  const auto& options = call.request.options;
-  if (options.preflight != Preflight::automatic) return options.preflight == Preflight::always;
-  return call.request.payload->body.size() > kPreflightThreshold &&
-         dialect_of(options, options_) != wire::Dialect::btauth1;
+  const auto& payload = *call.request.payload;
+  if (payload.method == "HEAD") return false;
+  const auto wanted = call.request.options.preflight;
+  if (wanted != Preflight::automatic) return wanted == Preflight::always;
+  return payload.body.size() > kPreflightThreshold && call.http.dialect != wire::Dialect::btauth1;
 }
 
 void Engine::launch(Call& call, bool preflight, bool fresh_connection) {
@@ -414,20 +416,23 @@ void Engine::finish(Call& call, std::optional<SendError> failure) {
 bool Engine::may_go_on_a_session(const Call& call) const {
   const Submission& request = call.request;
   return options_.sessions && !request.opens_session && !call.has_to_sign && request.options.to &&
-         dialect_of(request.options, options_) == wire::Dialect::dojo1;
+         call.http.dialect == wire::Dialect::dojo1;
 }
 
 HeaderList Engine::proven_headers(Call& call) {
   const Submission& request = call.request;
-  const auto* payload = call.in_preflight ? nullptr : request.payload.get();
+  const auto payload = call.in_preflight ? nullptr : request.payload;
   if (may_go_on_a_session(call)) {
     call.session = sessions_.find(request.target, *request.options.to->key());
   }
   if (call.session) {
-    return tag_request(*call.session, request.target.path, payload, request.options);
+    return tag_request(*call.session, request.target, payload.get(), request.options);
   }
-  return sign_request(key_, address_, dialect_of(request.options, options_), request.target.path,
-                      payload, request.options);
+  if (call.http.dialect == wire::Dialect::btauth1) {
+    return sign_btauth(key_, address_, request.target, payload, request.options, call.http.request);
+  }
+  return sign_request(key_, address_, call.http.dialect, request.target, payload.get(),
+                      request.options);
 }
 
 // If nobody does. Requests are signed meanwhile, and whatever comes of it, none fails for it.

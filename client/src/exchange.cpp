@@ -95,13 +95,25 @@ void Exchange::prepare(Sending sending) {
   set(curl, CURLOPT_URL, sending_.target->url.c_str());
   set(curl, CURLOPT_TIMEOUT_MS, static_cast<long>(sending_.timeout.count()));
   set(curl, CURLOPT_FRESH_CONNECT, sending_.fresh_connection ? 1L : 0L);
-  if (const auto* payload = sending_.payload) {
+  set_method(sending_.payload);
+}
+
+void Exchange::set_method(const Payload* payload) {
+  CURL* curl = handle_.get();
+  if (!payload || payload->method == "HEAD") {
+    set<const char*>(curl, CURLOPT_CUSTOMREQUEST, nullptr);
+    return set(curl, CURLOPT_NOBODY, 1L);
+  }
+  // A body's length is stated, though it be 0, where the method is one that has a body.
+  constexpr std::array<std::string_view, 3> kWithBody{"POST", "PUT", "PATCH"};
+  if (payload->body.empty() && std::ranges::find(kWithBody, payload->method) == kWithBody.end()) {
+    set(curl, CURLOPT_HTTPGET, 1L);
+  } else {
     set(curl, CURLOPT_POST, 1L);
     set(curl, CURLOPT_POSTFIELDS, payload->body.data());
     set(curl, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(payload->body.size()));
-  } else {
-    set(curl, CURLOPT_NOBODY, 1L);
   }
+  set(curl, CURLOPT_CUSTOMREQUEST, payload->method.c_str());
 }
 
 std::optional<SendError> Exchange::conclude(CURLcode code, ClientResponse& response) {

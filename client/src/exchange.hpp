@@ -43,7 +43,7 @@ class Exchange {
   Exchange(const Exchange&) = delete;
   Exchange& operator=(const Exchange&) = delete;
 
-  /// Makes ready for a HEAD or POST.
+  /// Makes ready for a request.
   void prepare(Sending sending);
 
   /// Takes what came, once libcurl says that it is over. @return why it failed, if it did.
@@ -66,6 +66,7 @@ class Exchange {
   static std::size_t on_header(char* data, std::size_t size, std::size_t count, void* self);
   static std::size_t on_body(char* data, std::size_t size, std::size_t count, void* self);
   static int on_request(void* self, char* remote, char* local, int remote_port, int local_port);
+  void set_method(const Payload* payload);
   void take_header(std::string_view line);
   void sign();
 

@@ -1,4 +1,4 @@
-// A model on its way: encoded once, shared by every request and attempt that sends it.
+// A body on its way: encoded once, shared by every request and attempt that sends it.
 #pragma once
 
 #include <cstddef>
@@ -12,8 +12,10 @@
 namespace dojo::detail {
 
 struct Payload {
-  std::string model;  ///< the route's name
-  std::string body;   ///< as it is sent
+  std::string model = {};  ///< the route's name; empty: the url is the whole of it
+  std::string method = "POST";
+  std::string content_type = "application/json";  ///< empty: none
+  std::string body = {};                          ///< as it is sent
   bool compressed = false;
   std::size_t json_bytes = 0;
   wire::BodyHash hash{};  ///< of `body`, as the dialect has it
@@ -24,8 +26,8 @@ using PayloadPtr = std::shared_ptr<const Payload>;
 /// What is signed of a body; legacy signs nothing of it.
 wire::BodyHash hash_for(wire::Dialect dialect, std::string_view body);
 
-/// @param json one JSON object, not checked here. @param compress zstd at `level`.
-Result<PayloadPtr> make_payload(std::string_view model, std::string json, bool compress, int level,
-                                wire::Dialect dialect);
+/// @param payload with its body plain, and not checked here @param compress zstd at `level`, if
+/// there is a body
+Result<PayloadPtr> make_payload(Payload payload, bool compress, int level, wire::Dialect dialect);
 
 }  // namespace dojo::detail

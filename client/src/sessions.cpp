@@ -28,8 +28,9 @@ bool is_final(int status) {
 }
 
 /// What the host has answered, if it is the host that was meant, and all of it is right.
-Result<Session> read(const StdResponse<RawJson>& response, const wire::ExchangeSecret& secret,
+Result<Session> read(Response&& answer, const wire::ExchangeSecret& secret,
                      wire::SessionTerms terms) {
+  const auto response = read_model(std::move(answer));
   if (!response.ok()) return fail(response.reason());
   const auto opened = from_json<wire::OpenedSession>(response.body->text);
   if (!opened) return Unexpected(opened.error());
@@ -54,7 +55,7 @@ Result<Session> read(const StdResponse<RawJson>& response, const wire::ExchangeS
 }  // namespace
 
 std::string Sessions::name_of(const Target& target, const wire::PublicKey& to) {
-  std::string name(target.base());
+  auto name = target.base;
   name.append(reinterpret_cast<const char*>(to.data()), to.size());
   return name;
 }
@@ -90,9 +91,8 @@ Submission Sessions::opening(const Target& target, const wire::PublicKey& to,
 
   Submission submission;
   submission.target = target.at(wire::kSessionPath);
-  submission.payload = make_payload(wire::kSessionPath.substr(1), std::move(json.value()), false, 0,
-                                    wire::Dialect::dojo1)
-                           .value();
+  submission.payload =
+      make_payload({.body = std::move(json.value())}, false, 0, wire::Dialect::dojo1).value();
   submission.options.to = to;
   submission.options.timeout = timeout;
   submission.options.max_retries = 1;
@@ -100,16 +100,16 @@ Submission Sessions::opening(const Target& target, const wire::PublicKey& to,
   submission.options.dialect = wire::Dialect::dojo1;
   submission.opens_session = true;
   submission.deliver = [this, secret, terms,
-                        name = name_of(target, to)](StdResponse<RawJson>&& response) noexcept {
+                        name = name_of(target, to)](Response&& response) noexcept {
+    const auto status = response.status;
     try {
-      auto session = read(response, *secret, terms);
+      auto session = read(std::move(response), *secret, terms);
       if (session) {
         return settle(name, std::make_shared<Session>(std::move(*session)), {});
       }
     } catch (...) {  // NOLINT(bugprone-empty-catch): no memory; it may be better
     }
-    settle(name, nullptr,
-           is_final(response.client_response.status) ? kUntilItMayKnow : kUntilItMayBeBetter);
+    settle(name, nullptr, is_final(status) ? kUntilItMayKnow : kUntilItMayBeBetter);
   };
   return submission;
 }

@@ -96,7 +96,7 @@ Status check_times(const SendOptions& options) {
 }
 
 std::string_view method_of(const Payload* payload) {
-  return payload ? "POST" : "HEAD";
+  return payload ? std::string_view(payload->method) : "HEAD";
 }
 
 wire::BodyHash hash_of(const Payload* payload, wire::Dialect dialect) {
@@ -118,26 +118,23 @@ std::string message_to_sign(std::string_view address, wire::Dialect dialect, std
   return wire::format_dojo_message(message);
 }
 
-HeaderList sign_btauth(const wire::Keypair& key, std::string_view address, std::string_view path,
-                       const Payload* payload, const SendOptions& options) {
-  wire::BtauthStatement statement;
-  statement.scheme = key.scheme();
-  statement.method = method_of(payload);
-  statement.target = path;
-  statement.nonce = wire::make_btauth_nonce();
-  statement.sender = address;
-  if (options.to) statement.receiver = wire::encode_ss58(*options.to->key());
-  const auto text = wire::format_btauth(statement, hash_of(payload, wire::Dialect::btauth1));
-  HeaderList headers;
-  headers.add(wire::kBtauthVersionHeader, wire::kBtauthVersion);
-  headers.add(wire::kBtauthHotkeyHeader, address);
-  if (statement.receiver) headers.add(wire::kBtauthReceiverHeader, *statement.receiver);
-  headers.add(wire::kBtauthNonceHeader, std::to_string(statement.nonce));
+/// The headers that sign a btauth/1 request.
+std::vector<Header> btauth_headers(const wire::Keypair& key, const wire::BtauthStatement& statement,
+                                   const wire::BodyHash& hash) {
+  std::vector<Header> headers;
+  const auto add = [&](std::string_view name, std::string_view value) {
+    headers.push_back({std::string(name), std::string(value)});
+  };
+  add(wire::kBtauthVersionHeader, wire::kBtauthVersion);
+  add(wire::kBtauthHotkeyHeader, statement.sender);
+  if (statement.receiver) add(wire::kBtauthReceiverHeader, *statement.receiver);
+  add(wire::kBtauthNonceHeader, std::to_string(statement.nonce));
   // Left out, as the SDK does, where it is what who reads it takes it for.
   if (statement.scheme != wire::Scheme::sr25519) {
-    headers.add(wire::kBtauthCryptoHeader, to_string(statement.scheme));
+    add(wire::kBtauthCryptoHeader, to_string(statement.scheme));
   }
-  headers.add(wire::kBtauthSignatureHeader, wire::format_signature(key.sign(text)));
+  add(wire::kBtauthSignatureHeader,
+      wire::format_signature(key.sign(wire::format_btauth(statement, hash))));
   return headers;
 }
 
@@ -154,7 +151,8 @@ HeaderList sign_message(const wire::Keypair& key, std::string_view address, wire
 /// What all requests have, however they are proven.
 void describe(HeaderList& headers, const Payload* payload, const SendOptions& options) {
   if (payload) {
-    headers.add("content-type", "application/json");
+    payload->content_type.empty() ? headers.suppress("Content-Type")
+                                  : headers.add("content-type", payload->content_type);
     headers.suppress("Expect");
     if (payload->compressed) {
       headers.add("content-encoding", "zstd");
@@ -201,29 +199,71 @@ Status check_options(const SendOptions& options, wire::Dialect dialect,
   if (options.to && !options.to->key()) {
     return fail("receiver: " + options.to->key().error().message, Code::malformed);
   }
+  if (options.proof && (dialect != wire::Dialect::btauth1 || !options.to)) {
+    return fail(
+        "proof: answers are signed in btauth/1 alone, and for a request that names its "
+        "receiver: give both",
+        Code::malformed);
+  }
   if (options.message) {
     if (auto good = check_message(*options.message, dialect, key); !good) return good;
   }
   return check_times(options);
 }
 
+Status check_request(const Request& request) {
+  constexpr std::size_t kLongestMethod = 16;
+  const auto& method = request.method;
+  const bool capitals = std::ranges::all_of(method, [](char c) { return c >= 'A' && c <= 'Z'; });
+  if (method.empty() || method.size() > kLongestMethod || !capitals || method == "CONNECT") {
+    return fail(fmt::format("method \"{}\": 1 to 16 capital letters, and not CONNECT", method),
+                Code::malformed);
+  }
+  if (method == "HEAD" && !request.body.empty()) {
+    return fail("method HEAD: it has no body", Code::malformed);
+  }
+  if (!is_value(request.content_type)) {
+    return fail("content type: no control characters, and no space at the ends", Code::malformed);
+  }
+  return {};
+}
+
 HeaderList sign_request(const wire::Keypair& key, std::string_view address, wire::Dialect dialect,
-                        std::string_view path, const Payload* payload, const SendOptions& options) {
-  auto headers = dialect == wire::Dialect::btauth1
-                     ? sign_btauth(key, address, path, payload, options)
-                     : sign_message(key, address, dialect, path, payload, options);
+                        const Target& target, const Payload* payload, const SendOptions& options) {
+  auto headers = sign_message(key, address, dialect, target.path, payload, options);
   describe(headers, payload, options);
   return headers;
 }
 
-HeaderList tag_request(Session& session, std::string_view path, const Payload* payload,
+HeaderList sign_btauth(const wire::Keypair& key, std::string_view address, const Target& target,
+                       const PayloadPtr& payload, const SendOptions& options,
+                       std::optional<SignedRequest>& sent) {
+  wire::BtauthStatement statement;
+  statement.scheme = key.scheme();
+  statement.method = method_of(payload.get());
+  statement.target = target.whole();
+  statement.nonce = wire::make_btauth_nonce();
+  statement.sender = address;
+  if (options.to) statement.receiver = wire::encode_ss58(*options.to->key());
+  // The body is the payload's own, however many requests share it.
+  sent = {statement.method, statement.target,
+          btauth_headers(key, statement, hash_of(payload.get(), wire::Dialect::btauth1)),
+          payload ? std::shared_ptr<const std::string>(payload, &payload->body)
+                  : std::make_shared<const std::string>()};
+  HeaderList headers;
+  for (const auto& [name, value] : sent->headers) headers.add(name, value);
+  describe(headers, payload.get(), options);
+  return headers;
+}
+
+HeaderList tag_request(Session& session, const Target& target, const Payload* payload,
                        const SendOptions& options) {
   const auto stated =
       wire::format_session_statement({.id = session.id,
                                       .count = ++session.count,
                                       .time = wall_clock(),
                                       .body = hash_of(payload, wire::Dialect::dojo1)});
-  const auto tag = session.key.tag(method_of(payload), path, session.receiver, stated);
+  const auto tag = session.key.tag(method_of(payload), target.path, session.receiver, stated);
   HeaderList headers;
   headers.add(wire::kSessionHeader, wire::format_session_header(stated, tag));
   describe(headers, payload, options);

@@ -15,6 +15,7 @@
 
 #include "payload.hpp"
 #include "session.hpp"
+#include "target.hpp"
 
 namespace dojo::detail {
 
@@ -38,12 +39,21 @@ std::chrono::sys_time<std::chrono::milliseconds> wall_clock();
 /// @param key who signs @return an error that names what is wrong.
 Status check_options(const SendOptions& options, wire::Dialect dialect, const wire::PublicKey& key);
 
-/// Headers of a HEAD (`payload` null) or POST to `path`, signed anew. `options` were checked.
+/// Checks what is to be sent with Client::request().
+Status check_request(const Request& request);
+
+/// Headers of a request of `payload`, or of a HEAD if that is null, signed anew. `options` were
+/// checked.
 HeaderList sign_request(const wire::Keypair& key, std::string_view address, wire::Dialect dialect,
-                        std::string_view path, const Payload* payload, const SendOptions& options);
+                        const Target& target, const Payload* payload, const SendOptions& options);
+
+/// The same in btauth/1. @param sent becomes what was signed
+HeaderList sign_btauth(const wire::Keypair& key, std::string_view address, const Target& target,
+                       const PayloadPtr& payload, const SendOptions& options,
+                       std::optional<SignedRequest>& sent);
 
 /// The same of a request on a session, counted there.
-HeaderList tag_request(Session& session, std::string_view path, const Payload* payload,
+HeaderList tag_request(Session& session, const Target& target, const Payload* payload,
                        const SendOptions& options);
 
 }  // namespace dojo::detail

@@ -30,14 +30,54 @@ bool is_visible_ascii(std::string_view text) {
   return std::ranges::all_of(text, [](char c) { return c > ' ' && c < 0x7f; });
 }
 
-}  // namespace
-
-std::string_view Target::base() const {
-  return std::string_view(url).substr(0, url.rfind('/'));
+/// `http://` before it where there is no scheme.
+Result<std::string> with_scheme(std::string_view url) {
+  if (!is_visible_ascii(url)) {
+    return fail(fmt::format("url \"{}\": percent-encode spaces and what is not ASCII", url),
+                Code::malformed);
+  }
+  std::string whole = url.find("://") == std::string_view::npos ? "http://" : "";
+  whole += url;
+  // libcurl would take `http:///Echo` for the host `Echo`.
+  const auto scheme_end = whole.find("://");
+  if (scheme_end + 3 == whole.size() || whole[scheme_end + 3] == '/') {
+    return fail(fmt::format("url \"{}\": no host in it", url), Code::malformed);
+  }
+  return whole;
 }
 
+/// @param given the url that complaints name
+Result<Target> parse_target(std::string url, std::string_view given) {
+  const CurlUrl parsed(curl_url(), curl_url_cleanup);
+  const auto rc = curl_url_set(parsed.get(), CURLUPART_URL, url.c_str(),
+                               CURLU_PATH_AS_IS | CURLU_DISALLOW_USER | CURLU_NON_SUPPORT_SCHEME);
+  if (rc != CURLUE_OK) {
+    return fail(fmt::format("url \"{}\": {}", given,
+                            rc == CURLUE_USER_NOT_ALLOWED ? "no user and password in a miner's url"
+                                                          : curl_url_strerror(rc)),
+                Code::malformed);
+  }
+  const auto scheme = part(parsed.get(), CURLUPART_SCHEME);
+  if (scheme != "http" && scheme != "https") {
+    return fail(fmt::format("url \"{}\": only http and https", given), Code::malformed);
+  }
+  Target target;
+  target.path = part(parsed.get(), CURLUPART_PATH);
+  target.host = fmt::format("{}://{}:{}", scheme, part(parsed.get(), CURLUPART_HOST),
+                            part(parsed.get(), CURLUPART_PORT, CURLU_DEFAULT_PORT));
+  target.url = std::move(url);
+  return target;
+}
+
+}  // namespace
+
 Target Target::at(std::string_view suffix) const {
-  return {std::string(base()).append(suffix), path.substr(0, path.rfind('/')).append(suffix), host};
+  Target other{
+      .url = base + std::string(suffix), .path = {}, .query = {}, .host = host, .base = base};
+  const auto prefix = base.find('/', base.find("://") + 3);
+  if (prefix != std::string::npos) other.path = base.substr(prefix);
+  other.path += suffix;
+  return other;
 }
 
 Result<Target> make_target(std::string_view url, std::string_view model) {
@@ -45,42 +85,30 @@ Result<Target> make_target(std::string_view url, std::string_view model) {
     return fail(fmt::format("model name \"{}\": only letters, digits, '_', '-' and '.'", model),
                 Code::malformed);
   }
-  if (!is_visible_ascii(url)) {
-    return fail(fmt::format("url \"{}\": percent-encode spaces and what is not ASCII", url),
-                Code::malformed);
-  }
   if (url.find_first_of("?#") != std::string_view::npos) {
     return fail(fmt::format("url \"{}\": a miner's url has no query and no fragment", url),
                 Code::malformed);
   }
-  Target target;
-  if (url.find("://") == std::string_view::npos) target.url = "http://";
-  target.url += url;
-  while (target.url.ends_with('/')) target.url.pop_back();
-  // libcurl would take `http:///Echo` for the host `Echo`.
-  const auto scheme_end = target.url.find("://");
-  if (scheme_end == std::string::npos || target.url[scheme_end + 3] == '/') {
-    return fail(fmt::format("url \"{}\": no host in it", url), Code::malformed);
-  }
-  target.url += '/';
-  target.url += model;
+  auto base = with_scheme(url);
+  if (!base) return Unexpected(std::move(base.error()));
+  while (base->ends_with('/')) base->pop_back();
+  auto target = parse_target(fmt::format("{}/{}", *base, model), url);
+  if (target) target->base = std::move(*base);
+  return target;
+}
 
-  const CurlUrl parsed(curl_url(), curl_url_cleanup);
-  const auto rc = curl_url_set(parsed.get(), CURLUPART_URL, target.url.c_str(),
-                               CURLU_PATH_AS_IS | CURLU_DISALLOW_USER | CURLU_NON_SUPPORT_SCHEME);
-  if (rc != CURLUE_OK) {
-    return fail(fmt::format("url \"{}\": {}", url,
-                            rc == CURLUE_USER_NOT_ALLOWED ? "no user and password in a miner's url"
-                                                          : curl_url_strerror(rc)),
+Result<Target> make_target(std::string_view url) {
+  if (url.find('#') != std::string_view::npos) {
+    return fail(fmt::format("url \"{}\": leave out the fragment; it is never sent", url),
                 Code::malformed);
   }
-  const auto scheme = part(parsed.get(), CURLUPART_SCHEME);
-  if (scheme != "http" && scheme != "https") {
-    return fail(fmt::format("url \"{}\": only http and https", url), Code::malformed);
-  }
-  target.path = part(parsed.get(), CURLUPART_PATH);
-  target.host = fmt::format("{}://{}:{}", scheme, part(parsed.get(), CURLUPART_HOST),
-                            part(parsed.get(), CURLUPART_PORT, CURLU_DEFAULT_PORT));
+  auto whole = with_scheme(url);
+  if (!whole) return Unexpected(std::move(whole.error()));
+  auto target = parse_target(*whole, url);
+  if (!target) return target;
+  target->base = whole->substr(0, whole->find_first_of("/?", whole->find("://") + 3));
+  const auto query = whole->find('?');
+  if (query != std::string::npos) target->query = whole->substr(query);
   return target;
 }
 

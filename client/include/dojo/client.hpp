@@ -25,22 +25,23 @@ namespace dojo {
 
 namespace detail {
 
-struct Payload;  // a model, encoded and compressed once, for any number of requests
+struct Payload;  // a body, encoded and compressed once, for any number of requests
 using PayloadPtr = std::shared_ptr<const Payload>;
 class Engine;
 class Batch;
 
-using Deliver = std::function<void(StdResponse<RawJson>&&)>;
-using DeliverNth = std::function<void(std::size_t, StdResponse<RawJson>&&)>;
+using Deliver = std::function<void(Response&&)>;
+using DeliverNth = std::function<void(std::size_t, Response&&)>;
 
 template <class Answer, class Request>
 using AnswerOf = std::conditional_t<std::is_void_v<Answer>, Request, Answer>;
 
 /// Turns the type-erased answer into the typed one.
 template <class Answer>
-StdResponse<Answer> typed(StdResponse<RawJson>&& raw) {
+StdResponse<Answer> typed(Response&& response) {
+  auto raw = read_model(std::move(response));
   if constexpr (std::is_same_v<Answer, RawJson>) {
-    return std::move(raw);
+    return raw;
   } else {
     StdResponse<Answer> out;
     if (raw.body) {
@@ -66,13 +67,13 @@ StdResponse<Answer> typed(StdResponse<RawJson>&& raw) {
 
 /// The same where nobody is there to catch: what cannot be read here is an answer too.
 template <class Answer>
-StdResponse<Answer> typed_or_failed(StdResponse<RawJson>&& raw) noexcept {
+StdResponse<Answer> typed_or_failed(Response&& response) noexcept {
   try {
-    return typed<Answer>(std::move(raw));
+    return typed<Answer>(std::move(response));
   } catch (...) {
     StdResponse<Answer> out;
     out.exception = internal_error();
-    out.client_response = std::move(raw.client_response);
+    out.client_response = std::move(response);
     return out;
   }
 }
@@ -83,11 +84,11 @@ StdResponse<Answer> typed_or_failed(StdResponse<RawJson>&& raw) noexcept {
 /// the name. Any thread.
 Status check_url(std::string_view url, std::string_view model_name);
 
-/// Sends models and reads answers, over libcurl, on two threads of its own: one for the
-/// connections, one that decodes what arrives and calls back, so that neither waits for the other.
-/// Connections are kept and used again. Every member may be called from any thread; those that wait
-/// for an answer refuse to be called in a callback. Nothing here throws but the constructor, and
-/// std::bad_alloc on the caller's thread.
+/// Sends requests, of models or of any bytes, and reads answers, over libcurl, on two threads of
+/// its own: one for the connections, one that decodes what arrives and calls back, so that neither
+/// waits for the other. Connections are kept and used again. Every member may be called from any
+/// thread; those that wait for an answer refuse to be called in a callback. Nothing here throws but
+/// the constructor, and std::bad_alloc on the caller's thread.
 class Client {
  public:
   /// @param key signs the requests.
@@ -122,6 +123,13 @@ class Client {
       std::string_view url, const Request& model, const SendOptions& options = {}) {
     return submit<detail::AnswerOf<Answer, Request>>(url, encode(model, options), options);
   }
+
+  /// Sends any request and waits for the answer: the miner need know neither models nor envelopes.
+  /// @param url the whole of it, as in send(), and it may have a query; only btauth/1 signs that.
+  Response request(std::string_view url, Request request, const SendOptions& options = {});
+  /// The same, without waiting.
+  std::future<Response> request_async(std::string_view url, Request request,
+                                      const SendOptions& options = {});
 
   /// Posts JSON text that is already written. `json` must be one object.
   StdResponse<RawJson> send_json(std::string_view url, std::string_view model_name,
@@ -202,8 +210,8 @@ class Client {
     auto promise = std::make_shared<std::promise<StdResponse<Body>>>();
     auto future = promise->get_future();
     submit_raw(url, std::move(payload), options,
-               [promise = std::move(promise)](StdResponse<RawJson>&& raw) {
-                 promise->set_value(detail::typed_or_failed<Body>(std::move(raw)));
+               [promise = std::move(promise)](Response&& response) {
+                 promise->set_value(detail::typed_or_failed<Body>(std::move(response)));
                });
     return future;
   }
@@ -221,9 +229,9 @@ class Client {
       state->done.set_value({});
       return future;
     }
-    const auto batch = open_batch(
-        options.concurrency,
-        [state](std::size_t i, StdResponse<RawJson>&& raw) { settle(*state, i, std::move(raw)); });
+    const auto batch = open_batch(options.concurrency, [state](std::size_t i, Response&& response) {
+      settle(*state, i, std::move(response));
+    });
     for (std::size_t i = 0; i < urls.size(); ++i) {
       SendOptions send = options.send;
       if (!options.receivers.empty()) {
@@ -239,8 +247,8 @@ class Client {
   }
 
   template <class Body>
-  static void settle(BatchState<Body>& state, std::size_t index, StdResponse<RawJson>&& raw) {
-    state.results[index] = detail::typed_or_failed<Body>(std::move(raw));
+  static void settle(BatchState<Body>& state, std::size_t index, Response&& response) {
+    state.results[index] = detail::typed_or_failed<Body>(std::move(response));
     if (state.on_result) {
       try {
         state.on_result(index, state.results[index]);
@@ -260,12 +268,14 @@ class Client {
     return refused;
   }
 
-  static StdResponse<RawJson> refuse_to_wait();
+  static Response refuse_to_wait();
   static Status same_length(std::size_t urls, std::size_t models);
   static Encoded too_few_receivers();
   [[nodiscard]] bool on_own_thread() const;
   [[nodiscard]] Encoded encode_json(std::string_view model_name, std::string json,
                                     const SendOptions& options) const;
+  [[nodiscard]] Encoded encode_bytes(Request request, const SendOptions& options) const;
+  [[nodiscard]] Encoded encode_payload(detail::Payload&& payload, const SendOptions& options) const;
   void submit_raw(std::string_view url, Encoded payload, const SendOptions& options,
                   detail::Deliver deliver);
   std::shared_ptr<detail::Batch> open_batch(std::size_t concurrency, detail::DeliverNth deliver);

@@ -18,7 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "models.hpp"
+#include "btauth_peer.hpp"
 #include "where.hpp"
 
 namespace dojo::testing {
@@ -174,6 +174,7 @@ TEST_F(Command, OutputThatIsLostIsFour) {
            {"sign", "--wallet", key_file, "text"},
            {"verify", hotkey, "text", signature},
            {"send", peer.url(), "Echo", "{}"},
+           {"call", "GET", peer.url()},
            {"batch", "--url", peer.url(), "Echo", "{}"},
            {"batch", "--url", peer.url(), "Echo", "{}", "--output", "jsonl"}}) {
     const auto lost = finish(start(arguments, {}, "/dev/full"));
@@ -222,6 +223,8 @@ TEST_F(Command, NothingThatAPeerSendsReachesATerminalRaw) {
   const auto refused = run_on_terminal({"send", peer.url() + "/no", "Echo", "{}", "-v"});
   EXPECT_EQ(refused.exit_code, 1);
   EXPECT_TRUE(is_clean(refused.out)) << refused.out;
+  const auto called = run_on_terminal({"call", "POST", peer.url() + "/no/Echo", "-v"});
+  EXPECT_TRUE(is_clean(called.out)) << called.out;
   for (const char* output : {"table", "jsonl"}) {
     const auto batch = run_on_terminal({"batch", "--url", peer.url(), "--url", peer.url() + "/no",
                                         "Echo", "{}", "--output", output});
@@ -234,6 +237,79 @@ TEST_F(Command, NothingThatAPeerSendsReachesATerminalRaw) {
     }
     EXPECT_TRUE(is_clean(shown)) << batch.out;
   }
+}
+
+TEST_F(Command, KeepsAProofAndTellsWhatItProves) {
+  const auto miner = wire::Keypair::generate();
+  ScriptedPeer peer([&](const Seen& seen) {
+    return sign_reply(seen, seen.path == "/other/Echo" ? key() : miner, {.body = seen.body});
+  });
+  const auto key_file = wallet();
+  const auto kept = path("proof.json");
+  const auto send = [&](const std::string& url, const std::string& proof) {
+    return run({"send", url, "Echo", R"({"text":"hi"})", "--dialect", "btauth/1", "--to",
+                miner.address(), "--wallet", key_file, "--proof", proof});
+  };
+  auto sent = send(peer.url(), kept);
+  EXPECT_EQ(sent.exit_code, 0) << sent.err;
+  EXPECT_EQ(sent.out, "{\"text\":\"hi\"}\n");
+  const auto told = run({"verify-proof", kept});
+  EXPECT_EQ(told.exit_code, 0) << told.err;
+  EXPECT_THAT(told.out, HasSubstr(line_of(run({"address", key_file}).out) + " has asked " +
+                                  miner.address() + "\n  20"));
+  EXPECT_THAT(told.out, HasSubstr("POST /Echo\n  13 bytes: {\"text\":\"hi\"}\n"));
+  EXPECT_THAT(told.out,
+              HasSubstr(miner.address() + " has answered\n  HTTP status 200\n  13 bytes"));
+  EXPECT_EQ(run({"verify-proof", "-"}, slurp(kept)).exit_code, 0);
+
+  sent = send(peer.url(), kept);
+  EXPECT_EQ(sent.exit_code, 2);
+  EXPECT_THAT(sent.err, HasSubstr("never overwritten"));
+  EXPECT_EQ(peer.seen().size(), 1U) << "nothing is asked that could not be kept";
+  sent = send(peer.url() + "/other", path("other.json"));
+  EXPECT_EQ(sent.exit_code, 1);
+  EXPECT_THAT(sent.err, HasSubstr("is signed by another hotkey than " + miner.address()));
+  EXPECT_EQ(sent.out, "");
+  EXPECT_FALSE(std::filesystem::exists(path("other.json")));
+  sent = send(peer.url(), path("nowhere/proof.json"));
+  EXPECT_EQ(sent.exit_code, 4);
+  EXPECT_EQ(sent.out, "{\"text\":\"hi\"}\n") << "what there is, is not lost";
+  sent = run({"send", peer.url(), "Echo", "{}", "--to", miner.address(), "--proof", path("x")});
+  EXPECT_EQ(sent.exit_code, 2);
+  EXPECT_THAT(sent.err, HasSubstr("btauth/1"));
+
+  auto changed = slurp(kept);
+  changed.replace(changed.find("/Echo"), 5, "/Evil");
+  const auto refused = run({"verify-proof", file("changed.json", changed)});
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_EQ(refused.out, "");
+  EXPECT_THAT(refused.err, HasSubstr("proves nothing: the request's signature is wrong"));
+  EXPECT_EQ(run({"verify-proof", path("none.json")}).exit_code, 2);
+}
+
+TEST_F(Command, CallsAnyPathWithAnyBytes) {
+  ScriptedPeer peer([](const Seen& seen) {
+    return Reply{.status = seen.method == "GET" ? 404 : 200, .body = seen.body + "\xff"};
+  });
+  const std::string bytes("\xef\xbb\xbf a\0b", 7);
+  const auto body = file("body", bytes);
+  auto called = run({"call", "PUT", peer.url() + "/v1/x?y=%2F", "@" + body, "--content-type", "x/y",
+                     "--dialect", "btauth/1"});
+  EXPECT_EQ(called.exit_code, 0) << called.err;
+  EXPECT_EQ(called.out, bytes + "\xff");
+  EXPECT_EQ(peer.seen().back().method, "PUT");
+  EXPECT_EQ(peer.seen().back().path, "/v1/x?y=%2F");
+  EXPECT_EQ(peer.seen().back().body, bytes);
+  EXPECT_EQ(peer.seen().back().header("content-type"), "x/y");
+  EXPECT_TRUE(signed_in_btauth(peer.seen().back()));
+  EXPECT_EQ(run({"call", "POST", peer.url(), "-"}, bytes).exit_code, 0);
+  EXPECT_EQ(peer.seen().back().json(), bytes);
+  called = run({"call", "GET", peer.url() + "/none", "-v"});
+  EXPECT_EQ(called.exit_code, 1);
+  EXPECT_EQ(called.out, "\xff");
+  EXPECT_THAT(called.err, HasSubstr("HTTP status 404"));
+  EXPECT_EQ(run({"call", "get", peer.url()}).exit_code, 2);
+  EXPECT_EQ(run({"call", "GET", "127.0.0.1:1"}).exit_code, 3);
 }
 
 TEST_F(Command, AFileGetsTheJsonAsItIs) {

@@ -64,6 +64,13 @@ class Receiver {
   Result<wire::PublicKey> key_;
 };
 
+/// A request that is no model's.
+struct Request {
+  std::string method = "GET";     ///< 1 to 16 capital letters
+  std::string content_type = {};  ///< empty: none is sent
+  std::string body = {};          ///< plain; SendOptions::compress says how it goes
+};
+
 /// Whether a HEAD asks for admission before the POST.
 enum class Preflight : std::uint8_t {
   automatic,  ///< only where the encoded body is over kPreflightThreshold; never in btauth/1
@@ -89,6 +96,10 @@ struct SendOptions {
   std::chrono::milliseconds max_retry_after{30'000};
 
   Preflight preflight = Preflight::automatic;
+  /// btauth/1, with a receiver: the answer has to be signed by it (`twresp/1`). One that is not, or
+  /// not rightly, is SendError::Kind::unproven, and no answer; an error status may go without. What
+  /// proves the answer to others is kept in ClientResponse::request: see dojo/client/proof.hpp.
+  bool proof = false;
   /// zstd for the request, and asked for in the answer; in btauth/1 neither, whatever it says.
   bool compress = true;
   /// Sent as they are. Names that sign (in any dialect), frame or encode the request are refused,

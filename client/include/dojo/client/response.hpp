@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,6 +12,7 @@
 
 #include <dojo/code.hpp>
 #include <dojo/model.hpp>
+#include <dojo/wire/dialect.hpp>
 
 namespace dojo {
 
@@ -30,6 +32,7 @@ struct SendError {
     too_large,        ///< the answer is over a size limit
     bad_response,     ///< the answer cannot be read: not zstd, not JSON, not its form
     invalid_body,     ///< the answer's body is not the model; it is in `raw_body`
+    unproven,         ///< proof was asked for, and the answer is not signed as it has to be
     status,           ///< an HTTP status of 400 or more; the `error` that came with it is kept
     cancelled,        ///< by its stop token, or because the client was destroyed
     internal,         ///< this side failed: out of memory, or libcurl refuses
@@ -76,6 +79,21 @@ struct Sizes {
   std::uint64_t json_in = 0;
 };
 
+/// A btauth/1 request as it was sent, by what its signature is about.
+struct SignedRequest {
+  std::string method;
+  std::string target;           ///< as in the request line, with its query
+  std::vector<Header> headers;  ///< those that sign it
+  std::shared_ptr<const std::string> body;
+};
+
+/// What an answer's signature says (`twresp/1`: docs/wire.md, Signed answers).
+enum class AnswerSignature : std::uint8_t {
+  none,   ///< there is none; or it was not looked at: only in btauth/1, where a receiver is named
+  right,  ///< the receiver has answered so, and this very request
+  wrong,  ///< it proves nothing: somebody else's, of another request, or the answer was changed
+};
+
 /// The HTTP side of the last attempt.
 struct ClientResponse {
   int status = 0;               ///< 0: no answer came
@@ -84,14 +102,33 @@ struct ClientResponse {
   std::string raw_body;         ///< decompressed if that could be done, else as it came
   Timings timings;
   Sizes sizes;
-  int attempts = 0;         ///< made, not allowed
-  bool on_session = false;  ///< went on a session, and was not signed
+  int attempts = 0;                              ///< made, not allowed
+  wire::Dialect dialect = wire::Dialect::dojo1;  ///< that the request was signed in
+  bool on_session = false;                       ///< went on a session, and was not signed
+  AnswerSignature signature = AnswerSignature::none;
+  /// The request that was answered, with its signature; kept if SendOptions::proof has asked.
+  std::optional<SignedRequest> request;
 
   /// The first header of that name, in any case. The view lives as long as this.
   [[nodiscard]] std::optional<std::string_view> header(std::string_view name) const;
 };
 
-/// The answer to one request.
+/// The answer to Client::request(), as HTTP has it.
+struct Response : ClientResponse {
+  std::optional<Code> code;            ///< from `x-dojo-code`; other peers send none
+  std::optional<SendError> exception;  ///< what went wrong, a status of 300 and more included
+
+  /// What came, whatever the status: decompressed, if that could be done. Not to be relied on where
+  /// there is an exception of another kind than `status` and `redirect`.
+  [[nodiscard]] const std::string& body() const { return raw_body; }
+  [[nodiscard]] bool ok() const { return !exception; }
+  /// Why it is not ok, for a person; empty if it is. As StdResponse::reason().
+  [[nodiscard]] std::string reason() const {
+    return ok() ? std::string() : detail::reason_of(code, std::nullopt, exception);
+  }
+};
+
+/// The answer to a request for a model.
 /// @tparam Body the answer's model, or RawJson.
 template <class Body>
 struct StdResponse {
@@ -115,4 +152,10 @@ struct StdResponse {
   }
 };
 
+namespace detail {
+
+/// Reads the envelope; in btauth/1, which has none, the model's JSON itself, or what an error says.
+StdResponse<RawJson> read_model(Response&& response);
+
+}  // namespace detail
 }  // namespace dojo
