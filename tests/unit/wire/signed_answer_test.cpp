@@ -57,6 +57,19 @@ TEST(SignedAnswer, IsTaowiresText) {
             "d4d45d3afab91e210be0e55a7f70c6e57a3f566ac647049f2286d69e8eded6bd");
 }
 
+TEST(SignedAnswer, OfTheDocsIsVerified) {
+  const Headers headers{{"X-TW-Resp-Version", "1"},
+                        {"X-TW-Resp-Hotkey", "5GoNkf6WdbxCFnPdAnYYQyCjAKPJgLNxXwPjwTh6DGg6gN3E"},
+                        {"X-TW-Resp-Crypto", "ed25519"},
+                        {"X-TW-Resp-Signature",
+                         "0x9d0bfa6d0a92c4328e639ae239263c328834773455da10c88f0258b0c512f139"
+                         "5f93649ec117e6f787d0dde6b937b59e553ea1ab1e2b69ab231b86e59e626c05"}};
+  auto statement = kStatement;
+  statement.body = R"({"result":"HELLO"})";
+  EXPECT_TRUE(check(headers, headers[1].second, statement));
+  EXPECT_FALSE(check(headers, headers[1].second));
+}
+
 TEST(SignedAnswer, OfTaowireIsVerified) {
   EXPECT_TRUE(check(kByTaowire, kBob));
 }
