@@ -98,6 +98,7 @@ TEST_P(RawRoutes, AreSignedAsTheyAreSent) {
         test::check_answer(head, self.address(), answer.status, answer.head, answer.body);
     EXPECT_TRUE(good) << path << ": " << good.error().message;
   }
+  EXPECT_THAT(server->metrics().text(), HasSubstr("\ndojo_signed_answers_total 4\n"));
 }
 
 TEST_P(RawRoutes, TakeBinaryBodiesAndCompressedOnes) {
