@@ -159,6 +159,11 @@ void add_replay(Builder& out, const policy::ReplayMemory& seen) {
       out.counter("dojo_replay_evicted_total",
                   "Proofs forgotten before their time, for want of room: raise auth.*_mb");
   for (const auto& [name, sizes] : stores) Builder::set(evicted, {{"store", name}}, sizes.evicted);
+  auto& crowded_out = out.counter("dojo_replay_crowded_out_total",
+                                  "Of these, those that went for another signer's");
+  for (const auto& [name, sizes] : stores) {
+    Builder::set(crowded_out, {{"store", name}}, sizes.crowded_out);
+  }
   auto& entries = out.gauge("dojo_replay_entries", "Proofs remembered, so that they count once");
   for (const auto& [name, sizes] : stores) Builder::set(entries, {{"store", name}}, sizes.entries);
 }

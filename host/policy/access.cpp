@@ -59,4 +59,10 @@ Standing Access::judge(const Visit& visit) const {
   return standing;
 }
 
+Enrolment Access::enrolment(const wire::PublicKey& hotkey) const {
+  const auto view = metagraph_->view();
+  if (!view.metagraph) return {};
+  return {view.metagraph->find(hotkey) != nullptr, view.metagraph->roll()};
+}
+
 }  // namespace dojo::policy

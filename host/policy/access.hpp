@@ -11,6 +11,7 @@
 #include <dojo/result.hpp>
 
 #include "base/log.hpp"
+#include "policy/enrolment.hpp"
 #include "policy/metagraph/metagraph_source.hpp"
 #include "policy/quotas.hpp"
 #include "policy/refusal_book.hpp"
@@ -47,6 +48,9 @@ class Access {
 
   /// Asks the rules. Counts what they match.
   [[nodiscard]] Standing judge(const Visit& visit) const;
+
+  /// As the last metagraph says, however old it is. A few tens of nanoseconds.
+  [[nodiscard]] Enrolment enrolment(const wire::PublicKey& hotkey) const;
 
   [[nodiscard]] Rulebook& rulebook() { return *rulebook_; }
   [[nodiscard]] MetagraphSource& metagraph() { return *metagraph_; }

@@ -49,6 +49,23 @@ Refusal unable_to_know(std::chrono::nanoseconds wait) {
           std::max(std::chrono::ceil<std::chrono::seconds>(wait), std::chrono::seconds(1))};
 }
 
+/// What this host may have forgotten, all of it or this hotkey's.
+Refusal not_known_any_more(const Dialect& dialect, std::chrono::nanoseconds wait) {
+  return dialect.name() == wire::Dialect::btauth1 ? unable_to_know(wait) : too_old_to_know();
+}
+
+std::optional<Refusal> refusal_of(policy::Seen seen, const Dialect& dialect) {
+  switch (seen) {
+    case policy::Seen::fresh:
+      return std::nullopt;
+    case policy::Seen::known:
+      return sent_before();
+    case policy::Seen::given_up:
+      return not_known_any_more(dialect, {});
+  }
+  return sent_before();
+}
+
 Unexpected<Refusal> turned_off(std::string_view what, std::string_view accepted) {
   return Unexpected(
       Refusal{Code::malformed, fmt::format("{} is turned off here; accepted: {}", what, accepted)});
@@ -58,11 +75,17 @@ Kind kind_of(const Dialect& dialect) {
   return dialect.name() == wire::Dialect::legacy ? Kind::legacy : Kind::nonce;
 }
 
+/// The message's, by which it is remembered; nothing where it has none.
+WallTime time_of(const Dialect& dialect, const Claim& claim) {
+  const auto time = dialect.time(claim);
+  return time ? std::chrono::ceil<std::chrono::milliseconds>(*time) : WallTime();
+}
+
 bool remembers(Kind kind, const AuthOptions& options) {
   return kind == Kind::nonce || options.legacy_memory.count() > 0;
 }
 
-/// How long a nonce is kept, from its message's time on or from when it came, whichever is later.
+/// How long a nonce is kept, from its message's time on.
 std::chrono::milliseconds nonce_memory(const AuthOptions& options) {
   auto longest =
       std::max(2 * options.window, 2 * (options.epistula_past + options.epistula_future));
@@ -78,11 +101,12 @@ std::chrono::milliseconds nonce_memory(const AuthOptions& options) {
 
 Authenticator::Authenticator(AuthOptions options, const wire::PublicKey& self,
                              policy::ReplayMemory& seen, std::function<Moment()> now,
-                             const Sessions* sessions)
+                             const Sessions* sessions, const policy::Access* access)
     : self_{self, wire::encode_ss58(self)},
       seen_(seen),
       now_(std::move(now)),
       sessions_(sessions),
+      access_(access),
       options_(std::make_shared<const AuthOptions>()) {
   apply(std::move(options));
 }
@@ -143,11 +167,10 @@ std::optional<Refusal> Authenticator::look_at(Claim& claim, const net::Head& hea
   // Whoever repeats a nonce or a signature is refused, whether the rest is right or not, so this
   // goes before the curve. A nonce counts per caller: nobody can use up another's.
   if (!remembers(kind_of(spoken), options)) return std::nullopt;
-  claim.once = key_of(spoken, claim);
+  claim.once = name_of(spoken, claim);
   // But that of btauth/1, whose order has the signature first.
   if (spoken.name() == wire::Dialect::btauth1) return std::nullopt;
-  if (seen_.contains(kind_of(spoken), *claim.once)) return sent_before();
-  return std::nullopt;
+  return refusal_of(seen_.look(kind_of(spoken), *claim.once, time_of(spoken, claim)), spoken);
 }
 
 std::optional<Refusal> Authenticator::check_window(Moment time, Window window) const {
@@ -168,8 +191,7 @@ std::optional<Refusal> Authenticator::check_memory(const Dialect& dialect, Momen
                                                    Window window) const {
   const auto blind = seen_.blind_until(window.future);
   if (std::chrono::floor<std::chrono::milliseconds>(time) > blind) return std::nullopt;
-  if (dialect.name() == wire::Dialect::btauth1) return unable_to_know(blind - now_());
-  return too_old_to_know();
+  return not_known_any_more(dialect, blind - now_());
 }
 
 std::optional<Refusal> Authenticator::prove(const Claim& claim, const net::Head& head) {
@@ -198,20 +220,23 @@ bool Authenticator::signs_answer_to(const Claim& claim) const {
   return claim.btauth && options_.read().on(claim.route).btauth.sign_answers;
 }
 
-policy::ReplayKey Authenticator::key_of(const Dialect& dialect, const Claim& claim) const {
+policy::ReplayName Authenticator::name_of(const Dialect& dialect, const Claim& claim) const {
   const auto& key = claim.caller.key;
-  return seen_.key(kind_of(dialect), {reinterpret_cast<const char*>(key.data()), key.size()},
-                   dialect.used_once(claim));
+  return seen_.name(kind_of(dialect), {reinterpret_cast<const char*>(key.data()), key.size()},
+                    dialect.used_once(claim));
 }
 
 std::optional<Refusal> Authenticator::remember(const Dialect& dialect, const Claim& claim,
                                                const AuthOptions& options) {
   const auto kind = kind_of(dialect);
   if (!claim.once) return std::nullopt;  // when it was looked at, nothing was remembered
-  const auto time = dialect.time(claim);
-  const auto kept_from = time ? std::chrono::ceil<std::chrono::milliseconds>(*time) : WallTime();
-  if (!seen_.insert(kind, *claim.once, kept_from)) return sent_before();
+  const policy::Signer signer{claim.caller.hotkey, access_ == nullptr
+                                                       ? policy::Enrolment()
+                                                       : access_->enrolment(claim.caller.key)};
+  const auto seen = seen_.insert(kind, *claim.once, time_of(dialect, claim), signer);
+  if (auto refusal = refusal_of(seen, dialect)) return refusal;
   // A body may take longer to come than what was seen before it is remembered.
+  const auto time = dialect.time(claim);
   return time ? check_memory(dialect, *time, dialect.window(claim, options)) : std::nullopt;
 }
 

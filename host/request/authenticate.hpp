@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/snapshot.hpp"
+#include "policy/access.hpp"
 #include "policy/replay/replay_memory.hpp"
 #include "request/dialect.hpp"
 #include "request/refusal.hpp"
@@ -22,8 +23,10 @@ class Authenticator {
   /// @param self the host's own hotkey, the receiver that messages must name
   /// @param seen must outlive this @param now the wall clock; tests set it
   /// @param sessions likewise must; null: there are none
+  /// @param access likewise must; says who is registered; null: everybody is
   Authenticator(AuthOptions options, const wire::PublicKey& self, policy::ReplayMemory& seen,
-                std::function<Moment()> now, const Sessions* sessions = nullptr);
+                std::function<Moment()> now, const Sessions* sessions = nullptr,
+                const policy::Access* access = nullptr);
 
   /// From now on others.
   void apply(AuthOptions options);
@@ -60,7 +63,7 @@ class Authenticator {
   /// Whether a request of that time, accepted before, would be known again.
   [[nodiscard]] std::optional<Refusal> check_memory(const Dialect& dialect, Moment time,
                                                     Window window) const;
-  [[nodiscard]] policy::ReplayKey key_of(const Dialect& dialect, const Claim& claim) const;
+  [[nodiscard]] policy::ReplayName name_of(const Dialect& dialect, const Claim& claim) const;
   std::optional<Refusal> remember(const Dialect& dialect, const Claim& claim,
                                   const AuthOptions& options);
 
@@ -68,6 +71,7 @@ class Authenticator {
   policy::ReplayMemory& seen_;
   const std::function<Moment()> now_;
   const Sessions* const sessions_;
+  const policy::Access* const access_;
   wire::KnownKeys known_;
   base::Snapshot<AuthOptions> options_;
 };

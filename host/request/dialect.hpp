@@ -108,7 +108,7 @@ struct Claim {
   std::optional<OnSession> session{};                 ///< and where it is not
   std::optional<wire::EpistulaStatement> epistula{};  ///< of epistula/2
   std::optional<wire::BtauthStatement> btauth{};      ///< of btauth/1
-  std::optional<policy::ReplayKey>
+  std::optional<policy::ReplayName>
       once{};  ///< what may be used once, once look_at() has seen the claim
 };
 

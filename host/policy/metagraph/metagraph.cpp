@@ -136,6 +136,7 @@ Metagraph::Metagraph(std::uint16_t netuid, std::uint64_t block, std::vector<Neur
   double sum = 0;
   std::size_t validators = 0;
   for (const auto& [hotkey, place] : by_hotkey_) {
+    roll_ ^= wire::KeyHash()(hotkey);
     if (!neurons_[place].validator_permit || neurons_[place].stake <= 0) continue;
     sum += neurons_[place].stake;
     ++validators;

@@ -51,6 +51,8 @@ class Metagraph {
   [[nodiscard]] const std::string& set_aside() const { return set_aside_; }
   /// Null for a hotkey that is not registered.
   [[nodiscard]] const Neuron* find(const wire::PublicKey& hotkey) const;
+  /// A number that is another one for other hotkeys, within this process.
+  [[nodiscard]] std::uint64_t roll() const { return roll_; }
   /// Mean stake of those with a validator permit and any stake; 0 if there is none.
   [[nodiscard]] double mean_validator_stake() const { return mean_validator_stake_; }
 
@@ -61,6 +63,7 @@ class Metagraph {
   std::string set_aside_;
   std::unordered_map<wire::PublicKey, std::size_t, wire::KeyHash> by_hotkey_;
   double mean_validator_stake_ = 0;
+  std::uint64_t roll_ = 1;
 };
 
 /// Reads what Kami answers to GET /chain/subnet-metagraph/<netuid> (kami-client 1.2.2,

@@ -30,9 +30,9 @@ constexpr unsigned kFlags =
 constexpr unsigned kReadFlags = MDB_NOSUBDIR | MDB_NOLOCK | MDB_RDONLY | MDB_NOTLS;
 constexpr mdb_mode_t kMode = S_IRUSR | S_IWUSR;
 
-// A record takes 38 bytes of a page that is full: 20, a key of 8, and 10 of LMDB's. Branches, pages
+// A record takes 50 bytes of a page that is full: 32, a key of 8, and 10 of LMDB's. Branches, pages
 // that have been given up but not yet reused, and the two meta pages come to less than the rest.
-constexpr std::size_t kRecordBytes = 48;
+constexpr std::size_t kRecordBytes = 64;
 constexpr std::size_t kLargestPage = std::size_t{32} << 10;  // of LMDB's
 constexpr std::size_t kSparePages = 1'024;
 constexpr std::size_t kChunk = std::size_t{4} << 20;
@@ -43,12 +43,36 @@ constexpr std::size_t kEvictBatch = 64;
 constexpr std::size_t kPortion = 4'096;  // records on their way from the child
 constexpr rlim_t kReadSeconds = 60;      // of processor time
 
-/// A record as it stands in the file.
+/// A record as it stands in the file. Numbers from kFirstRecord on are of keys; lower ones are of
+/// what was given up, and say a holder and a time.
 struct Stored {
   ReplayKey key;
   std::uint32_t time;
+  std::uint32_t kind;
+  HolderId holder;
 };
-static_assert(sizeof(Stored) == 20);
+static_assert(sizeof(Stored) == 32);
+constexpr std::uint32_t kOfRegistered = 0;
+constexpr std::uint32_t kOfUnregistered = 1;
+constexpr std::uint32_t kGivenUp = 2;
+constexpr std::uint64_t kFirstRecord = 1'024;
+static_assert(GivenUp::kPlaces <= kFirstRecord);
+
+/// As earlier versions wrote it, from number 0 on.
+struct StoredWithoutHolder {
+  ReplayKey key;
+  std::uint32_t time;
+};
+static_assert(sizeof(StoredWithoutHolder) == 20);
+
+std::uint32_t to_stored(std::chrono::sys_seconds time) {
+  return static_cast<std::uint32_t>(time.time_since_epoch().count());
+}
+
+ReplayRecord to_record(const Stored& stored) {
+  return {stored.key, std::chrono::sys_seconds(std::chrono::seconds(stored.time)), stored.holder,
+          stored.kind != kOfUnregistered};
+}
 
 Unexpected<Error> failed(const fs::path& file, const char* what, int error) {
   return fail(fmt::format("{}: {}: {}", file.string(), what, mdb_strerror(error)));
@@ -110,16 +134,20 @@ class ReplayJournal::Transaction {
   int error_ = 0;
 };
 
-Result<std::unique_ptr<ReplayJournal>> ReplayJournal::begin(fs::path file, std::size_t records) {
-  auto journal = std::unique_ptr<ReplayJournal>(new ReplayJournal(std::move(file), records));
+Result<std::unique_ptr<ReplayJournal>> ReplayJournal::begin(fs::path file, std::size_t records,
+                                                            Judge judge) {
+  auto journal =
+      std::unique_ptr<ReplayJournal>(new ReplayJournal(std::move(file), records, std::move(judge)));
   if (auto status = journal->open(); !status) return Unexpected(status.error());
   return journal;
 }
 
-ReplayJournal::ReplayJournal(fs::path file, std::size_t records)
+ReplayJournal::ReplayJournal(fs::path file, std::size_t records, Judge judge)
     : file_(std::move(file)),
       most_(std::max<std::size_t>(records, 1)),
-      lmdb_(std::make_unique<Environment>()) {}
+      judge_(judge ? std::move(judge) : [](const auto&) { return Fate::drop; }),
+      lmdb_(std::make_unique<Environment>()),
+      next_(kFirstRecord) {}
 
 ReplayJournal::~ReplayJournal() = default;
 
@@ -191,22 +219,33 @@ Status ReplayJournal::append(std::span<const ReplayRecord> records) {
   Transaction transaction(lmdb_->env);
   if (transaction.error() != 0) return failed(file_, "append", transaction.error());
   const auto size = size_.load();
-  const auto surplus = size + records.size() > most_ ? size + records.size() - most_ : 0;
-  const auto removed = std::min(size, surplus == 0 ? 0 : std::max(surplus, kEvictBatch));
-  if (auto status = remove_oldest(transaction, removed); !status) return status;
-  std::uint64_t number = next_;
+  std::size_t removed = 0;
+  if (auto status = make_room(transaction, records.size(), removed); !status) return status;
   for (const auto& record : records) {
-    Stored stored{record.key, static_cast<std::uint32_t>(record.time.time_since_epoch().count())};
-    auto key = value_of(number);
-    auto value = value_of(stored);
-    const int error = mdb_put(transaction.get(), lmdb_->records, &key, &value, MDB_APPEND);
-    if (error != 0) return failed(file_, "append", error);
-    ++number;
+    if (auto status = put(transaction, record); !status) return status;
   }
   if (const int error = transaction.commit(); error != 0) return failed(file_, "append", error);
-  next_ = number;
   size_ = size - removed + records.size();
   evicted_ += removed;
+  return {};
+}
+
+/// Most that are the oldest may be needed still, and are put at the other end.
+Status ReplayJournal::make_room(Transaction& transaction, std::size_t records,
+                                std::size_t& removed) {
+  const auto size = size_.load();
+  const auto room = [&] { return most_ - std::min(most_, size - removed); };
+  std::size_t looked_at = 0;
+  std::size_t reserved = kPagesPerAppend * kAppendsPerLook * page_bytes(lmdb_->env);
+  while (size > removed && room() < records) {
+    const auto batch = std::min(size - removed, std::max(records - room(), kEvictBatch));
+    reserved += kPagesPerAppend * page_bytes(lmdb_->env) + 2 * batch * kRecordBytes;
+    if (auto status = reserve(reserved); !status) return status;
+    // If all are needed, the journal is too small, and what is oldest goes as if it was not.
+    const bool any = looked_at >= size;
+    if (auto status = remove_oldest(transaction, batch, any, removed); !status) return status;
+    looked_at += batch;
+  }
   return {};
 }
 
@@ -214,14 +253,16 @@ Result<bool> ReplayJournal::prune_to(std::size_t records, std::size_t batch) {
   const std::lock_guard lock(mutex_);
   const auto size = size_.load();
   if (size <= records) return false;
-  const auto removed = std::min(size - records, batch);
+  const auto looked_at = std::min(size - records, batch);
   const auto per_append = kPagesPerAppend * page_bytes(lmdb_->env);
-  if (auto status = reserve(per_append * (kAppendsPerLook + 1)); !status) {
+  if (auto status = reserve(per_append * (kAppendsPerLook + 1) + 2 * looked_at * kRecordBytes);
+      !status) {
     return Unexpected(status.error());
   }
   Transaction transaction(lmdb_->env);
   if (transaction.error() != 0) return failed(file_, "prune", transaction.error());
-  if (auto status = remove_oldest(transaction, removed); !status) {
+  std::size_t removed = 0;
+  if (auto status = remove_oldest(transaction, looked_at, false, removed); !status) {
     return Unexpected(status.error());
   }
   if (const int error = transaction.commit(); error != 0) return failed(file_, "prune", error);
@@ -229,18 +270,78 @@ Result<bool> ReplayJournal::prune_to(std::size_t records, std::size_t batch) {
   return size - removed > records;
 }
 
-Status ReplayJournal::remove_oldest(Transaction& transaction, std::size_t records) {
-  if (records == 0) return {};
+/// Takes records from the old end. @param any also those that are needed @param removed grows by
+/// how many are not put at the other end
+Status ReplayJournal::remove_oldest(Transaction& transaction, std::size_t records, bool any,
+                                    std::size_t& removed) {
+  std::vector<ReplayRecord> oldest;
+  if (auto status = take_oldest(transaction, records, oldest); !status) return status;
+  for (const auto& record : oldest) {
+    auto fate = judge_(record);
+    if (fate == Fate::keep && any) fate = Fate::note;
+    if (fate == Fate::keep) {
+      if (auto status = put(transaction, record); !status) return status;
+      continue;
+    }
+    ++removed;
+    if (fate == Fate::drop) continue;
+    const auto holder = fate == Fate::note ? record.holder : kNobody;
+    if (auto status = note(transaction, {holder, record.time}); !status) return status;
+  }
+  return {};
+}
+
+Status ReplayJournal::take_oldest(Transaction& transaction, std::size_t records,
+                                  std::vector<ReplayRecord>& oldest) {
   MDB_cursor* cursor = nullptr;
   int error = mdb_cursor_open(transaction.get(), lmdb_->records, &cursor);
   for (std::size_t i = 0; error == 0 && i < records; ++i) {
-    MDB_val key;
+    auto first = kFirstRecord;
+    auto key = value_of(first);
     MDB_val value;
-    error = mdb_cursor_get(cursor, &key, &value, MDB_FIRST);
-    if (error == 0) error = mdb_cursor_del(cursor, 0);
+    error = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
+    if (error != 0) break;
+    Stored stored{};
+    std::memcpy(&stored, value.mv_data, sizeof stored);
+    oldest.push_back(to_record(stored));
+    error = mdb_cursor_del(cursor, 0);
   }
   if (cursor != nullptr) mdb_cursor_close(cursor);
   return error == 0 ? Status() : failed(file_, "prune", error);
+}
+
+Status ReplayJournal::put(Transaction& transaction, const ReplayRecord& record) {
+  Stored stored{record.key, to_stored(record.time),
+                record.registered ? kOfRegistered : kOfUnregistered, record.holder};
+  auto key = value_of(next_);
+  auto value = value_of(stored);
+  const int error = mdb_put(transaction.get(), lmdb_->records, &key, &value, MDB_APPEND);
+  if (error != 0) return failed(file_, "append", error);
+  ++next_;
+  return {};
+}
+
+Status ReplayJournal::note(const GivenUp::Place& given_up) {
+  const std::lock_guard lock(mutex_);
+  Transaction transaction(lmdb_->env);
+  if (transaction.error() != 0) return failed(file_, "note", transaction.error());
+  if (auto status = note(transaction, given_up); !status) return status;
+  const int error = transaction.commit();
+  return error == 0 ? Status() : failed(file_, "note", error);
+}
+
+Status ReplayJournal::note(Transaction& transaction, const GivenUp::Place& given_up) {
+  for (const auto changed : given_up_.note(given_up.holder, given_up.until)) {
+    if (!changed) continue;
+    const auto& place = given_up_.place(*changed);
+    Stored stored{{}, to_stored(place.until), kGivenUp, place.holder};
+    std::uint64_t number = *changed;
+    auto key = value_of(number);
+    auto value = value_of(stored);
+    const int error = mdb_put(transaction.get(), lmdb_->records, &key, &value, 0);
+    if (error != 0) return failed(file_, "note", error);
+  }
+  return {};
 }
 
 Status ReplayJournal::sync() {
@@ -273,8 +374,9 @@ int send_records(const fs::path& file, int pipe) {
   MDB_val key;
   MDB_val value;
   while (error == 0 && (error = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
-    if (value.mv_size != sizeof(Stored)) return MDB_CORRUPTED;
-    std::memcpy(&portion.emplace_back(), value.mv_data, sizeof(Stored));
+    const bool has_holder = value.mv_size == sizeof(Stored);
+    if (!has_holder && value.mv_size != sizeof(StoredWithoutHolder)) return MDB_CORRUPTED;
+    std::memcpy(&portion.emplace_back(), value.mv_data, value.mv_size);
     if (portion.size() == kPortion) error = flush();
   }
   const int sent = flush();
@@ -294,8 +396,11 @@ int send_records(const fs::path& file, int pipe) {
   _exit(send_records(file, pipe) == 0 ? 0 : 1);
 }
 
+using Take = std::function<void(std::span<const ReplayRecord>)>;
+using Note = std::function<void(const GivenUp::Place&)>;
+
 /// Reads up to whole records. @return bytes that are left over
-std::size_t receive(int pipe, const std::function<void(std::span<const ReplayRecord>)>& take) {
+std::size_t receive(int pipe, const Take& take, const Note& note) {
   std::array<char, kPortion * sizeof(Stored)> buffer;
   std::vector<ReplayRecord> records;
   std::size_t held = 0;
@@ -309,7 +414,12 @@ std::size_t receive(int pipe, const std::function<void(std::span<const ReplayRec
     for (; held - at >= sizeof(Stored); at += sizeof(Stored)) {
       Stored stored{};
       std::memcpy(&stored, buffer.data() + at, sizeof stored);
-      records.push_back({stored.key, std::chrono::sys_seconds(std::chrono::seconds(stored.time))});
+      const auto record = to_record(stored);
+      if (stored.kind != kGivenUp) {
+        records.push_back(record);
+      } else if (note) {
+        note({record.holder, record.time});
+      }
     }
     std::memmove(buffer.data(), buffer.data() + at, held - at);
     held -= at;
@@ -319,8 +429,7 @@ std::size_t receive(int pipe, const std::function<void(std::span<const ReplayRec
 
 }  // namespace
 
-Status read_journal(const fs::path& file,
-                    const std::function<void(std::span<const ReplayRecord>)>& take) {
+Status read_journal(const fs::path& file, const Take& take, const Note& note) {
   if (::access(file.c_str(), R_OK) != 0) {
     return fail(fmt::format("{}: {}", file.string(), base::why()));
   }
@@ -332,7 +441,7 @@ Status read_journal(const fs::path& file,
   if (child < 0) return fail("fork: " + base::why());
   if (child == 0) be_child(file, in.get());
   in.reset();
-  const auto rest = receive(out.get(), take);
+  const auto rest = receive(out.get(), take, note);
   int status = 0;
   while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
+#include <span>
 #include <stdexcept>
 #include <string_view>
 #include <utility>
@@ -29,9 +31,18 @@ constexpr char kSecretName[] = "secret";
 constexpr char kMarkName[] = "mark.json";
 constexpr std::chrono::milliseconds kBetweenTidying{500};
 constexpr std::size_t kPruneBatch = 128;
-// Journal and memory forget in the same order but for threads that overtake each other, and a
-// journal keeps some of what is forgotten: its times tell the next process how far that has gone.
+// A journal keeps some of what is forgotten: its times tell the next process how far that has gone.
 constexpr std::size_t kJournalMargin = 1'024;
+// A shard is looked through for what is too old every four seconds.
+constexpr std::size_t kShardsAtOnce = ReplayStore::kShards / 8;
+constexpr std::chrono::minutes kBetweenWarnings{10};
+constexpr char kHolders[] = "holders";  // what their secret is derived from, with the other one
+
+/// Records that a journal may have for so many keys: half as many again that are not needed, so
+/// that of those that are looked through for them not too many are.
+std::size_t records_for(std::size_t keys) {
+  return keys + keys / 2 + kJournalMargin;
+}
 
 const char* file_name(ReplayMemory::Kind kind) {
   return kind == ReplayMemory::Kind::nonce ? "nonces.mdb" : "legacy.mdb";
@@ -95,8 +106,8 @@ ReplayMemory::ReplayMemory(const ReplayOptions& options, ReplayClocks clocks)
       clocks_(std::move(clocks)),
       wall_start_(clocks_.wall()),
       steady_start_(clocks_.steady()),
-      nonces_(options.nonces),
-      legacy_(options.legacy) {
+      nonces_(options.nonces, true),
+      legacy_(options.legacy, false) {
   if (sodium_init() < 0) throw std::runtime_error("libsodium cannot start");
   std::array<char, kSecretBytes> random{};
   randombytes_buf(random.data(), random.size());
@@ -222,15 +233,23 @@ Status ReplayMemory::begin_journals(bool from_old, std::string& lost) {
 Status ReplayMemory::begin_journal(Kind kind, bool from_old, std::string& lost) {
   auto& part = this->part(kind);
   const auto file = path_ / file_name(kind);
-  auto begun = ReplayJournal::begin(file, part.store.capacity() + 2 * kJournalMargin);
+  auto begun =
+      ReplayJournal::begin(file, records_for(part.store.capacity()) + kJournalMargin,
+                           [this, kind](const ReplayRecord& record) { return fate(kind, record); });
   if (!begun) return Unexpected(begun.error());
   part.journal = std::move(*begun);
   Status written;
   if (from_old) {
-    const auto read = read_journal(file, [&](std::span<const ReplayRecord> records) {
-      for (const auto& record : records) load(kind, record);
-      if (written) written = part.journal->append(records);
-    });
+    const auto read = read_journal(
+        file,
+        [&](std::span<const ReplayRecord> records) {
+          for (const auto& record : records) load(kind, record);
+          if (written) written = part.journal->append(records);
+        },
+        [&](const GivenUp::Place& place) {
+          given_up_.note(place.holder, place.until);
+          if (written) written = part.journal->note(place);
+        });
     if (!read) lost = read.error().message;
   }
   return written ? part.journal->publish() : written;
@@ -239,9 +258,19 @@ Status ReplayMemory::begin_journal(Kind kind, bool from_old, std::string& lost) 
 void ReplayMemory::load(Kind kind, const ReplayRecord& record) {
   // A legacy signature has no time of its own, so one of the future tells of a clock that was
   // ahead.
-  const bool ahead = kind == Kind::legacy && record.time > seconds_of(wall_start_);
-  part(kind).store.insert(record.key, ahead ? seconds_of(wall_start_) : record.time);
+  auto loaded = record;
+  if (kind == Kind::legacy) loaded.time = std::min(record.time, seconds_of(wall_start_));
+  part(kind).store.insert(loaded);
   if (kind == Kind::nonce) saw(record.time);
+}
+
+/// What becomes of a record of which the journal has enough.
+ReplayJournal::Fate ReplayMemory::fate(Kind kind, const ReplayRecord& record) const {
+  using Fate = ReplayJournal::Fate;
+  if (part(kind).store.needs(record)) return Fate::keep;
+  if (kind == Kind::legacy) return Fate::drop;
+  const bool too_old = record.time < oldest_kept(kind, clocks_.wall());
+  return too_old ? Fate::note_for_everybody : Fate::note;
 }
 
 Status ReplayMemory::take_secret(bool& from_old, std::string& lost) {
@@ -275,9 +304,13 @@ Status ReplayMemory::write_mark(bool stopped) {
 void ReplayMemory::begin_hashing(std::string_view secret) {
   crypto_generichash_init(&hashing_, reinterpret_cast<const unsigned char*>(secret.data()),
                           secret.size(), sizeof(ReplayKey));
+  crypto_generichash(holders_secret_.data(), holders_secret_.size(),
+                     reinterpret_cast<const unsigned char*>(kHolders), sizeof kHolders,
+                     reinterpret_cast<const unsigned char*>(secret.data()), secret.size());
 }
 
-ReplayKey ReplayMemory::key(Kind kind, std::string_view signer, std::string_view used_once) const {
+ReplayName ReplayMemory::name(Kind kind, std::string_view signer,
+                              std::string_view used_once) const {
   auto state = hashing_;
   // Of two kinds and one length each, so no two statements are one text. A signer is 32 bytes.
   const char domain = kind == Kind::nonce ? 'n' : 'l';
@@ -285,27 +318,72 @@ ReplayKey ReplayMemory::key(Kind kind, std::string_view signer, std::string_view
     crypto_generichash_update(&state, reinterpret_cast<const unsigned char*>(part.data()),
                               part.size());
   }
-  ReplayKey key;
-  crypto_generichash_final(&state, key.data(), key.size());
-  return key;
+  ReplayName name;
+  crypto_generichash_final(&state, name.key.data(), name.key.size());
+  std::array<unsigned char, crypto_shorthash_BYTES> holder{};
+  static_assert(sizeof name.holder == holder.size());
+  crypto_shorthash(holder.data(), reinterpret_cast<const unsigned char*>(signer.data()),
+                   signer.size(), holders_secret_.data());
+  std::memcpy(&name.holder, holder.data(), holder.size());
+  if (name.holder == kNobody) ++name.holder;
+  return name;
 }
 
-bool ReplayMemory::contains(Kind kind, const ReplayKey& key) const {
-  return part(kind).store.contains(key);
+Seen ReplayMemory::look(Kind kind, const ReplayName& name, WallTime time) const {
+  const auto seen = part(kind).store.look(name, seconds_of(time));
+  const bool given_up = seen == Seen::fresh && was_given_up(kind, name, seconds_of(time));
+  return given_up ? Seen::given_up : seen;
 }
 
-bool ReplayMemory::insert(Kind kind, const ReplayKey& key, WallTime time) {
+/// Whether an earlier process may have given it up.
+bool ReplayMemory::was_given_up(Kind kind, const ReplayName& name, sys_seconds time) const {
+  return kind == Kind::nonce && given_up_.concerns(time) && time <= given_up_.until(name.holder);
+}
+
+Seen ReplayMemory::insert(Kind kind, const ReplayName& name, WallTime time, const Signer& signer) {
   auto& part = this->part(kind);
   const auto wall = clocks_.wall();
-  const auto seen = seconds_of(kind == Kind::nonce ? std::max(wall, time) : host_time());
-  if (!part.store.insert(key, seen, oldest_kept(kind, wall))) return false;
-  if (kind == Kind::nonce) saw(seen);
-  if (!journaling_) return true;
-  const ReplayRecord record{key, kind == Kind::nonce ? seen : seconds_of(wall)};
+  ReplayRecord record{name.key, seconds_of(kind == Kind::nonce ? time : host_time()), name.holder,
+                      signer.enrolment.registered};
+  if (was_given_up(kind, name, record.time)) return look(kind, name, time);
+  if (kind == Kind::nonce) saw(record.time);
+  note_roll(signer.enrolment.roll);
+  const auto done = part.store.insert(record, oldest_kept(kind, wall),
+                                      sys_seconds(std::chrono::seconds(changed_.load())));
+  if (done.seen != Seen::fresh) return done.seen;
+  if (done.own + done.others > 0) tell(kind, signer, done);
+  if (!journaling_) return done.seen;
+  if (kind == Kind::legacy) record.time = seconds_of(wall);
   if (const auto status = part.journal->append({&record, 1}); !status) {
     give_up_journals(status.error().message);
   }
-  return true;
+  return done.seen;
+}
+
+/// Who counted as not registered may do so now: what it gave up among those counts for it still.
+/// What it has signed since then does not.
+void ReplayMemory::note_roll(std::uint64_t roll) {
+  if (roll_.load() == roll) return;
+  const auto latest = latest_.load();
+  auto changed = changed_.load();
+  while (changed < latest && !changed_.compare_exchange_weak(changed, latest)) {
+  }
+  roll_ = roll;  // last: who sees it sees the time too
+}
+
+void ReplayMemory::tell(Kind kind, const Signer& signer, const ReplayStore::Inserted& done) {
+  const auto now = clocks_.steady().count();
+  auto told = told_.load();
+  if (told != 0 && now - told < std::chrono::milliseconds(kBetweenWarnings).count()) return;
+  if (!warn_ || !told_.compare_exchange_strong(told, now)) return;
+  const char* setting = kind == Kind::nonce ? "auth.replay_mb" : "auth.legacy_mb";
+  if (done.own > 0) {
+    warn_("a hotkey has more than its share of what can be remembered: its own oldest is forgotten",
+          fmt::format("{} signs too much for {}", signer.address, setting));
+  } else {
+    warn_("more hotkeys sign than can be remembered: some of what they signed is forgotten",
+          fmt::format("{} is too small for so many, now {}", setting, signer.address));
+  }
 }
 
 void ReplayMemory::saw(sys_seconds time) {
@@ -349,16 +427,20 @@ void ReplayMemory::give_up_journals(const std::string& reason) {
 // ---- tidying
 
 void ReplayMemory::tidy() {
+  tidy(ReplayStore::kShards);
+}
+
+void ReplayMemory::tidy(std::size_t shards) {
   const auto wall = clocks_.wall();
   for (const auto kind : {Kind::nonce, Kind::legacy}) {
-    part(kind).store.forget(oldest_kept(kind, wall));
+    part(kind).store.forget(oldest_kept(kind, wall), shards);
     prune(part(kind));
   }
 }
 
 void ReplayMemory::prune(Part& part) {
   for (bool more = true; more && journaling_;) {
-    const auto pruned = part.journal->prune_to(part.store.size() + kJournalMargin, kPruneBatch);
+    const auto pruned = part.journal->prune_to(records_for(part.store.size()), kPruneBatch);
     if (!pruned) give_up_journals(pruned.error().message);
     more = pruned && *pruned;
   }
@@ -369,7 +451,7 @@ void ReplayMemory::tidy_until_the_end() {
   while (!wake_.wait_for(lock, kBetweenTidying, [this] { return ending_; })) {
     lock.unlock();
     threads::guard(
-        [this] { tidy(); },
+        [this] { tidy(kShardsAtOnce); },
         [this](std::string_view why) { warn_("what was seen cannot be tidied up for now", why); });
     lock.lock();
   }
@@ -377,7 +459,7 @@ void ReplayMemory::tidy_until_the_end() {
 
 ReplayMemory::Sizes ReplayMemory::sizes(Kind kind) const {
   const auto& part = this->part(kind);
-  return {part.store.size(), part.store.bytes(), part.store.evicted(),
+  return {part.store.size(), part.store.bytes(), part.store.evicted(), part.store.crowded_out(),
           part.journal ? part.journal->size() : 0};
 }
 

@@ -20,6 +20,8 @@
 #include <dojo/result.hpp>
 
 #include "base/descriptor.hpp"
+#include "policy/enrolment.hpp"
+#include "policy/replay/given_up.hpp"
 #include "policy/replay/replay_journal.hpp"
 #include "policy/replay/replay_store.hpp"
 #include "policy/visit.hpp"
@@ -40,6 +42,12 @@ struct ReplayClocks {
   std::function<WallTime()> wall;
   std::function<std::chrono::milliseconds()> steady;  ///< never goes back; counts from anywhere
   static ReplayClocks of_the_system();
+};
+
+/// Who has signed what is remembered.
+struct Signer {
+  std::string_view address{};  ///< for people
+  Enrolment enrolment{};
 };
 
 /// Two stores, each with a journal if it is to persist. docs/decisions/replay.md says why it is as
@@ -70,12 +78,14 @@ class ReplayMemory {
   /// How long each kind is kept. Until it is told, for ever.
   void keep(Kind kind, std::chrono::milliseconds how_long);
 
-  /// The name of what was used once: a hash under this host's own secret.
-  [[nodiscard]] ReplayKey key(Kind kind, std::string_view signer, std::string_view used_once) const;
-  [[nodiscard]] bool contains(Kind kind, const ReplayKey& key) const;
-  /// Remembers a key, in the journal too before it comes back. @param time the message's, if it has
-  /// one @return false if it was there already: exactly one of several threads gets true
-  bool insert(Kind kind, const ReplayKey& key, WallTime time = {});
+  /// The name of what was used once: hashes under this host's own secret.
+  [[nodiscard]] ReplayName name(Kind kind, std::string_view signer,
+                                std::string_view used_once) const;
+  /// What is known of it before it is proven. @param time the message's; a legacy one has none
+  [[nodiscard]] Seen look(Kind kind, const ReplayName& name, WallTime time = {}) const;
+  /// Remembers what is fresh, in the journal too before it comes back.
+  /// @return what it was: exactly one of several threads gets `fresh`
+  Seen insert(Kind kind, const ReplayName& name, WallTime time, const Signer& signer);
 
   /// Messages of a time up to this one may have been taken before, and that not be known any more:
   /// none of them may be taken. @param ahead how far a message's time may be ahead of ours
@@ -86,16 +96,17 @@ class ReplayMemory {
 
   struct Sizes {
     std::size_t entries = 0;
-    std::size_t bytes = 0;      ///< of memory
-    std::uint64_t evicted = 0;  ///< forgotten before their time, for want of room
-    std::size_t journal = 0;    ///< records; 0 without one
+    std::size_t bytes = 0;          ///< of memory
+    std::uint64_t evicted = 0;      ///< forgotten before their time, for want of room
+    std::uint64_t crowded_out = 0;  ///< of these, for another signer
+    std::size_t journal = 0;        ///< records; 0 without one
   };
   [[nodiscard]] Sizes sizes(Kind kind) const;
 
  private:
   static constexpr auto kForEver = std::chrono::milliseconds::max();
   struct Part {
-    explicit Part(std::size_t budget) : store(budget) {}
+    Part(std::size_t budget, bool timed) : store(budget, timed) {}
     ReplayStore store;
     std::unique_ptr<ReplayJournal> journal;
     std::atomic<std::int64_t> keep_ms{kForEver.count()};
@@ -108,6 +119,11 @@ class ReplayMemory {
   [[nodiscard]] std::chrono::sys_seconds oldest_kept(Kind kind, WallTime wall) const;
   void begin_hashing(std::string_view secret);
   void load(Kind kind, const ReplayRecord& record);
+  [[nodiscard]] ReplayJournal::Fate fate(Kind kind, const ReplayRecord& record) const;
+  [[nodiscard]] bool was_given_up(Kind kind, const ReplayName& name,
+                                  std::chrono::sys_seconds time) const;
+  void note_roll(std::uint64_t roll);
+  void tell(Kind kind, const Signer& signer, const ReplayStore::Inserted& done);
 
   Status take_folder(const std::filesystem::path& state);
   Status take_up();
@@ -117,6 +133,7 @@ class ReplayMemory {
   Status write_mark(bool stopped);
   void give_up_journals(const std::string& why);
   void saw(std::chrono::sys_seconds time);
+  void tidy(std::size_t shards);
   void prune(Part& part);
   void tidy_until_the_end();
 
@@ -126,6 +143,7 @@ class ReplayMemory {
   WallTime wall_start_;
   std::chrono::milliseconds steady_start_{0};
   crypto_generichash_state hashing_{};
+  std::array<unsigned char, crypto_shorthash_KEYBYTES> holders_secret_{};
   Part nonces_;
   Part legacy_;
 
@@ -133,11 +151,15 @@ class ReplayMemory {
   WallTime blind_until_{};  // whatever a message's time may be ahead of ours
   std::optional<WallTime>
       unknown_until_{};  // when an earlier process that is not remembered was last at work
+  GivenUp given_up_;     // by earlier processes
   std::filesystem::path path_;
   base::Descriptor folder_;
   base::Descriptor lock_;
 
-  std::atomic<std::int64_t> latest_{0};  // the latest time of a nonce, in seconds
+  std::atomic<std::int64_t> latest_{0};   // the latest time of a nonce, in seconds
+  std::atomic<std::uint64_t> roll_{0};    // of the last one who signed
+  std::atomic<std::int64_t> changed_{0};  // latest_ as it was when that was another one last
+  std::atomic<std::int64_t> told_{0};     // when it was last said who has too much
   std::atomic<bool> journaling_{false};
   std::mutex mark_mutex_;
 
