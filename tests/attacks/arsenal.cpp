@@ -159,6 +159,7 @@ Source make_source(std::string_view kind, const ArsenalOptions& options) {
     };
   }
   if (kind == "strangers") return source_of({strangers(), echo_bodies(8), options, false});
+  if (kind == "sybils") return source_of({strangers(), echo_bodies(8), options, true});
   if (kind == "impostor") return impostor(options);
   if (kind == "replay") return replay(options);
   if (kind == "greedy") return source_of({insider(), echo_bodies(8), options, true});

@@ -27,6 +27,7 @@ struct ArsenalOptions {
 };
 
 /// @param kind unsigned: no headers at all; strangers: keys that nobody knows, rightly signed;
+/// sybils: the same, and nothing twice;
 /// impostor: names of others with signatures of a right form that are not theirs; replay: an honest
 /// request of each dialect, and then the same bytes again and again; greedy: one key of the group,
 /// rightly signed; bombs: small zstd frames that hold 64 MiB and more, half of them by one key of

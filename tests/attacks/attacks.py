@@ -3,7 +3,7 @@
     DOJO_HOST=… DOJO_COMMAND=… DOJO_ATTACKS=… DOJO_PLUGINS=… python attacks.py NAME… [--seconds S] [--plain] …
 
 NAME is one of the floods (unsigned, strangers, impostor, replay, greedy, bombs, heavy, slow, hoard), `floods` for all of them,
-`replays`, `honest`, `cage`, `latency`, `cost`, or `all`. Exits with 0 if every promise held, and prints what was seen. The short
+`replays`, `flushes`, `honest`, `cage`, `latency`, `cost`, or `all`. Exits with 0 if every promise held, and prints what was seen. The short
 forms of all that is counted are part of the tests; `latency` and `cost`, which are about time, of bench.sh. Give longer
 times to let it run for an hour.
 
@@ -323,9 +323,9 @@ def send(connection, method, path, headers, body):
                 return "lost"
 
 
-def captured(host, setting, count):
-    done = subprocess.run(program("capture", "--to", host.hotkey, "--count", count, "--skew", 10, "--dialects",
-                                  setting.spoken(), "--keys", HONEST), stdout=subprocess.PIPE, text=True, check=True)
+def captured(host, count, dialects, group="honest"):
+    done = subprocess.run(program("capture", "--to", host.hotkey, "--count", count, "--skew", 10, "--dialects", dialects,
+                                  "--group", group, "--keys", HONEST), stdout=subprocess.PIPE, text=True, check=True)
     requests = [json.loads(line) for line in done.stdout.splitlines()]
     for request in requests:
         request["body"] = bytes.fromhex(request["body"])
@@ -381,7 +381,7 @@ def replays(folder, setting, options, check):
     sent = 0
     waves = max(1, options.captures // 150)
     for _ in range(waves):  # a wave is over well within epistula/2's 8 s
-        wave = captured(host, setting, 150)
+        wave = captured(host, 150, setting.spoken())
         sent += len(wave)
         connection = http.client.HTTPConnection("127.0.0.1", host.port, timeout=10)
         for request in wave:
@@ -407,6 +407,41 @@ def replays(folder, setting, options, check):
         for kind, expected in REPLAYED[dialect].items():
             seen = outcomes[dialect, kind]
             check(f"{dialect}: {kind}: all refused as {expected}: {dict(seen)}", set(seen) == {expected})
+
+
+def flushes(folder, setting, options, check):
+    """Captured requests sent again after floods that are to make the host forget them, and after SIGKILL."""
+    config = (f"{DIALECTS}window_ms = 300000\nepistula_past_ms = 300000\nreplay_mb = 1\nlegacy_mb = 1\n{METAGRAPH}"
+              f'[access]\ndefault = "allow"\n{NO_QUOTAS}')
+    host = Host(folder, config)
+    # Who is registered, and who is not: of these a legacy signature, which has no time, may be forgotten.
+    wave = captured(host, 600, setting.spoken()) + captured(host, 60, "dojo/1,epistula/2", "guest")
+
+    def send_all(requests):
+        connection = http.client.HTTPConnection("127.0.0.1", host.port, timeout=10)
+        return collections.Counter(send(connection, "POST", "/Echo", request["headers"], request["body"])
+                                   for request in requests)
+
+    first = send_all(wave)
+    check(f"each is accepted once: {dict(first)}", set(first) == {"ok"})
+    for what, kind, dialects in (("one key", "greedy", "legacy"), ("one key", "greedy", "dojo/1"),
+                                 ("many keys", "sybils", "legacy"), ("many keys", "sybils", "dojo/1")):
+        flood = Flood(host, kind, 180, dialects, connections=16, pool=2_000, count=options.flush)
+        flood.begin()
+        got = flood.result()
+        print(f"flush: {got['sent']} requests in {dialects} of {what}, {got['sent_per_s']:.0f} a second: {counts(got)}")
+        check(f"{dialects} of {what}: the flood took place", got["codes"].get("ok", 0) > options.flush / 4)
+        again = send_all(wave)
+        check(f"after {dialects} of {what}: 0 are accepted again: {dict(again)}", "ok" not in again)
+    new = send_all(captured(host, 150, setting.spoken()))
+    check(f"who is registered is served as before: {dict(new)}", set(new) == {"ok"})
+    evicted = host.log().count("has more than its share of what can be remembered")
+    check(f"whoever has too much is named, and not again and again: {evicted} times", evicted == 1)
+    host.kill()
+    host = Host(folder, config)
+    again = send_all(wave)
+    check(f"after SIGKILL: 0 are accepted again: {dict(again)}", "ok" not in again)
+    host.stop()
 
 
 def many_honest(folder, setting, options, check):
@@ -548,7 +583,7 @@ def cost(folder, setting, options, check):
             check(f"a refused {kind} request costs at most a quarter of an echo", at_most(values, spent["echo"], 0.25))
 
 
-TESTS = {"replays": replays, "honest": many_honest, "cage": cage}
+TESTS = {"replays": replays, "flushes": flushes, "honest": many_honest, "cage": cage}
 FIGURES = {"latency": latency, "cost": cost}  # of time: what others do on this machine is in them
 OTHERS = {**TESTS, **FIGURES}
 
@@ -572,6 +607,7 @@ def main():
     parser.add_argument("--nice", type=int, default=0, help="the attackers' priority")
     parser.add_argument("--capacity", type=float, help="requests a second; measured where it is not given")
     parser.add_argument("--captures", type=int, default=450)
+    parser.add_argument("--flush", type=int, default=45_000, help="requests of each flood of `flushes`")
     parser.add_argument("--requests", type=int, default=200_000, help="of honest callers")
     parser.add_argument("--count", type=int, default=10_000, help="requests of each kind in a round of `cost`")
     parser.add_argument("--rounds", type=int, default=7, help="of `cost` and `latency`; fewer than 5 tell nothing")

@@ -187,8 +187,9 @@ int slow(const Options& options) {
 int main(int argc, char** argv) {
   Options options;
   CLI::App app{"Attackers of a host on loopback."};
-  app.add_option("kind", options.kind,
-                 "unsigned, strangers, impostor, replay, greedy, bombs, heavy, slow or hoard")
+  app.add_option(
+         "kind", options.kind,
+         "unsigned, strangers, sybils, impostor, replay, greedy, bombs, heavy, slow or hoard")
       ->required();
   app.add_option("--port", options.port)->required();
   app.add_option("--to", options.to, "the host's hotkey")->required();

@@ -6,11 +6,14 @@
 #include <cstdint>
 #include <cstring>
 #include <fstream>
+#include <map>
+#include <utility>
 #include <vector>
 
 #include <dlfcn.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <lmdb.h>
 #include <unistd.h>
 
 #include "host/scratch_folder.hpp"
@@ -37,7 +40,7 @@ using testing::HasSubstr;
 const std::chrono::sys_seconds kStart{1'800'000'000s};
 
 ReplayRecord record(std::uint64_t number) {
-  ReplayRecord made{{}, kStart + std::chrono::seconds(number)};
+  ReplayRecord made{{}, kStart + std::chrono::seconds(number), number % 5, number % 2 == 0};
   std::memcpy(made.key.data(), &number, sizeof number);
   return made;
 }
@@ -47,7 +50,10 @@ std::vector<std::uint64_t> numbers_in(const std::filesystem::path& file) {
   const auto status = read_journal(file, [&](std::span<const ReplayRecord> records) {
     for (const auto& each : records) {
       std::memcpy(&numbers.emplace_back(), each.key.data(), 8);
-      EXPECT_EQ(each.time, record(numbers.back()).time);
+      const auto expected = record(numbers.back());
+      EXPECT_EQ(each.time, expected.time);
+      EXPECT_EQ(each.holder, expected.holder);
+      EXPECT_EQ(each.registered, expected.registered);
     }
   });
   EXPECT_TRUE(status) << status.error().message;
@@ -62,8 +68,8 @@ std::vector<std::uint64_t> from_to(std::uint64_t first, std::uint64_t end) {
 
 class ReplayJournalTest : public testing::Test {
  protected:
-  std::unique_ptr<ReplayJournal> begin(std::size_t records) {
-    auto journal = ReplayJournal::begin(file, records);
+  std::unique_ptr<ReplayJournal> begin(std::size_t records, ReplayJournal::Judge judge = {}) {
+    auto journal = ReplayJournal::begin(file, records, std::move(judge));
     EXPECT_TRUE(journal) << journal.error().message;
     EXPECT_TRUE((*journal)->publish());
     return std::move(*journal);
@@ -143,6 +149,98 @@ TEST_F(ReplayJournalTest, MakesRoomOfTheOldestWhenItIsFull) {
   journal.reset();
   EXPECT_GE(size, 900u);
   EXPECT_EQ(numbers_in(file), from_to(20'000 - size, 20'000));
+}
+
+using Fate = ReplayJournal::Fate;
+
+std::uint64_t number_of(const ReplayRecord& record) {
+  std::uint64_t number = 0;
+  std::memcpy(&number, record.key.data(), sizeof number);
+  return number;
+}
+
+/// What was given up by each, as a file tells it.
+std::map<HolderId, std::int64_t> given_up_in(const std::filesystem::path& file) {
+  std::map<HolderId, std::int64_t> found;
+  const auto status = read_journal(
+      file, [](auto) {},
+      [&](const GivenUp::Place& place) { found[place.holder] = (place.until - kStart).count(); });
+  EXPECT_TRUE(status) << status.error().message;
+  return found;
+}
+
+TEST_F(ReplayJournalTest, WritesAgainWhatIsNeededStill) {
+  auto journal = begin(3'000, [](const ReplayRecord& record) {
+    return number_of(record) % 10 == 0 ? Fate::keep : Fate::drop;
+  });
+  append(*journal, 0, 20'000);
+  EXPECT_EQ(journal->evicted(), 20'000 - journal->size());
+  while (*journal->prune_to(2'100, 128)) {
+  }
+  EXPECT_EQ(journal->size(), 2'100u);
+  journal.reset();
+  auto numbers = numbers_in(file);
+  std::ranges::sort(numbers);
+  EXPECT_EQ(std::ranges::unique(numbers).size(), 0u);
+  EXPECT_EQ(std::ranges::count_if(numbers, [](auto number) { return number % 10 == 0; }), 2'000);
+}
+
+TEST_F(ReplayJournalTest, IsFullOfWhatIsNeededOnlyIfItIsTooSmall) {
+  auto journal = begin(1'000, [](const auto&) { return Fate::keep; });
+  append(*journal, 0, 3'000);
+  EXPECT_LE(journal->size(), 1'000u);
+  EXPECT_GE(journal->size(), 900u);
+  journal.reset();
+  EXPECT_EQ(given_up_in(file).size(), 5u);  // of everybody, and the four who have a name
+}
+
+TEST_F(ReplayJournalTest, NotesWhoseKeysItDrops) {
+  auto journal = begin(10'000, [](const ReplayRecord& record) {
+    if (number_of(record) < 10) return Fate::note_for_everybody;
+    return number_of(record) < 100 ? Fate::note : Fate::drop;
+  });
+  append(*journal, 0, 1'000);
+  EXPECT_TRUE(given_up_in(file).empty());
+  while (*journal->prune_to(500, 128)) {
+  }
+  using Expected = std::map<HolderId, std::int64_t>;
+  EXPECT_EQ(given_up_in(file), (Expected{{kNobody, 95}, {1, 96}, {2, 97}, {3, 98}, {4, 99}}));
+  ASSERT_TRUE(journal->note({2, kStart + 200s}));
+  ASSERT_TRUE(journal->note({1, kStart + 1s}));
+  journal.reset();
+  EXPECT_EQ(given_up_in(file), (Expected{{kNobody, 95}, {1, 96}, {2, 200}, {3, 98}, {4, 99}}));
+  EXPECT_EQ(numbers_in(file), from_to(500, 1'000));
+}
+
+TEST_F(ReplayJournalTest, IsReadAsEarlierVersionsWroteIt) {
+  MDB_env* env = nullptr;
+  MDB_txn* transaction = nullptr;
+  MDB_dbi records = 0;
+  ASSERT_EQ(mdb_env_create(&env), 0);
+  ASSERT_EQ(mdb_env_open(env, file.c_str(), MDB_NOSUBDIR | MDB_NOLOCK, 0600), 0);
+  ASSERT_EQ(mdb_txn_begin(env, nullptr, 0, &transaction), 0);
+  ASSERT_EQ(mdb_dbi_open(transaction, nullptr, MDB_INTEGERKEY, &records), 0);
+  for (std::uint64_t number = 0; number < 3'000; ++number) {
+    std::array<std::uint8_t, 20> stored{};
+    const auto time = static_cast<std::uint32_t>((kStart + 1s).time_since_epoch().count());
+    std::memcpy(stored.data(), &number, sizeof number);
+    std::memcpy(stored.data() + 16, &time, sizeof time);
+    MDB_val key{sizeof number, &number};
+    MDB_val value{stored.size(), stored.data()};
+    ASSERT_EQ(mdb_put(transaction, records, &key, &value, MDB_APPEND), 0);
+  }
+  ASSERT_EQ(mdb_txn_commit(transaction), 0);
+  mdb_env_close(env);
+  std::uint64_t next = 0;
+  const auto status = read_journal(file, [&](std::span<const ReplayRecord> read) {
+    for (const auto& each : read) {
+      EXPECT_EQ(number_of(each), next++);
+      EXPECT_EQ(each.time, kStart + 1s);
+      EXPECT_EQ(each.holder, kNobody);
+    }
+  });
+  EXPECT_TRUE(status);
+  EXPECT_EQ(next, 3'000u);
 }
 
 TEST_F(ReplayJournalTest, StaysWithinItsFileForAsLongAsItIsUsed) {

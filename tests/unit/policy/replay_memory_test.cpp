@@ -55,11 +55,16 @@ class ReplayMemoryTest : public testing::Test {
     EXPECT_TRUE(memory) << memory.error().message;
     return memory ? std::move(*memory) : nullptr;
   }
-  static bool insert(ReplayMemory& memory, Kind kind, const std::string& what, WallTime time = {}) {
-    return memory.insert(kind, memory.key(kind, "signer", what), time);
+  static Seen insert_of(ReplayMemory& memory, Kind kind, const std::string& signer,
+                        const std::string& what, WallTime time, Enrolment enrolment = {}) {
+    return memory.insert(kind, memory.name(kind, signer, what), time, {signer, enrolment});
   }
-  static bool knows(const ReplayMemory& memory, Kind kind, const std::string& what) {
-    return memory.contains(kind, memory.key(kind, "signer", what));
+  static bool insert(ReplayMemory& memory, Kind kind, const std::string& what, WallTime time = {}) {
+    return insert_of(memory, kind, "signer", what, time) == Seen::fresh;
+  }
+  static bool knows(const ReplayMemory& memory, Kind kind, const std::string& what,
+                    const std::string& signer = "signer") {
+    return memory.look(kind, memory.name(kind, signer, what)) == Seen::known;
   }
   /// What a process leaves behind that is killed after `act`.
   template <class Act>
@@ -107,19 +112,23 @@ TEST_F(ReplayMemoryTest, KnowsWhatItHasSeen) {
 TEST_F(ReplayMemoryTest, NamesWhatWasUsedByASecretOfItsOwn) {
   const ReplayMemory one(options, clocks());
   const ReplayMemory two(options, clocks());
-  const auto key = one.key(Kind::nonce, "signer", "a");
-  EXPECT_EQ(one.key(Kind::nonce, "signer", "a"), key);
-  EXPECT_NE(two.key(Kind::nonce, "signer", "a"), key);
-  EXPECT_NE(one.key(Kind::legacy, "signer", "a"), key);
-  EXPECT_NE(one.key(Kind::nonce, "another", "a"), key);
-  EXPECT_NE(one.key(Kind::nonce, "signer", "b"), key);
+  const auto [key, holder] = one.name(Kind::nonce, "signer", "a");
+  EXPECT_EQ(one.name(Kind::nonce, "signer", "a").key, key);
+  EXPECT_NE(two.name(Kind::nonce, "signer", "a").key, key);
+  EXPECT_NE(one.name(Kind::legacy, "signer", "a").key, key);
+  EXPECT_NE(one.name(Kind::nonce, "another", "a").key, key);
+  EXPECT_NE(one.name(Kind::nonce, "signer", "b").key, key);
+  EXPECT_EQ(one.name(Kind::nonce, "signer", "b").holder, holder);
+  EXPECT_NE(one.name(Kind::nonce, "another", "a").holder, holder);
+  EXPECT_NE(two.name(Kind::nonce, "signer", "a").holder, holder);
 }
 
 TEST_F(ReplayMemoryTest, MakesANewSecretWhereItsJournalBeginsAnew) {
-  const auto key = start()->key(Kind::nonce, "signer", "a");
-  EXPECT_EQ(start()->key(Kind::nonce, "signer", "a"), key);
+  const auto [key, holder] = start()->name(Kind::nonce, "signer", "a");
+  EXPECT_EQ(start()->name(Kind::nonce, "signer", "a").key, key);
+  EXPECT_EQ(start()->name(Kind::nonce, "signer", "a").holder, holder);
   std::filesystem::remove(file("secret"));
-  EXPECT_NE(start()->key(Kind::nonce, "signer", "a"), key);
+  EXPECT_NE(start()->name(Kind::nonce, "signer", "a").key, key);
 }
 
 TEST_F(ReplayMemoryTest, KnowsItAfterARestart) {
@@ -189,26 +198,118 @@ TEST_F(ReplayMemoryTest, StaysFlatWhenThereIsTooMuch) {
   options.nonces = 100'000;
   const auto memory = start();
   for (int i = 0; i < 50'000; ++i) {
-    ASSERT_TRUE(insert(*memory, Kind::nonce, std::to_string(i), wall));
+    ASSERT_TRUE(insert(*memory, Kind::nonce, std::to_string(i), kStart + i * 10ms));
   }
   const auto sizes = memory->sizes(Kind::nonce);
   EXPECT_LE(sizes.bytes, 100'000u);
   EXPECT_EQ(sizes.evicted, 50'000 - sizes.entries);
   EXPECT_TRUE(knows(*memory, Kind::nonce, "49999"));
+  EXPECT_EQ(sizes.crowded_out, 0u);
+}
+
+// ---- who signs more than can be remembered
+
+TEST_F(ReplayMemoryTest, NamesWhoSignsTooMuchOnceInAWhile) {
+  options.legacy = 100'000;
+  const auto memory = start();
+  for (int i = 0; i < 10'000; ++i) insert(*memory, Kind::legacy, std::to_string(i));
+  EXPECT_THAT(warnings, ElementsAre(HasSubstr("signer signs too much for auth.legacy_mb")));
+  pass(11min);
+  insert(*memory, Kind::legacy, "one more");
+  insert(*memory, Kind::legacy, "and one");
+  EXPECT_EQ(warnings.size(), 2u);
+}
+
+TEST_F(ReplayMemoryTest, SaysThatTooManySign) {
+  options.nonces = 100'000;
+  const auto memory = start();
+  for (int i = 0; i < 2'000; ++i) {
+    insert_of(*memory, Kind::nonce, std::to_string(i), "a", wall, {false, 1});
+  }
+  EXPECT_THAT(warnings, ElementsAre(HasSubstr("auth.replay_mb is too small for so many")));
+  EXPECT_GT(memory->sizes(Kind::nonce).crowded_out, 0u);
+}
+
+TEST_F(ReplayMemoryTest, KnowsEverybodyElsesAfterAFloodAndBeingKilled) {
+  options.nonces = options.legacy = std::size_t{1} << 20;
+  constexpr int kOthers = 3'000;
+  be_killed_after([this](ReplayMemory& memory) {
+    memory.keep(Kind::nonce, 61s);
+    for (int i = 0; i < kOthers; ++i) {
+      for (const auto kind : {Kind::nonce, Kind::legacy}) {
+        insert_of(memory, kind, "honest" + std::to_string(i % 20), std::to_string(i), kStart);
+      }
+    }
+    for (int i = 0; i < 100'000; ++i) {
+      insert(memory, Kind::nonce, std::to_string(i), kStart + i * 100us / 1ms * 1ms);
+      insert(memory, Kind::legacy, std::to_string(i));
+      if (i % 5'000 == 0) memory.tidy();
+    }
+  });
+  const auto memory = start();
   EXPECT_THAT(warnings, IsEmpty());
+  for (int i = 0; i < kOthers; ++i) {
+    for (const auto kind : {Kind::nonce, Kind::legacy}) {
+      ASSERT_TRUE(knows(*memory, kind, std::to_string(i), "honest" + std::to_string(i % 20))) << i;
+    }
+  }
+}
+
+TEST_F(ReplayMemoryTest, TakesNothingTwiceThatWasGivenUpBeforeItWasKilled) {
+  constexpr int kFlood = 100'000;
+  const auto time = [](int i) { return kStart + std::chrono::milliseconds(i / 4); };
+  be_killed_after([&](ReplayMemory& memory) {
+    memory.keep(Kind::nonce, 61s);
+    for (int i = 0; i < kFlood; ++i) insert(memory, Kind::nonce, std::to_string(i), time(i));
+    memory.tidy();
+  });
+  // And once more, by the next process.
+  be_killed_after([&](ReplayMemory& memory) {
+    for (int i = 0; i < kFlood / 4; ++i) {
+      if (insert(memory, Kind::nonce, std::to_string(i), time(i))) _exit(1);
+    }
+  });
+  const auto memory = start();
+  EXPECT_LT(memory->sizes(Kind::nonce).entries, kFlood / 2u);
+  std::size_t given_up = 0;
+  for (int i = 0; i < kFlood; ++i) {
+    const auto name = memory->name(Kind::nonce, "signer", std::to_string(i));
+    const auto seen = memory->look(Kind::nonce, name, time(i));
+    ASSERT_NE(seen, Seen::fresh) << i;
+    ASSERT_EQ(memory->insert(Kind::nonce, name, time(i), {}), seen) << i;
+    if (seen == Seen::given_up) ++given_up;
+  }
+  EXPECT_GT(given_up, 0u);
+  EXPECT_EQ(insert_of(*memory, Kind::nonce, "another", "0", time(0)), Seen::fresh);
+  EXPECT_TRUE(insert(*memory, Kind::nonce, "new", time(kFlood) + 1s));
+}
+
+TEST_F(ReplayMemoryTest, TakesNothingTwiceOfWhoWasNotRegisteredWhenItWasGivenUp) {
+  options.persist = false;
+  options.nonces = 100'000;
+  const auto memory = start();
+  insert_of(*memory, Kind::nonce, "late", "a", kStart, {false, 1});
+  for (int i = 0; i < 5'000; ++i) {
+    insert_of(*memory, Kind::nonce, std::to_string(i), "a", kStart, {false, 1});
+  }
+  ASSERT_FALSE(knows(*memory, Kind::nonce, "a", "late"));
+  EXPECT_EQ(insert_of(*memory, Kind::nonce, "late", "a", kStart, {true, 2}), Seen::given_up);
+  EXPECT_EQ(insert_of(*memory, Kind::nonce, "late", "b", kStart + 1s, {true, 2}), Seen::fresh);
 }
 
 TEST_F(ReplayMemoryTest, TakesASmallerBudgetAtTheNextStart) {
   {
     const auto memory = start();
-    for (int i = 0; i < 20'000; ++i) insert(*memory, Kind::nonce, std::to_string(i), wall);
+    for (int i = 0; i < 20'000; ++i) {
+      insert(*memory, Kind::nonce, std::to_string(i), kStart + i * 10ms);
+    }
   }
   options.nonces = 100'000;
   const auto memory = start();
   EXPECT_THAT(warnings, IsEmpty());
   EXPECT_LE(memory->sizes(Kind::nonce).bytes, 100'000u);
   EXPECT_TRUE(knows(*memory, Kind::nonce, "19999"));
-  EXPECT_TRUE(insert(*memory, Kind::nonce, "new", wall));
+  EXPECT_TRUE(insert(*memory, Kind::nonce, "new", kStart + 201s));
 }
 
 // ---- what is not known
