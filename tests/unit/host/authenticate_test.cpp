@@ -4,6 +4,7 @@
 #include <atomic>
 #include <barrier>
 #include <csignal>
+#include <map>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -39,8 +40,8 @@ class AuthenticatorTest : public testing::Test {
     now = kStart;
     auth.reset();
     seen = std::make_unique<policy::ReplayMemory>(
-        policy::ReplayOptions(), policy::ReplayClocks{[this] { return now.load(); },
-                                                      [this] { return now.load() - kStart; }});
+        replay, policy::ReplayClocks{[this] { return now.load(); },
+                                     [this] { return now.load() - kStart; }});
     auth = std::make_unique<Authenticator>(options, self.public_key(), *seen,
                                            [this] { return now.load(); });
     now = kStart + 1h;
@@ -77,6 +78,7 @@ class AuthenticatorTest : public testing::Test {
   const wire::Keypair self = wire::Keypair::generate();
   const wire::Keypair caller = wire::Keypair::generate();
   AuthOptions options;
+  policy::ReplayOptions replay;
   std::atomic<WallTime> now{kStart};
   std::unique_ptr<policy::ReplayMemory> seen;
   std::unique_ptr<Authenticator> auth;
@@ -485,6 +487,30 @@ TEST_F(AuthenticatorTest, RemembersANonceForTwiceTheWindowFromWhenItCame) {
   EXPECT_EQ(remembered(), 1u);
   now = now.load() + 3s;
   EXPECT_EQ(remembered(), 0u);
+}
+
+TEST_F(AuthenticatorTest, RefusesAsStaleWhatAHotkeyHadToGiveUpAndNobodyElses) {
+  replay.nonces = 0;  // a nonce of each in a shard
+  start();
+  const auto other = wire::Keypair::generate();
+  const auto others = statement();
+  std::vector<wire::DojoMessage> messages;
+  for (int i = 0; i < 20; ++i) {
+    now = now.load() + 1s;
+    for (int j = 0; j < 10; ++j) {
+      messages.push_back(statement());
+      if (code_of(messages.back()) != Code::ok) messages.pop_back();  // in the same second
+    }
+  }
+  const auto given_up = seen->sizes(policy::ReplayMemory::Kind::nonce).evicted;
+  EXPECT_GT(given_up, 0U);
+  std::map<Code, std::size_t> again;
+  for (const auto& message : messages) ++again[code_of(message)];
+  EXPECT_EQ(again[Code::stale], given_up);
+  EXPECT_EQ(again[Code::replayed], messages.size() - given_up);
+  EXPECT_EQ(code_of(dojo1(other, others)), Code::ok);
+  now = now.load() + 1s;
+  EXPECT_EQ(code_of(statement()), Code::ok);
 }
 
 TEST_F(AuthenticatorTest, TakesNothingTwiceWhenTheClockGoesBack) {
@@ -1068,6 +1094,20 @@ TEST_F(BtauthTest, IsNobodysFaultWhereTheClockWasSetBack) {
   EXPECT_EQ(again.error().status, 503);
   EXPECT_EQ(again.error().retry_after, 1s);
   EXPECT_EQ(at(2s), Code::ok);  // later than any that was forgotten
+}
+
+TEST_F(BtauthTest, IsToTryAgainWhereItHadToGiveUpWhatItSigned) {
+  replay.nonces = 0;
+  start();
+  const auto head = request();
+  EXPECT_EQ(code_of(head, "body"), Code::ok);
+  now = now.load() + 5s;
+  for (int i = 0; i < 1'000; ++i) code_of(request(), "body");
+  const auto again = check(head, "body");
+  ASSERT_FALSE(again);
+  EXPECT_EQ(again.error().code, Code::stale);
+  EXPECT_EQ(again.error().status, 503);
+  EXPECT_EQ(again.error().retry_after, 1s);
 }
 
 TEST_F(BtauthTest, CountsOnceHoweverLongABodyTakes) {
