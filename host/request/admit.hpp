@@ -19,7 +19,7 @@ namespace dojo::request {
 class Admitter {
  public:
   /// All must outlive it.
-  Admitter(Authenticator& authenticator, policy::Access& access, const Signer& signer,
+  Admitter(Authenticator& authenticator, policy::Access& access, const AnswerSigner& signer,
            const base::Log& log)
       : authenticator_(authenticator), access_(access), signer_(signer), log_(log) {}
 
@@ -47,7 +47,7 @@ class Admitter {
 
   Authenticator& authenticator_;
   policy::Access& access_;
-  const Signer& signer_;
+  const AnswerSigner& signer_;
   const base::Log& log_;
   base::LogBudget dry_rules_{log_};
 };

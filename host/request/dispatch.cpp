@@ -14,7 +14,7 @@
 #include "plugins/abi/span.hpp"
 #include "plugins/abi/tables.hpp"
 #include "plugins/run/stragglers.hpp"
-#include "request/signer.hpp"
+#include "request/answer_signer.hpp"
 
 namespace dojo::request {
 namespace {

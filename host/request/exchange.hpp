@@ -23,7 +23,7 @@
 
 namespace dojo::request {
 
-class Signer;
+class AnswerSigner;
 
 /// When each stage was done. Differences are what the stage cost.
 struct Times {
@@ -61,10 +61,10 @@ class Exchange final : public net::Exchange {
   double weight = 1;        ///< of the caller among those who share the workers; 1 is average
   bool registered = false;  ///< as policy::Standing says
   bool charged = false;     ///< for the body's bytes
-  const Signer* signer = nullptr;  ///< of its answer; null: it is not signed
-  bool compressed = false;         ///< the body is zstd; a worker puts the plain one in its place
-  policy::Quotas::Place place;     ///< among its hotkey's requests; of who has the right to answer,
-                                   ///< and then of the reactor
+  const AnswerSigner* signer = nullptr;  ///< of its answer; null: it is not signed
+  bool compressed = false;      ///< the body is zstd; a worker puts the plain one in its place
+  policy::Quotas::Place place;  ///< among its hotkey's requests; of who has the right to answer,
+                                ///< and then of the reactor
 
   // From where it is whole.
   Route route;

@@ -15,6 +15,7 @@
 #include "policy/access.hpp"
 #include "request/admit.hpp"
 #include "request/answer.hpp"
+#include "request/answer_signer.hpp"
 #include "request/authenticate.hpp"
 #include "request/crews.hpp"
 #include "request/dispatch.hpp"
@@ -22,7 +23,6 @@
 #include "request/executor.hpp"
 #include "request/refusals.hpp"
 #include "request/route.hpp"
-#include "request/signer.hpp"
 #include "wire/key_hash.hpp"
 
 namespace dojo::request {
@@ -91,7 +91,7 @@ class Pipeline {
   const Authenticator& authenticator_;
   const int compression_level_;
   Refusals refusals_;
-  Signer signer_;
+  AnswerSigner signer_;
   Admitter admitter_;
   RouteTable routes_;
   Dispatcher dispatcher_;

@@ -15,11 +15,11 @@
 namespace dojo::request {
 
 /// Any thread.
-class Signer {
+class AnswerSigner {
  public:
   /// @param identity the host's hotkey; nothing: no route has its answers signed
   /// @param pool must outlive all exchanges that are to be signed
-  Signer(std::optional<wire::Keypair> identity, Executor& pool);
+  AnswerSigner(std::optional<wire::Keypair> identity, Executor& pool);
 
   /// Signs an answer, as it is sent. @param exchange in btauth/1, and proven
   void sign(const Exchange& exchange, net::Response& answer) const;

@@ -1,4 +1,4 @@
-#include "request/signer.hpp"
+#include "request/answer_signer.hpp"
 
 #include <chrono>
 #include <memory>
@@ -12,12 +12,12 @@
 
 namespace dojo::request {
 
-Signer::Signer(std::optional<wire::Keypair> identity, Executor& pool)
+AnswerSigner::AnswerSigner(std::optional<wire::Keypair> identity, Executor& pool)
     : identity_(std::move(identity)),
       address_(identity_ ? identity_->address() : ""),
       pool_(pool) {}
 
-void Signer::sign(const Exchange& exchange, net::Response& answer) const {
+void AnswerSigner::sign(const Exchange& exchange, net::Response& answer) const {
   if (!identity_ || !net::is_sendable(answer)) return;  // a 500 goes in the place of the latter
   const auto& asked = *exchange.claim.btauth;
   const bool has_body = !exchange.head.is_head() && net::may_have_body(answer.status);
@@ -32,10 +32,10 @@ void Signer::sign(const Exchange& exchange, net::Response& answer) const {
   ++count_;
 }
 
-void Signer::sign_in_pool(Exchange& exchange, net::Responder responder,
-                          net::Response answer) const {
+void AnswerSigner::sign_in_pool(Exchange& exchange, net::Responder responder,
+                                net::Response answer) const {
   struct Signing {
-    const Signer& signer;
+    const AnswerSigner& signer;
     ExchangePtr exchange;
     net::Responder responder;
     net::Response answer;
