@@ -29,10 +29,7 @@ struct Call {
 
 int Call::run() {
   auto bytes = read_bytes(body);
-  auto options = request.send_options();
-  if (options) {
-    if (auto asked = proof.ask(*options); !asked) options = Unexpected(std::move(asked.error()));
-  }
+  auto options = proof.ask(request.send_options());
   auto key = bytes && options ? request.key() : fail("");
   if (!bytes || !options || !key) {
     complain((!bytes ? bytes.error() : !options ? options.error() : key.error()).message);
@@ -44,7 +41,7 @@ int Call::run() {
   Client client(std::move(*key), request.client_options());
   const auto response = client.request(url, std::move(http), *options);
   if (verbose) std::fputs(described(response).c_str(), stderr);
-  if (is_whole(response.exception)) {
+  if (!response.exception || response.exception->is_an_answer()) {
     const auto& answer = response.body();
     const auto shown = stdout_is_terminal() ? text::escaped(answer, "\n\t") : answer;
     std::fwrite(shown.data(), 1, shown.size(), stdout);

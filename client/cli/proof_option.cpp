@@ -19,10 +19,10 @@ void ProofOption::add_to(CLI::App& command) {
       "with both signatures in this new file (btauth/1); `dojo verify-proof` reads it");
 }
 
-Status ProofOption::ask(SendOptions& options) const {
-  if (file.empty()) return {};
-  options.proof = true;
-  if (::access(file.c_str(), F_OK) != 0) return {};
+Result<SendOptions> ProofOption::ask(Result<SendOptions> options) const {
+  if (file.empty() || !options) return options;
+  options->proof = true;
+  if (::access(file.c_str(), F_OK) != 0) return options;
   return fail(fmt::format("--proof {}: it {}", file, wire::kFileExists));
 }
 

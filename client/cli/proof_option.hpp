@@ -15,8 +15,9 @@ struct ProofOption {
   std::string file;  ///< empty: none is asked for
 
   void add_to(CLI::App& command);
-  /// Asks for proof. @return an error if the file could not be written, before anything is sent
-  Status ask(SendOptions& options) const;
+  /// Asks for proof. @return an error if the file could not be written, before anything is sent; or
+  /// that of `options`
+  [[nodiscard]] Result<SendOptions> ask(Result<SendOptions> options) const;
   /// Writes the file, if the answer is proven. @return the exit code, `code` unless that fails
   [[nodiscard]] int keep(const ClientResponse& response, int code) const;
 };

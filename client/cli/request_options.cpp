@@ -118,11 +118,6 @@ ExitCode exit_code_of(const std::optional<SendError>& failure, int status) {
   }
 }
 
-bool is_whole(const std::optional<SendError>& failure) {
-  return !failure || failure->kind == SendError::Kind::status ||
-         failure->kind == SendError::Kind::redirect;
-}
-
 std::optional<std::string> hint_about(std::optional<Code> code, bool named) {
   if (named || code != Code::wrong_receiver) return std::nullopt;
   return "the request names no receiver: give the miner's hotkey with --to (batch: behind its "

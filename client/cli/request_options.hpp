@@ -42,9 +42,6 @@ ExitCode exit_code_of(const StdResponse<RawJson>& response);
 /// The same of what went wrong, if anything. @param status HTTP's
 ExitCode exit_code_of(const std::optional<SendError>& failure, int status);
 
-/// Whether all of an answer is there, if not always of a good one.
-bool is_whole(const std::optional<SendError>& failure);
-
 /// For a request that was refused since it names no receiver; nothing for any other. @param code
 /// the answer's @param named whether it names one
 std::optional<std::string> hint_about(std::optional<Code> code, bool named);

@@ -28,10 +28,7 @@ struct Send {
 
 int Send::run() const {
   auto body = read_json(json);
-  auto options = request.send_options();
-  if (options) {
-    if (auto asked = proof.ask(*options); !asked) options = Unexpected(std::move(asked.error()));
-  }
+  auto options = proof.ask(request.send_options());
   auto key = body && options ? request.key() : fail("");
   if (!body || !options || !key) {
     complain((!body ? body.error() : !options ? options.error() : key.error()).message);
@@ -43,7 +40,8 @@ int Send::run() const {
   const auto response = client.send_json(url, model, std::move(*body), *options);
   const auto& http = response.client_response;
   if (verbose) std::fputs(described(http).c_str(), stderr);
-  if (is_whole(response.exception) && check_json(http.raw_body)) {
+  const auto& failure = response.exception;
+  if ((!failure || failure->is_an_answer()) && check_json(http.raw_body)) {
     std::puts(json_for_stdout(http.raw_body).c_str());
   }
   if (!response.ok()) complain(response.reason());

@@ -233,10 +233,7 @@ StdResponse<RawJson> read_model(Response&& response) {
   model.code = response.code;
   model.exception = std::move(response.exception);
   model.client_response = std::move(response);
-  const auto& failure = model.exception;
-  const bool is_whole = !failure || failure->kind == SendError::Kind::status ||
-                        failure->kind == SendError::Kind::redirect;
-  if (!is_whole) return model;
+  if (model.exception && !model.exception->is_an_answer()) return model;
   auto unreadable = model.client_response.dialect == wire::Dialect::btauth1 ? take_bare(model)
                                                                             : take_envelope(model);
   // A status of its own says more than that no envelope came with it.

@@ -1,5 +1,7 @@
 #include "base/budget.hpp"
 
+#include <chrono>
+
 #include "wire/key_hash.hpp"
 
 namespace dojo::base {
@@ -47,9 +49,10 @@ std::size_t Accounts::Hash::operator()(const Holder& holder) const noexcept {
 AccountPtr Accounts::open(const Holder& holder) {
   auto& shard = shard_of(holder);
   const std::lock_guard lock(shard.mutex);
-  auto& account = shard.accounts[holder];
-  if (!account) account = std::make_unique<Account>(*this, holder);
-  return AccountPtr(account.get());
+  auto found = shard.accounts.find(holder);
+  if (found == shard.accounts.end())
+    found = shard.accounts.emplace(holder, std::make_unique<Account>(*this, holder)).first;
+  return AccountPtr(found->second.get());
 }
 
 void Accounts::close(Account* account) noexcept {
@@ -124,10 +127,6 @@ Budget::Room Budget::room_for(const Account* account, std::uint64_t more,
   return std::max(of_all, find(open_to_all_, held_by_others_.load(std::memory_order_relaxed)));
 }
 
-bool Budget::has_room(const Account* account, std::uint64_t more, std::uint64_t already) const {
-  return room_for(account, more, already) != Room::none;
-}
-
 /// Sees to it that who holds most gives way, where it can. @param amount that the one has who needs
 /// it
 void Budget::press(Account* account, std::uint64_t amount) {
@@ -139,15 +138,12 @@ void Budget::press(Account* account, std::uint64_t amount) {
   account->all_.ask_most(resource_, amount, account->holder_.registered);
 }
 
+/// @param amount may be less than nothing, modulo 2^64
 void Budget::add(Account* account, std::uint64_t amount) {
   held_.fetch_add(amount, std::memory_order_relaxed);
   if (account == nullptr) return;
   account->held_[static_cast<std::size_t>(resource_)].fetch_add(amount, std::memory_order_relaxed);
   if (!account->holder_.registered) held_by_others_.fetch_add(amount, std::memory_order_relaxed);
-}
-
-void Budget::subtract(Account* account, std::uint64_t amount) {
-  add(account, 0 - amount);  // modulo 2^64
 }
 
 // ---- charges
@@ -161,29 +157,26 @@ Charge& Charge::operator=(Charge&& other) noexcept {
   return *this;
 }
 
+bool Charge::may_grow(std::uint64_t more) const {
+  if (budget_ == nullptr) return true;
+  const auto room = budget_->room_for(account_.get(), more, amount_);
+  if (room == Budget::Room::free) return true;
+  const auto has = account_ ? account_->held(budget_->resource_) : 0;
+  budget_->press(account_.get(), has + more);
+  if (room == Budget::Room::reserve) return true;
+  budget_->refused_.fetch_add(1, std::memory_order_relaxed);
+  return false;
+}
+
 bool Charge::resize(std::uint64_t amount) {
-  if (budget_ != nullptr && amount > amount_) {
-    const auto room = budget_->room_for(account_.get(), amount - amount_, amount_);
-    if (room != Budget::Room::free) {
-      const auto has = account_ ? account_->held(budget_->resource_) : 0;
-      budget_->press(account_.get(), has + amount - amount_);
-    }
-    if (room == Budget::Room::none) {
-      budget_->refused_.fetch_add(1, std::memory_order_relaxed);
-      return false;
-    }
-  }
+  if (amount > amount_ && !may_grow(amount - amount_)) return false;
   set(amount);
   return true;
 }
 
 void Charge::set(std::uint64_t amount) {
-  if (budget_ == nullptr) return;
-  if (amount > amount_) {
-    budget_->add(account_.get(), amount - amount_);
-  } else if (amount < amount_) {
-    budget_->subtract(account_.get(), amount_ - amount);
-  }
+  if (budget_ == nullptr || amount == amount_) return;
+  budget_->add(account_.get(), amount - amount_);
   amount_ = amount;
 }
 

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -131,19 +130,16 @@ class Budget {
   [[nodiscard]] std::uint64_t held() const { return held_.load(std::memory_order_relaxed); }
   /// How often somebody was not given more.
   [[nodiscard]] std::uint64_t refused() const { return refused_.load(std::memory_order_relaxed); }
-  /// Whether a holder would be given so much more now. @param account null: nobody's in particular
-  /// @param already what it has for the same thing, which may grow into all that is free
-  [[nodiscard]] bool has_room(const Account* account, std::uint64_t more,
-                              std::uint64_t already = 0) const;
 
  private:
   friend class Charge;
   enum class Room { free, reserve, none };
+  /// @param account null: nobody's in particular @param already what it has for the same thing,
+  /// which may grow into all that is free
   [[nodiscard]] Room room_for(const Account* account, std::uint64_t more,
                               std::uint64_t already) const;
   void press(Account* account, std::uint64_t amount);
   void add(Account* account, std::uint64_t amount);
-  void subtract(Account* account, std::uint64_t amount);
 
   const Resource resource_;
   const std::uint64_t limit_;
@@ -175,6 +171,8 @@ class Charge {
   [[nodiscard]] bool gives_way() const {
     return amount_ > 0 && account_ && account_->gives_way(budget_->resource_, amount_);
   }
+  /// Whether it would be given so much more now. If not, it counts as refused that.
+  [[nodiscard]] bool may_grow(std::uint64_t more) const;
   /// Makes it that much. @return false if there is no room for it; nothing has changed then
   [[nodiscard]] bool resize(std::uint64_t amount);
   /// Makes it that much, room or not: it is there already.

@@ -243,7 +243,7 @@ void Connection::on_head(bool body_is_here) {
     return;
   }
   if (!request_bytes_.hand_to(exchange_->account) ||
-      !shared.budgets.request_bytes.has_room(exchange_->account.get(), framing_.content_length)) {
+      !request_bytes_.may_grow(framing_.content_length)) {
     refuse(503, "too many requests under way");
   } else if (framing_.expects_continue && !body_is_here && !send_interim()) {
     state_ = State::gone;

@@ -34,6 +34,7 @@ bool InFlight::open(Exchange& exchange) {
     slot.exchange = ExchangePtr(&exchange);
     return true;
   }
+  exchange.slot.release();
   return false;
 }
 
@@ -79,15 +80,6 @@ bool InFlight::wait_until_answered(std::chrono::steady_clock::time_point limit) 
   awaited_ = true;
   std::unique_lock lock(mutex_);
   return answered_.wait_until(lock, limit, [this] { return waiting_ == 0; });
-}
-
-std::size_t InFlight::size() const {
-  std::size_t free = 0;
-  for (const auto& shard : shards_) {
-    const std::lock_guard lock(shard.mutex);
-    free += shard.free.size();
-  }
-  return slots_.size() - free;
 }
 
 }  // namespace dojo::request

@@ -58,7 +58,7 @@ class InFlight {
   bool wait_until_answered(std::chrono::steady_clock::time_point limit);
   [[nodiscard]] const base::Budget& budget() const { return budget_; }
   /// How many have a slot, answered or not.
-  [[nodiscard]] std::size_t size() const;
+  [[nodiscard]] std::size_t size() const { return budget_.held(); }
 
  private:
   static constexpr std::size_t kShards = 16;

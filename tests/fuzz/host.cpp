@@ -80,7 +80,7 @@ class Bench {
     auto& dispatcher = server_->pipeline().dispatcher();
     return net.connections.held() == 0 && net.request_bytes.held() == 0 &&
            net.response_bytes.held() == 0 && dispatcher.plain_bytes().held() == 0 &&
-           dispatcher.slots().held() == 0 && dispatcher.in_flight() == 0;
+           dispatcher.in_flight() == 0;
   }
 
   const wire::Keypair self = key(1);

@@ -47,6 +47,17 @@ TEST_F(ABudget, LeavesRoomForEachNewcomerHoweverManyTakeAllTheyCan) {
   }
 }
 
+TEST_F(ABudget, AsksForWhatIsAnnouncedToo) {
+  take_all(holder(1), 10);
+  take_all(holder(2), 10);
+  const auto asks = accounts.asks();
+  const auto refused = budget.refused();
+  std::this_thread::sleep_for(std::chrono::milliseconds(51));  // asked once in 50
+  EXPECT_FALSE(Charge(budget, accounts.open(holder(3))).may_grow(216));
+  EXPECT_EQ(accounts.asks(), asks + 1) << "of the first, who has more than twice as much";
+  EXPECT_EQ(budget.refused(), refused + 1);
+}
+
 TEST_F(ABudget, AsksNobodyWhereSlotsAreFreeSoon) {
   Budget slots(Resource::slots, 1'000);
   std::vector<Charge> held;
@@ -96,7 +107,7 @@ TEST_F(ABudget, CountsWhatIsThereAlready) {
   Charge charge(budget, accounts.open(holder(1)));
   charge.set(5'000);
   EXPECT_EQ(budget.held(), 5'000U);
-  EXPECT_FALSE(budget.has_room(nullptr, 1));
+  EXPECT_FALSE(Charge(budget, nullptr).may_grow(1));
   EXPECT_EQ(take_all(holder(2), 1), 0);
   charge.release();
   EXPECT_EQ(budget.held(), 0U);
@@ -145,7 +156,7 @@ TEST_F(ABudget, ComesOutEvenAfterManyThreads) {
   for (auto& thread : threads) thread.join();
   EXPECT_EQ(budget.held(), 0U);
   EXPECT_EQ(accounts.size(), 0U);
-  EXPECT_TRUE(budget.has_room(nullptr, 1'000));
+  EXPECT_TRUE(Charge(budget, nullptr).may_grow(1'000));
 }
 
 }  // namespace

@@ -143,6 +143,13 @@ class ServerTest : public testing::Test {
     return *server;
   }
   Client connect() { return Client::to(server->port()); }
+  /// One that takes in no more than it reads.
+  Client connect_slow() {
+    Client slow;
+    slow.shrink_receive_buffer(4'096);
+    EXPECT_TRUE(slow.connect(server->port()));
+    return slow;
+  }
   [[nodiscard]] const Counters& counters() const { return server->counters(); }
   [[nodiscard]] const Budgets& budgets() const { return server->budgets(); }
   [[nodiscard]] bool still_serves() {

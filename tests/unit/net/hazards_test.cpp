@@ -56,9 +56,7 @@ TEST_F(Hazard, AMalformedChunkSizeDoesNotSpin) {
 TEST_F(Hazard, ASlowReaderOfSixMegabytesDoesNotSpinAndGetsAll) {
   constexpr std::size_t kSize = 6'000'000;
   start();
-  Client slow;
-  slow.shrink_receive_buffer(4'096);
-  ASSERT_TRUE(slow.connect(server->port()));
+  Client slow = connect_slow();
   slow.send(request("/big?" + std::to_string(kSize)) + request("/after"));
   ASSERT_TRUE(eventually([&] { return budgets().response_bytes.held() > 0; }));
   EXPECT_EQ(events_at_rest(), 0U);

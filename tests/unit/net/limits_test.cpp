@@ -89,9 +89,7 @@ TEST_F(TheLimit, OnWriteTimeResetsAPeerThatDoesNotRead) {
   options.limits.write_grace = 300ms;
   options.limits.min_rate = 100'000'000;
   start();
-  Client slow;
-  slow.shrink_receive_buffer(4'096);
-  ASSERT_TRUE(slow.connect(server->port()));
+  Client slow = connect_slow();
   slow.send(request("/big?20000000"));
   EXPECT_TRUE(eventually([&] { return counters().timeouts == 1 && counters().open == 0; }));
   EXPECT_EQ(budgets().response_bytes.held(), 0U);
@@ -102,9 +100,7 @@ TEST_F(TheLimit, OnWriteTimeIsNotSavedUpByAPeerThatPauses) {
   options.limits.write_grace = 300ms;
   options.limits.min_rate = 1'000;
   start();
-  Client slow;
-  slow.shrink_receive_buffer(4'096);
-  ASSERT_TRUE(slow.connect(server->port()));
+  Client slow = connect_slow();
   slow.send(request("/big?20000000"));
   string some(1'000'000, '\0');  // at that rate 1,000 s
   ASSERT_EQ(::recv(slow.fd(), some.data(), some.size(), MSG_WAITALL), 1'000'000);
@@ -114,9 +110,7 @@ TEST_F(TheLimit, OnWriteTimeIsNotSavedUpByAPeerThatPauses) {
 
 TEST_F(TheLimit, OnAnswersThatNobodyReadsHoldsUpTheNext) {
   start();
-  Client client;
-  client.shrink_receive_buffer(4'096);
-  ASSERT_TRUE(client.connect(server->port()));
+  Client client = connect_slow();
   string all;
   for (int i = 0; i < 20; ++i) all += request("/big?60000");
   client.send(all);
@@ -136,9 +130,7 @@ TEST_F(TheLimit, OnAnswersThatNobodyReadsHoldsForRefusalsToo) {
     return std::optional(text(string(10'000, 'x'), 403));
   };
   start();
-  Client client;
-  client.shrink_receive_buffer(4'096);
-  ASSERT_TRUE(client.connect(server->port()));
+  Client client = connect_slow();
   string all;
   for (int i = 0; i < 1'000; ++i) all += request("/a");
   client.send(all);
@@ -150,9 +142,7 @@ TEST_F(TheLimit, OnAnswersThatNobodyReadsHoldsForRefusalsToo) {
 TEST_F(TheLimit, OnAnswersEndsAPeerThatNeverReadsThem) {
   options.limits.write_grace = 200ms;
   start();
-  Client client;
-  client.shrink_receive_buffer(4'096);
-  ASSERT_TRUE(client.connect(server->port()));
+  Client client = connect_slow();
   client.send(request("/big?200000") + request("/after"));
   EXPECT_TRUE(eventually([&] { return counters().timeouts == 1 && counters().open == 0; }));
   EXPECT_EQ(handler.requests, 1);
@@ -173,10 +163,8 @@ TEST_F(TheLimit, OnAnswersLetsWhoHoldsMostGiveWay) {
   std::vector<Client> hogs;
   for (char key = 'a'; key <= 'h'; ++key) {
     for (int i = 0; i < 8; ++i) {
-      auto& hog = hogs.emplace_back();
-      hog.shrink_receive_buffer(4'096);
-      ASSERT_TRUE(hog.connect(server->port()));
-      hog.send(post("/", key + string("8000000")));
+      hogs.push_back(connect_slow());
+      hogs.back().send(post("/", key + string("8000000")));
     }
   }
   ASSERT_TRUE(eventually([&] { return counters().requests == hogs.size(); }));
@@ -219,9 +207,7 @@ TEST_F(TheLimit, OnIdleConnectionsLetsWhoHoldsMostGiveWay) {
 
 TEST_F(TheLimit, OnAnswersLetsAResetPeerGoAtOnce) {
   start();
-  Client client;
-  client.shrink_receive_buffer(4'096);
-  ASSERT_TRUE(client.connect(server->port()));
+  Client client = connect_slow();
   client.send(request("/big?200000"));
   ASSERT_TRUE(eventually([&] { return budgets().response_bytes.held() > 0; }));
   client.reset();
@@ -298,11 +284,10 @@ TEST_F(TheLimit, OnAnswersHoldsWithSlowReaders) {
   constexpr std::size_t kAnswer = 8'000'000;
   options.limits.max_response_bytes = 50'000'000;
   start();
-  std::vector<Client> slow(30);
-  for (auto& client : slow) {
-    client.shrink_receive_buffer(4'096);
-    ASSERT_TRUE(client.connect(server->port()));
-    client.send(request("/big?" + std::to_string(kAnswer)));
+  std::vector<Client> slow;
+  for (int i = 0; i < 30; ++i) {
+    slow.push_back(connect_slow());
+    slow.back().send(request("/big?" + std::to_string(kAnswer)));
   }
   ASSERT_TRUE(eventually([&] { return counters().requests == slow.size(); }));
   EXPECT_LE(budgets().response_bytes.held(), options.limits.max_response_bytes);

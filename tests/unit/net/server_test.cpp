@@ -578,9 +578,7 @@ TEST_F(TheServer, EndsAConnectionAfterAnAnswerThatSaysSo) {
 
 TEST_F(TheServer, TellsOfAnAnswerBeforeItsLastBytesAndNotLongBefore) {
   start();
-  Client slow;
-  slow.shrink_receive_buffer(4'096);
-  ASSERT_TRUE(slow.connect(server->port()));
+  Client slow = connect_slow();
   slow.send(request("/big?12000000"));
   ASSERT_TRUE(eventually([&] { return handler.requests == 1; }));
   EXPECT_EQ(events_at_rest(), 0U);

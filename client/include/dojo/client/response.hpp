@@ -39,6 +39,9 @@ struct SendError {
   };
   Kind kind = Kind::connection;
   std::string message;  ///< for a person; never empty
+
+  /// Whether an answer came whole all the same: it is its status that is wrong.
+  [[nodiscard]] bool is_an_answer() const { return kind == Kind::status || kind == Kind::redirect; }
 };
 
 /// `invalid-request`, `connection`, …
@@ -119,7 +122,7 @@ struct Response : ClientResponse {
   std::optional<SendError> exception;  ///< what went wrong, a status of 300 and more included
 
   /// What came, whatever the status: decompressed, if that could be done. Not to be relied on where
-  /// there is an exception of another kind than `status` and `redirect`.
+  /// there is an exception that is no answer.
   [[nodiscard]] const std::string& body() const { return raw_body; }
   [[nodiscard]] bool ok() const { return !exception; }
   /// Why it is not ok, for a person; empty if it is. As StdResponse::reason().
