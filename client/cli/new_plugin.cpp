@@ -76,35 +76,46 @@ struct Known {
 };
 DOJO_MODEL(Known, DOJO_DEFAULT(greeted))
 
-std::atomic<std::uint64_t> greeted{0};  // handlers run on several threads at once
+// The plugin: one object for all requests, which several threads make at once.
+class Greeter {
+ public:
+  // What it throws keeps this file from serving, and stands in the log.
+  explicit Greeter(const Config& config) : config_(config) {}
 
-@Model@Request greet(dojo::Context& call, @Model@Request request) {
-  if (request.name.empty()) throw dojo::HttpError(422, "name is empty");
-  request.text = call.config<Config>().greeting + ", " + request.name + "!";
-  call.metadata("greeted", ++greeted);
-  call.count("greetings");  // dojo_plugin_greetings in the host's metrics
-  return request;
-}
+  @Model@Request greet(dojo::Context& call, @Model@Request request) {
+    if (request.name.empty()) throw dojo::HttpError(422, "name is empty");
+    request.text = config_.greeting + ", " + request.name + "!";
+    call.metadata("greeted", ++greeted_);
+    call.count("greetings");  // dojo_plugin_greetings in the host's metrics
+    return request;
+  }
 
-// Asked before the handler: a reason refuses the caller. Also .verify() and .priority().
-std::optional<std::string> blacklist(const dojo::Context& call) {
-  const auto& banned = call.config<Config>().banned;
-  if (std::find(banned.begin(), banned.end(), call.caller()) == banned.end()) return std::nullopt;
-  return "this hotkey is banned";
-}
+  // Asked before the handler: a reason refuses the caller. Also .verify() and .priority().
+  std::optional<std::string> refuse(const dojo::Context& call) const {
+    const auto& banned = config_.banned;
+    if (std::find(banned.begin(), banned.end(), call.caller()) == banned.end()) return std::nullopt;
+    return "this hotkey is banned";
+  }
 
-// Asked before this file takes over from an older one, and now and then: throw what is wrong.
-void check() {
-  if (!greeted.is_lock_free()) throw std::runtime_error("this machine has no 64-bit atomics");
-}
+  Known save() const { return Known{greeted_}; }
+  void restore(Known known) { greeted_ = known.greeted; }
+
+  // Asked before this file takes over from an older one, and now and then: throw what is wrong.
+  void check() const {
+    if (!greeted_.is_lock_free()) throw std::runtime_error("this machine has no 64-bit atomics");
+  }
+
+ private:
+  const Config& config_;
+  std::atomic<std::uint64_t> greeted_{0};
+};
 
 }  // namespace
 
-DOJO_PLUGIN("@name@", "0.1.0", dojo::configure<Config>(),
-            dojo::handle(greet).describe("Greets by name").blacklist(blacklist),
-            dojo::state<Known>([] { return Known{greeted}; },
-                               [](Known known) { greeted = known.greeted; }),
-            dojo::health(check))
+DOJO_PLUGIN("@name@", "0.1.0", dojo::object<Greeter, Config>(),
+            dojo::handle(&Greeter::greet).describe("Greets by name").blacklist(&Greeter::refuse),
+            dojo::state<Known>(&Greeter::save, &Greeter::restore),
+            dojo::health(&Greeter::check))
 )file";
 
 constexpr std::string_view kTest = R"file(#include <cstdio>

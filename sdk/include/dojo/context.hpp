@@ -26,6 +26,8 @@
 
 namespace dojo {
 
+class Host;
+
 /// Thrown by a handler to answer with an HTTP error: the envelope's `error` is `text`.
 class HttpError : public std::runtime_error {
  public:
@@ -47,6 +49,8 @@ enum class LogLevel : std::int32_t {
 namespace detail {
 
 class Plugin;
+template <class Class>
+Class& object_of(const Host& host);
 
 inline std::string_view view(dojo_span span) {
   return span.size == 0 ? std::string_view() : std::string_view(span.data, span.size);
@@ -174,6 +178,8 @@ class Host {
 
  private:
   friend class detail::Plugin;
+  template <class Class>
+  friend Class& detail::object_of(const Host& host);
   [[nodiscard]] bool post_function(std::function<void()> work) const {
     if (!here() || post_ == nullptr) return false;
     auto posted = std::make_unique<detail::Posted>(
@@ -189,6 +195,7 @@ class Host {
   dojo_host table_{};
   decltype(dojo_executor_v1::post) post_ = nullptr;
   std::any config_;                // set before anything runs
+  std::vector<std::any> objects_;  // likewise: pointers to the plugin's object, by their class
   std::atomic<bool> gone_{false};  // destroy() has been called
 };
 

@@ -8,9 +8,10 @@
 //   Answer (Request)        Answer (Context&, Request)        void for Answer: the body is {}
 //   void (Context&, Request, Reply<Answer>)                   answers later, from any thread
 // dojo::raw("name", handler) takes and gives bytes: RawRequest and RawAnswer in the place of
-// models. It runs on several threads at once. What it throws becomes an error: HttpError is told to
-// the caller with its status, anything else goes to the log and the caller is told that something
-// failed.
+// models. It runs on several threads at once. Where dojo::object<T>() stands beside them, handlers
+// and hooks may be members of T (see object.hpp). What it throws becomes an error: HttpError is
+// told to the caller with its status, anything else goes to the log and the caller is told that
+// something failed.
 #pragma once
 
 #include <algorithm>
@@ -32,6 +33,7 @@
 
 #include <dojo/context.hpp>
 #include <dojo/model.hpp>
+#include <dojo/object.hpp>
 #include <dojo/plugin.h>
 #include <dojo/route.hpp>
 
@@ -47,21 +49,34 @@ struct Configure {
                 "dojo::configure: the config's type is no model: DOJO_MODEL(Type, fields...) "
                 "stands behind its struct, in the same namespace");
 };
+template <class ItsMembers>
 struct OnStart {
+  using Members = ItsMembers;
   Hook run;
 };
+template <class ItsMembers>
 struct OnStop {
+  using Members = ItsMembers;
   Hook run;
 };
+template <class ItsMembers>
 struct Health {
+  using Members = ItsMembers;
   Hook run;
 };
+template <class ItsMembers>
 struct Selftest {
+  using Members = ItsMembers;
   Hook run;
 };
+struct StateHooks {
+  std::function<std::string(Host&)> save;
+  std::function<void(Host&, std::string_view)> restore;
+};
+template <class ItsMembers>
 struct State {
-  std::function<std::string()> save;
-  std::function<void(std::string_view)> restore;
+  using Members = ItsMembers;
+  StateHooks hooks;
 };
 
 /// A hook of either form: void(), void(Host&).
@@ -78,25 +93,65 @@ Hook hook(F run) {
   }
 }
 
+/// Calls what is, or is not, told by which host.
+template <class F, class... A>
+  requires(std::is_invocable_v<F&, Host&, A...> || std::is_invocable_v<F&, A...>)
+decltype(auto) call_by(Host& host, F& function, A&&... arguments) {
+  if constexpr (std::is_invocable_v<F&, Host&, A...>) {
+    return function(host, std::forward<A>(arguments)...);
+  } else {
+    return function(std::forward<A>(arguments)...);
+  }
+}
+
 template <class T, class Save>
 inline constexpr bool kSaves = false;
-template <class T, std::invocable Save>
-inline constexpr bool kSaves<T, Save> = std::is_same_v<std::decay_t<std::invoke_result_t<Save>>, T>;
+template <class T, class Save>
+  requires requires(Host& host, Save& save) { call_by(host, save); }
+inline constexpr bool kSaves<T, Save> =
+    std::is_same_v<std::decay_t<decltype(call_by(std::declval<Host&>(), std::declval<Save&>()))>,
+                   T>;
+template <class T, class Restore>
+inline constexpr bool kRestores =
+    requires(Host& host, Restore& restore, T known) { call_by(host, restore, std::move(known)); };
 
 /// What a state's functions must be, in errors that name their types.
 template <class T, class Save, class Restore>
 struct StateOf {
   static_assert(Model<T>, "dojo::state<T>: T is no model: see DOJO_MODEL");
-  static_assert(kSaves<T, Save&> || !Model<T>,
+  static_assert(kSaves<T, Save> || !Model<T>,
                 "dojo::state<T>(save, restore): save is T(), of this very T");
-  static_assert(std::is_invocable_v<Restore&, T> || !Model<T>,
+  static_assert(kRestores<T, Restore> || !Model<T>,
                 "dojo::state<T>(save, restore): restore is void(T)");
 };
 
 template <class Part>
 inline constexpr bool kIsRoute = false;
-template <class Request>
-inline constexpr bool kIsRoute<Route<Request>> = true;
+template <class Request, class ItsMembers>
+inline constexpr bool kIsRoute<Route<Request, ItsMembers>> = true;
+template <class Part>
+inline constexpr bool kIsConfigure = false;
+template <class Config>
+inline constexpr bool kIsConfigure<Configure<Config>> = true;
+template <class Part>
+inline constexpr bool kIsObject = false;
+template <class T, class Config>
+inline constexpr bool kIsObject<Object<T, Config>> = true;
+template <class Part>
+inline constexpr bool kReadsConfig = kIsConfigure<Part>;
+template <class T, class Config>
+inline constexpr bool kReadsConfig<Object<T, Config>> = !std::is_void_v<Config>;
+
+/// The classes whose members a part calls.
+template <class Part>
+struct MembersOf {
+  using Type = Classes<>;
+};
+template <class Part>
+  requires requires { typename Part::Members; }
+struct MembersOf<Part> {
+  using Type = typename Part::Members;
+};
 
 }  // namespace detail
 
@@ -110,14 +165,14 @@ detail::Configure<Config> configure() {
 /// Runs `run` before the first request; what it throws keeps the plugin from starting, and is the
 /// reason given. @param run void() or void(Host&)
 template <class F>
-detail::OnStart on_start(F run) {
-  return {detail::hook(std::move(run))};
+detail::OnStart<detail::Joined<detail::Classes<>, F>> on_start(F run) {
+  return {detail::hook(detail::called(std::move(run)))};
 }
 
 /// Runs `run` after the last request, to end the plugin's threads. @param run likewise
 template <class F>
-detail::OnStop on_stop(F run) {
-  return {detail::hook(std::move(run))};
+detail::OnStop<detail::Joined<detail::Classes<>, F>> on_stop(F run) {
+  return {detail::hook(detail::called(std::move(run)))};
 }
 
 /// What one generation of the plugin knows goes to the next when the file is replaced, as JSON: so
@@ -125,36 +180,39 @@ detail::OnStop on_stop(F run) {
 /// @param save T(); handlers run meanwhile, and what they change afterwards is not handed over
 /// @param restore void(T), before on_start; what it throws keeps the new generation from serving
 template <class T, class Save, class Restore>
-detail::State state(Save save, Restore restore) {
-  static_assert(detail::kChecked<detail::StateOf<T, Save, Restore>>);
-  if constexpr (Model<T> && detail::kSaves<T, Save&> && std::is_invocable_v<Restore&, T>) {
-    return {detail::copyable([save = std::move(save)]() mutable {
-              auto json = to_json<T>(save());
-              if (!json) throw std::runtime_error("state: " + json.error().message);
-              return std::move(*json);
-            }),
-            detail::copyable([restore = std::move(restore)](std::string_view json) mutable {
-              auto known = from_json<T>(json);
-              if (!known) throw std::runtime_error("state: " + known.error().message);
-              restore(std::move(*known));
-            })};
-  } else {
-    return {};
+auto state(Save save, Restore restore) {
+  using Saves = detail::Called<Save>;
+  using Restores = detail::Called<Restore>;
+  static_assert(detail::kChecked<detail::StateOf<T, Saves, Restores>>);
+  detail::State<detail::Joined<detail::Classes<>, Save, Restore>> state;
+  if constexpr (Model<T> && detail::kSaves<T, Saves> && detail::kRestores<T, Restores>) {
+    state.hooks = {detail::copyable([save = detail::called(std::move(save))](Host& host) mutable {
+                     auto json = to_json<T>(detail::call_by(host, save));
+                     if (!json) throw std::runtime_error("state: " + json.error().message);
+                     return std::move(*json);
+                   }),
+                   detail::copyable([restore = detail::called(std::move(restore))](
+                                        Host& host, std::string_view json) mutable {
+                     auto known = from_json<T>(json);
+                     if (!known) throw std::runtime_error("state: " + known.error().message);
+                     detail::call_by(host, restore, std::move(*known));
+                   })};
   }
+  return state;
 }
 
 /// Whether the plugin can do its work: asked before it serves, and now and then while it does.
 /// @param check void() or void(Host&); what it throws is the reason why not
 template <class F>
-detail::Health health(F check) {
-  return {detail::hook(std::move(check))};
+detail::Health<detail::Joined<detail::Classes<>, F>> health(F check) {
+  return {detail::hook(detail::called(std::move(check)))};
 }
 
 /// A test of the plugin by itself, run in a process of its own before the host loads the file.
 /// on_start has not run. @param run void() or void(Host&); what it throws refuses the file
 template <class F>
-detail::Selftest selftest(F run) {
-  return {detail::hook(std::move(run))};
+detail::Selftest<detail::Joined<detail::Classes<>, F>> selftest(F run) {
+  return {detail::hook(detail::called(std::move(run)))};
 }
 
 namespace detail {
@@ -209,11 +267,11 @@ class Plugin {
   void add(Part) {
     static_assert(kIsRoute<Part>,
                   "DOJO_PLUGIN takes dojo::handle(handler), dojo::raw(name, handler), and "
-                  "dojo::configure<Config>(), "
+                  "dojo::object<T, Config>(), dojo::configure<Config>(), "
                   "on_start, on_stop, state, health, selftest: this is none of them");
   }
-  template <class Request>
-  void add(Route<Request> route) {
+  template <class Request, class Members>
+  void add(Route<Request, Members> route) {
     routes_.push_back(std::move(route).parts());
   }
   template <class Config>
@@ -228,13 +286,39 @@ class Plugin {
     if (!config) throw std::invalid_argument("config: " + config.error().message);
     host_->config_ = std::move(*config);
   }
-  void add(OnStart hook) { start_.push_back(std::move(hook.run)); }
-  void add(OnStop hook) { stop_.push_back(std::move(hook.run)); }
-  void add(Health hook) { health_.push_back(std::move(hook.run)); }
-  void add(Selftest hook) { selftest_.push_back(std::move(hook.run)); }
-  void add(State state) {
+  template <class T, class Config>
+  void add(Object<T, Config>) {
+    if constexpr (Model<Config>) add(Configure<Config>{});
+  }
+  template <class Members>
+  void add(OnStart<Members> hook) {
+    start_.push_back(std::move(hook.run));
+  }
+  template <class Members>
+  void add(OnStop<Members> hook) {
+    stop_.push_back(std::move(hook.run));
+  }
+  template <class Members>
+  void add(Health<Members> hook) {
+    health_.push_back(std::move(hook.run));
+  }
+  template <class Members>
+  void add(Selftest<Members> hook) {
+    selftest_.push_back(std::move(hook.run));
+  }
+  template <class Members>
+  void add(State<Members> state) {
     if (state_) throw std::invalid_argument("a plugin has one dojo::state");
-    state_ = std::move(state);
+    state_ = std::move(state.hooks);
+  }
+  /// The object, to be made once all else is in order, and the classes as which it is called.
+  template <class T, class Config, class... Class>
+  void make_later(Object<T, Config>, Classes<Class...>) {
+    make_ = [this] {
+      const auto made = Object<T, Config>::make(*host_);
+      object_ = made;
+      host_->objects_ = {std::any(static_cast<Class*>(made.get()))...};
+    };
   }
 
   /// The C view; this Plugin stays where it is from now on.
@@ -252,6 +336,7 @@ class Plugin {
               &Plugin::stop,
               &Plugin::destroy,
               &Plugin::extension};
+    if (make_) make_();
     return &table_;
   }
 
@@ -349,6 +434,7 @@ class Plugin {
 
   static void destroy(void* self) noexcept {
     const std::unique_ptr<Plugin> last(&of(self));
+    last->object_.reset();  // it may still log, and let go of the Replies that it holds
     last->host_->gone_.store(true, std::memory_order_release);
   }
 
@@ -366,14 +452,14 @@ class Plugin {
   static std::int32_t save(void* self, void (*write)(void* context, dojo_span bytes), void* context,
                            dojo_error* error) noexcept {
     return reported(error, [&] {
-      const auto json = of(self).state_->save();
+      const auto json = of(self).state_->save(*of(self).host_);
       write(context, span(json));
       return DOJO_OK;
     });
   }
   static std::int32_t restore(void* self, dojo_span state, dojo_error* error) noexcept {
     return reported(error, [&] {
-      of(self).state_->restore(view(state));
+      of(self).state_->restore(*of(self).host_, view(state));
       return DOJO_OK;
     });
   }
@@ -399,15 +485,33 @@ class Plugin {
   std::vector<Hook> stop_;
   std::vector<Hook> health_;
   std::vector<Hook> selftest_;
-  std::optional<State> state_;
+  std::optional<StateHooks> state_;
+  std::function<void()> make_;
+  std::shared_ptr<void> object_;  // before all that its destructor may still use
 };
+
+/// Whether each of the classes is one of the object's; where it is not, compiling ends with the
+/// reason.
+template <class Object, class... Class>
+consteval bool check_members(Classes<Class...>) {
+  static_assert(kChecked<Classes<>, MemberOf<Object, Class>...>);
+  return (MemberOf<Object, Class>::kSound && ...);
+}
 
 template <class... Parts>
 void add_all(Plugin& plugin, Parts... parts) {
   static_assert(
       (kIsRoute<Parts> || ...),
       "a plugin serves one route at least: DOJO_PLUGIN(name, version, dojo::handle(...))");
+  static_assert((int{kIsObject<Parts>} + ... + 0) <= 1, "a plugin has one dojo::object");
+  static_assert((int{kReadsConfig<Parts>} + ... + 0) <= 1 || !(kIsObject<Parts> || ...),
+                "dojo::object<T, Config> reads the plugin's config: no dojo::configure beside it");
   (plugin.add(std::move(parts)), ...);
+  using Made = typename ObjectAmong<Parts...>::Type;
+  using Members = typename Join<typename MembersOf<Parts>::Type...>::Type;
+  if constexpr (check_members<Made>(Members()) && kIsObject<Made>) {
+    if constexpr (Made::kSound) plugin.make_later(Made(), Members());
+  }
 }
 
 template <class Build>
@@ -427,8 +531,8 @@ std::int32_t create(const dojo_host* host, dojo_span config, const dojo_plugin**
 
 /// Makes the shared object a plugin. Stands once in it, at namespace scope.
 /// @param name as in the config, [plugins.<name>] @param version for people
-/// The rest: handle(…)s, and configure<Config>(), on_start(…), on_stop(…), state<T>(…), health(…),
-/// selftest(…) where wanted.
+/// The rest: handle(…)s, and object<T, Config>(), configure<Config>(), on_start(…), on_stop(…),
+/// state<T>(…), health(…), selftest(…) where wanted.
 #define DOJO_PLUGIN(name, version, ...)                                                            \
   DOJO_NOTE(name);                                                                                 \
   static std::int32_t dojo_plugin_create(const dojo_host* host, dojo_span config,                  \

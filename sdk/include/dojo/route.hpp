@@ -19,6 +19,7 @@
 #include <utility>
 
 #include <dojo/context.hpp>
+#include <dojo/object.hpp>
 #include <dojo/raw.hpp>
 
 namespace dojo {
@@ -205,9 +206,10 @@ std::function<Said(const Context&)> reading(F hook) {
 /// Hooks run before the handler, on several threads at once, and see the call as it is: its
 /// metadata() is the handler's alone. One that takes the request has the body parsed for it. What a
 /// hook throws is a failure, not a refusal: the caller is told that something failed.
-template <class Request>
+template <class Request, class ItsMembers = detail::Classes<>>
 class Route {
  public:
+  using Members = ItsMembers;
   explicit Route(detail::RouteParts parts) : parts_(std::move(parts)) {}
 
   /// One line for people who read the plugin's table (dojo_route.description).
@@ -246,23 +248,23 @@ class Route {
   /// Who may not ask at all: a reason is told to the caller as "Blacklisted: …".
   /// @param hook std::optional<std::string>(const Context&) or (const Context&, const Request&)
   template <class F>
-  Route blacklist(F hook) && {
-    parts_.blacklist = detail::reading<detail::Refusal, Request>(std::move(hook));
-    return std::move(*this);
+  auto blacklist(F hook) && {
+    parts_.blacklist = detail::reading<detail::Refusal, Request>(detail::called(std::move(hook)));
+    return Route<Request, detail::Joined<Members, F>>(std::move(parts_));
   }
   /// A check of the plugin's own on top of the host's signature check: a reason is told to the
   /// caller with 403. @param hook as for blacklist()
   template <class F>
-  Route verify(F hook) && {
-    parts_.verify = detail::reading<detail::Refusal, Request>(std::move(hook));
-    return std::move(*this);
+  auto verify(F hook) && {
+    parts_.verify = detail::reading<detail::Refusal, Request>(detail::called(std::move(hook)));
+    return Route<Request, detail::Joined<Members, F>>(std::move(parts_));
   }
   /// Of the requests that wait, which goes first: the higher one, -1000 to 1000, without this 0.
   /// @param hook int(const Context&) or (const Context&, const Request&)
   template <class F>
-  Route priority(F hook) && {
-    parts_.priority = detail::reading<int, Request>(std::move(hook));
-    return std::move(*this);
+  auto priority(F hook) && {
+    parts_.priority = detail::reading<int, Request>(detail::called(std::move(hook)));
+    return Route<Request, detail::Joined<Members, F>>(std::move(parts_));
   }
 
   [[nodiscard]] detail::RouteParts parts() && { return std::move(parts_); }
@@ -294,15 +296,17 @@ template <class C, class R, class... A>
 struct Signature<R (C::*)(A...) const> : Signature<R (*)(A...)> {};
 template <class C, class R, class... A>
 struct Signature<R (C::*)(A...)> : Signature<R (*)(A...)> {};
+template <class F>
+struct Signature<Member<F>> : Signature<F> {};
 
 /// What a handler's parameters say of it; nothing is known of any other list of them.
 template <class Arguments>
 struct Shape {};
 template <class R>
-struct Shape<std::tuple<R>> {
+struct Shape<std::tuple<R>> {  // a Member is called with a Context all the same
   using Request = R;
   template <class F>
-  static constexpr bool kCalled = std::is_invocable_v<F, R>;
+  static constexpr bool kCalled = std::is_invocable_v<F, R> || std::is_invocable_v<F, Context&, R>;
 };
 template <class R>
 struct Shape<std::tuple<Context, R>> {
@@ -357,7 +361,8 @@ template <class F>
 struct HandlerOf {
   static_assert(HasSignature<F>,
                 "dojo::handle: a handler is a function, or an object with one operator() that is "
-                "no template: write the parameters' types, not `auto`");
+                "no template: write the parameters' types, not `auto`; or a member of the plugin's "
+                "dojo::object");
 };
 template <class Arguments>
 struct ParametersOf {
@@ -506,7 +511,7 @@ std::string schema_or_nothing() {
   }
 }
 
-template <class F>
+template <class Written, class F = Called<Written>>
 auto make_route(std::string name, F handler) {
   using Call = Signature<F>;
   using S = Shape<typename Call::Arguments>;
@@ -537,7 +542,7 @@ auto make_route(std::string name, F handler) {
       return std::int32_t{DOJO_OK};
     });
   }
-  return Route<Request>(std::move(parts));
+  return Route<Request, Joined<Classes<>, Written>>(std::move(parts));
 }
 
 }  // namespace detail
@@ -547,9 +552,10 @@ auto make_route(std::string name, F handler) {
 /// copyable
 template <class F>
 auto handle(F handler) {
-  if constexpr (detail::check_handler<F>()) {
+  if constexpr (detail::check_handler<detail::Called<F>>()) {
     using S = detail::Shape<typename detail::Signature<F>::Arguments>;
-    return detail::make_route(std::string(model_name<typename S::Request>()), std::move(handler));
+    return detail::make_route<F>(std::string(model_name<typename S::Request>()),
+                                 detail::called(std::move(handler)));
   } else {
     return Route<detail::NoRequest>({});
   }
@@ -561,9 +567,9 @@ auto handle(F handler) {
 /// RawRequest, Reply<RawAnswer>). Called by several threads at once; need not be copyable
 template <class F>
 auto raw(std::string name, F handler) {
-  static_assert(detail::kChecked<detail::RawHandlerOf<F>>);
-  if constexpr (detail::kIsRaw<F>) {
-    return detail::make_route(std::move(name), std::move(handler));
+  static_assert(detail::kChecked<detail::RawHandlerOf<detail::Called<F>>>);
+  if constexpr (detail::kIsRaw<detail::Called<F>>) {
+    return detail::make_route<F>(std::move(name), detail::called(std::move(handler)));
   } else {
     return Route<detail::NoRequest>({});
   }
