@@ -4,8 +4,9 @@
 
 The static analyzer follows fewer and shorter paths than it could, which is three quarters of the time, and the tests,
 which run under sanitizers, are left out; with --deep it follows all that it does by default, and looks at them too. A
-unit takes seconds, so one that has passed is not looked at again until it, a file of ours that it includes, its command,
-or the rules change. What it includes, ninja knows from when it was compiled.
+unit takes seconds, so one that has passed is not looked at again, in this checkout or another of the same user's, until
+it, a file of ours that it includes, its command, or the rules change. What it includes, ninja knows from when it was
+compiled. What has passed is kept beside ccache's, as one empty file each, for as long as somebody asks for it.
 """
 
 import concurrent.futures
@@ -16,9 +17,12 @@ import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+STAMPS = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dojo-tidy"
+KEPT_DAYS = 30
 # Clang does not know all of g++'s warnings, and needs templates to be parsed late where Pistache's async.h is read.
 ARGUMENTS = ["-Wno-unknown-warning-option", "-fdelayed-template-parsing", "-Wno-delayed-template-parsing-in-cxx20"]
 DEEP = "--deep" in sys.argv
@@ -67,13 +71,13 @@ def key(row, rules, files):
     if not of_object:  # never built: then any header may be in it
         listed = subprocess.run(["git", "ls-files", "*.hpp", "*.h", "*.inc"], cwd=ROOT, stdout=subprocess.PIPE, text=True)
         of_object = [str(ROOT / name) for name in listed.stdout.split()]
-    parts = [rules, row["command"], *(path + digest(path) for path in sorted({row["file"], *of_object}))]
+    parts = [rules, row["command"].replace(str(ROOT), "."), *(os.path.relpath(path, ROOT) + digest(path) for path in sorted({row["file"], *of_object}))]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 
-def look(stamps, file, stamp):
+def look(commands, file, stamp):
     done = subprocess.run(
-        ["clang-tidy-19", "--quiet", "-p", stamps, *(f"--extra-arg={word}" for word in ARGUMENTS), file],
+        ["clang-tidy-19", "--quiet", "-p", commands, *(f"--extra-arg={word}" for word in ARGUMENTS), file],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -85,24 +89,27 @@ def look(stamps, file, stamp):
 
 def main():
     build = Path(sys.argv[1]).resolve()
-    stamps = build / "lint"
-    stamps.mkdir(exist_ok=True)
+    adapted = build / "lint"
+    adapted.mkdir(exist_ok=True)
+    STAMPS.mkdir(parents=True, exist_ok=True)
     rows, by_file = commands(build)
-    (stamps / "compile_commands.json").write_text(json.dumps(rows))
+    (adapted / "compile_commands.json").write_text(json.dumps(rows))
     version = subprocess.run(["clang-tidy-19", "--version"], stdout=subprocess.PIPE, text=True, check=True).stdout
     rules = version + " ".join(ARGUMENTS) + "".join(digest(ROOT / name) for name in (".clang-tidy", "tests/.clang-tidy", "etc/tidy.py"))
     files = included(build)
-    wanted = {file: stamps / key(row, rules, files) for file, row in by_file.items()}
+    wanted = {file: STAMPS / key(row, rules, files) for file, row in by_file.items()}
     todo = {file: stamp for file, stamp in wanted.items() if not stamp.exists()}
+    for stamp in set(wanted.values()) - set(todo.values()):
+        stamp.touch()
     bad = 0
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        for done in pool.map(lambda row: look(stamps, *row), todo.items()):
+        for done in pool.map(lambda row: look(adapted, *row), todo.items()):
             if done.returncode != 0:
                 bad += 1
                 print(done.stdout, flush=True)
-    for old in stamps.iterdir():  # of what has changed since
-        if old not in wanted.values() and old.name != "compile_commands.json":
-            old.unlink()
+    for old in STAMPS.iterdir():
+        if old.stat().st_mtime < time.time() - KEPT_DAYS * 86_400:
+            old.unlink(missing_ok=True)
     print(f"{len(wanted) - bad} of {len(wanted)} units are clean, of which {len(todo)} were looked at")
     sys.exit(1 if bad else 0)
 
