@@ -1,12 +1,16 @@
 #include "net/connection.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
+#include <charconv>
 #include <exception>
 #include <new>
 #include <utility>
 
 #include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -28,10 +32,19 @@ constexpr auto kProbeDelay =
     500ms;  // from a waiting peer's FIN to the question whether it still reads
 constexpr auto kLookAtReader = 1s;  // how often a slow one is asked how far it is
 constexpr auto kLookAgain = 50ms;   // the same of one that has sent more
+constexpr int kBatchesPerTurn = 4;  // of a stream
+constexpr int kUnsent = 16 << 10;
+constexpr int kHeldBackByDefault = 0;  // as net.ipv4.tcp_notsent_lowat has it
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
 bool would_block(int error) {
   return error == EAGAIN || error == EWOULDBLOCK;
+}
+
+void append_hex(std::size_t number, std::string& out) {
+  std::array<char, 16> digits{};
+  const auto [end, error] = std::to_chars(digits.data(), digits.data() + digits.size(), number, 16);
+  out.append(digits.data(), end);
 }
 
 }  // namespace
@@ -92,6 +105,10 @@ Connection::Interest Connection::interest() const {
       return disturbed_ ? Interest::hangup : Interest::read;
     case State::writing:
       return Interest::write;
+    case State::streaming:
+      if (blocked_) return Interest::write;
+      if (half_closed_) return Interest::nothing;
+      return disturbed_ ? Interest::hangup : Interest::read;
     case State::settling:
       return disturbed_ ? Interest::nothing : Interest::read;
     case State::gone:
@@ -111,6 +128,9 @@ void Connection::on_event() {
       break;
     case State::writing:
       flush();
+      break;
+    case State::streaming:
+      blocked_ ? flow() : look_for_hangup();
       break;
     case State::settling:
       disturbed_ =
@@ -317,6 +337,11 @@ void Connection::end_exchange() {
   const auto exchange = std::exchange(exchange_, nullptr);
   if (std::exchange(exchange->connection_, nullptr) == nullptr) return;  // it was not handed on
   exchange->hang_up();
+  if (streams_) {
+    exchange->stream()->abandon();
+    exchange->on_answered();
+    return bench_.shared.handler.on_gone(*exchange);
+  }
   if (exchange->answered()) return;
   bench_.shared.handler.on_gone(*exchange);
   if (due_ == kNever || exchange->answered()) return;
@@ -348,10 +373,20 @@ Response Connection::refusal(int status, std::string_view why) {
 }
 
 void Connection::on_answer(ExchangePtr exchange) {
+  if (streams_ && exchange == exchange_) {
+    if (state_ == State::streaming && !blocked_) flow();
+    return;
+  }
   if (state_ != State::waiting || exchange != exchange_) {
     ++bench_.shared.counters.answers_dropped;
     exchange->on_answered();
     return;
+  }
+  if (auto* const stream = exchange->stream()) {
+    const bool has_body = !framing_.head_only && may_have_body(exchange->response_.status);
+    if (!exchange->over_budget_ && has_body && is_sendable(exchange->response_))
+      return begin_stream();
+    stream->abandon();  // what is sent is a head, or another answer
   }
   exchange_->connection_ = nullptr;
   exchange_.reset();
@@ -509,6 +544,114 @@ bool Connection::send_interim() {
          static_cast<ssize_t>(kContinue.size());
 }
 
+// ---- streams
+
+/// An answer whose end is not known yet. Its exchange stays here, as that of who still works at it.
+void Connection::begin_stream() {
+  auto& response = exchange_->response_;
+  keep_ = keep_ && framing_.http11 && !response.close &&
+          bench_.shared.phase() == Shared::Phase::serving;
+  out_head_.clear();
+  append_head(response, {framing_.http11, keep_, bench_.date, true}, out_head_);
+  response_bytes_ = std::move(exchange_->response_charge_);
+  state_ = State::streaming;
+  streams_ = true;
+  last_ = half_closed_ = disturbed_ = false;
+  sent_ = flowed_ = taken_ = 0;
+  began_ = Clock::now();
+  idle_by_ = began_ + bench_.shared.limits.stream_idle;
+  stream_end_ = began_ + bench_.shared.limits.stream_time;
+  patience_ = began_ + bench_.shared.limits.write_grace;
+  hold_back(kUnsent);
+  flow();
+}
+
+/// Sends what has been written, for as long as the peer takes it.
+void Connection::flow() {
+  auto& stream = *exchange_->stream();
+  for (int i = 0; i < kBatchesPerTurn; ++i) {
+    const auto total = out_head_.size() + out_body_.size();
+    if (sent_ < total) {
+      if (!write_some(out_head_, out_body_, total)) {
+        if (state_ != State::gone) await_flow(true);
+        return;
+      }
+      idle_by_ = Clock::now() + bench_.shared.limits.stream_idle;
+    }
+    if (last_) return whole_ ? end_stream() : break_stream();
+    auto batch = stream.take();
+    if (batch.bytes.empty() && !batch.ended) return await_flow(false);
+    put_into_chunk(std::move(batch));
+  }
+  await_flow(false);
+  stream.ring();  // others have their turn
+}
+
+/// RFC 9112, 7.1
+void Connection::put_into_chunk(Stream::Batch batch) {
+  flowed_ += out_head_.size() + out_body_.size();
+  sent_ = 0;
+  last_ = batch.ended;
+  whole_ = batch.whole;
+  out_head_.clear();
+  out_body_ = std::move(batch.bytes);
+  if (framing_.http11) {
+    if (!out_body_.empty()) {
+      append_hex(out_body_.size(), out_head_);
+      out_head_ += "\r\n";
+      out_body_ += "\r\n";
+    }
+    if (last_ && whole_) out_body_ += "0\r\n\r\n";
+  }
+  response_bytes_.set(std::max(out_body_.size(), Stream::kCharge));
+  if (last_) exchange_->on_answered();
+}
+
+/// @param blocked there is something to send, but the peer has to take some of it first
+void Connection::await_flow(bool blocked) {
+  blocked_ = blocked;
+  deadline_ = std::min(idle_by_, stream_end_);
+  if (!blocked) return;
+  const auto now = Clock::now();
+  const auto taken = flowed_ + sent_ - std::min(flowed_ + sent_, unacknowledged());
+  if (taken > taken_) {
+    taken_ = taken;
+    patience_ = now + bench_.shared.limits.write_grace;
+  }
+  deadline_ = std::min({patience_, stream_end_, now + kLookAtReader});
+}
+
+void Connection::on_time_of_stream() {
+  if (blocked_) await_flow(true);
+  const auto now = Clock::now();
+  if (now < stream_end_ && now < (blocked_ ? patience_ : idle_by_)) return;
+  ++bench_.shared.counters.timeouts;
+  blocked_ ? give_up() : break_stream();
+}
+
+/// So that the peer sees that it is not all: its last chunk does not come, and to one that knows
+/// no chunks the connection is reset.
+void Connection::break_stream() {
+  framing_.http11 ? void(state_ = State::gone) : give_up();
+}
+
+void Connection::end_stream() {
+  const auto exchange = std::exchange(exchange_, nullptr);
+  exchange->connection_ = nullptr;
+  exchange->stream()->abandon();
+  streams_ = blocked_ = false;
+  hold_back(kHeldBackByDefault);
+  on_written();
+  go_on();
+  if (bench_.shared.phase() != Shared::Phase::serving) drain();
+}
+
+/// How many bytes that cannot be sent yet the kernel takes before it says that it is full: of who
+/// reads slowly it would take megabytes.
+void Connection::hold_back(int bytes) const {
+  ::setsockopt(fd_, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof bytes);
+}
+
 // ---- waiting and ending
 
 void Connection::become_idle() {
@@ -534,7 +677,7 @@ void Connection::look_for_hangup() {
   if ((poll_fd.revents & (POLLERR | POLLHUP)) != 0) {
     state_ = State::gone;
   } else if ((poll_fd.revents & POLLRDHUP) != 0 && !std::exchange(half_closed_, true) &&
-             framing_.http11) {
+             framing_.http11 && state_ == State::waiting) {
     probe_ = Clock::now() + kProbeDelay;
     deadline_ = std::min(deadline_, probe_);
   }
@@ -573,6 +716,7 @@ bool Connection::gives_way() const {
       return framer_.started() ? framer_.in_body() && request_bytes_.gives_way()
                                : place_.gives_way();
     case State::writing:
+    case State::streaming:
     case State::settling:
     case State::lingering:
       return response_bytes_.gives_way();
@@ -619,6 +763,9 @@ void Connection::on_deadline() {
     case State::settling:
       on_time_of_reader();
       break;
+    case State::streaming:
+      on_time_of_stream();
+      break;
     case State::proxy_header:
       ++counters.timeouts;
       give_up();
@@ -647,7 +794,7 @@ void Connection::on_deadline_of_answer() {
 /// Bytes that the peer never takes would otherwise stay in the kernel's memory for minutes after
 /// the close.
 void Connection::give_up() {
-  if (state_ == State::writing || unacknowledged() != 0) {
+  if (state_ == State::writing || state_ == State::streaming || unacknowledged() != 0) {
     const struct linger reset{1, 0};
     ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
   }

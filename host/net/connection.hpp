@@ -94,6 +94,7 @@ class Connection {
     reading,       // waits for a request, or reads one
     waiting,       // a request is with the handler
     writing,       // an answer is not yet sent
+    streaming,     // a part of an answer is not yet sent, or not yet written
     settling,      // it is, and the peer has to take more of it before the next request counts
     lingering,     // the last answer is sent; reads on, so that no reset overtakes it
     gone,
@@ -116,7 +117,6 @@ class Connection {
 
   void answer(Response response, base::Charge charge = {}, ExchangePtr exchange = {});
   Response refusal(int status, std::string_view why);
-  void send_answer(const Response& response);
   void flush();
   bool write_out(std::string_view head, std::string_view body);
   bool write_some(std::string_view head, std::string_view body, std::size_t until);
@@ -126,6 +126,15 @@ class Connection {
   void on_sent();
   void go_on();
   bool send_interim();
+
+  void begin_stream();
+  void flow();
+  void put_into_chunk(Stream::Batch batch);
+  void await_flow(bool blocked);
+  void on_time_of_stream();
+  void break_stream();
+  void end_stream();
+  void hold_back(int bytes) const;
 
   [[nodiscard]] bool has_hung_up() const;
   void look_for_hangup();
@@ -176,6 +185,14 @@ class Connection {
   std::size_t untaken_ = 0;  // of all answers, bytes that the peer may not have acknowledged
   std::size_t taken_ = 0;    // of this answer, bytes that it has
   Clock::time_point patience_ = kNever;  // when it has to have taken more
+
+  bool streams_ = false;            // exchange_'s answer, which has begun
+  bool blocked_ = false;            // the peer has to take some of it first
+  bool last_ = false;               // what is being sent is the end of it
+  bool whole_ = false;              // and then it was all
+  std::size_t flowed_ = 0;          // bytes of it, before those that are being sent
+  Clock::time_point idle_by_{};     // when more of it has to have been written
+  Clock::time_point stream_end_{};  // when it has to be over
 };
 
 }  // namespace dojo::net

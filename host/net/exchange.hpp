@@ -15,6 +15,7 @@
 #include "base/address.hpp"
 #include "base/budget.hpp"
 #include "net/head.hpp"
+#include "net/stream.hpp"
 
 namespace dojo::net {
 
@@ -55,6 +56,8 @@ class Outlet {
   virtual ~Outlet() = default;
   /// Must not need memory. @param exchange whose response() is ready
   virtual void post(ExchangePtr exchange) noexcept = 0;
+  /// There is more of its stream to send. At most once until Stream::take().
+  virtual void ring(ExchangePtr exchange) noexcept = 0;
 };
 
 /// The request is written by the reactor, and by the handler in on_head() and on_request(); after
@@ -110,11 +113,21 @@ class Exchange : public boost::intrusive::list_base_hook<> {
   virtual void on_answered() noexcept {}
   [[nodiscard]] Response& response() { return response_; }
 
+  /// Makes a stream of its answer: the response's head is sent, and behind it what is written
+  /// there. By who has the right to answer, before it answers.
+  Stream& begin_stream() { return *(stream_ = std::make_unique<Stream>(*this)); }
+  /// Null if its answer is none. For who has begun it, and for who has got the answer.
+  [[nodiscard]] Stream* stream() const { return stream_.get(); }
+  /// There is room in the stream for who was told that it is full; or nobody reads it any more.
+  virtual void on_room() noexcept {}
+
  private:
   friend class Connection;
   friend class Mailbox;
   friend class Responder;
+  friend class Stream;
   friend class Transport;
+  void ring() { outlet_->ring(ExchangePtr(this)); }
   friend void intrusive_ptr_add_ref(Exchange* exchange) noexcept {
     exchange->references_.fetch_add(1, std::memory_order_relaxed);
   }
@@ -131,6 +144,7 @@ class Exchange : public boost::intrusive::list_base_hook<> {
   Response response_;                 // written by who has the right to answer, before it is posted
   base::Charge response_charge_;      // the mailbox's, of the bytes waiting to be sent
   bool over_budget_ = false;          // likewise: the response was let go, there was no room for it
+  std::unique_ptr<Stream> stream_;    // likewise: it follows the response
   bool inline_ = false;               // given on the reactor's own thread
   Connection* connection_ = nullptr;  // that waits; the reactor's
 };

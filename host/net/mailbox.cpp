@@ -31,7 +31,9 @@ Mailbox::~Mailbox() {
 void Mailbox::post(ExchangePtr exchange) noexcept {
   auto& response = exchange->response_;
   exchange->response_charge_ = {shared_->budgets.response_bytes, exchange->account};
-  if (!exchange->response_charge_.resize(response.body.size())) {
+  const auto* const stream = exchange->stream();
+  if (!exchange->response_charge_.resize(stream != nullptr ? Stream::kCharge
+                                                           : response.body.size())) {
     exchange->over_budget_ = true;
     response = Response{};
   }
@@ -40,17 +42,24 @@ void Mailbox::post(ExchangePtr exchange) noexcept {
     inline_.push_back(*exchange.detach());
     return;
   }
+  push(std::move(exchange));
+}
+
+void Mailbox::ring(ExchangePtr exchange) noexcept {
+  push(std::move(exchange));
+}
+
+void Mailbox::push(ExchangePtr exchange) noexcept {
   bool first = false;
   {
     const std::lock_guard lock(mutex_);
-    if (closed_) {
-      ++shared_->counters.answers_dropped;
-      return;
+    if (!closed_) {
+      first = posted_.empty();
+      posted_.push_back(*exchange.detach());
     }
-    first = posted_.empty();
-    posted_.push_back(*exchange.detach());
   }
   if (first) wake();
+  if (exchange) refuse(*exchange);
 }
 
 void Mailbox::wake() const {
@@ -76,22 +85,35 @@ ExchangePtr Mailbox::take_inline() {
 }
 
 bool Mailbox::take_inline(Exchange& exchange) {
-  if (!std::exchange(exchange.inline_, false)) return false;
+  if (!exchange.inline_) return false;
   inline_.erase(List::s_iterator_to(exchange));
   const ExchangePtr listed(&exchange, false);
+  unlist(exchange);
   return true;
 }
 
 ExchangePtr Mailbox::pop(List& list) {
   if (list.empty()) return nullptr;
   ExchangePtr first(&list.front(), false);
-  first->inline_ = false;
   list.pop_front();
+  unlist(*first);
   return first;
 }
 
+/// It may be put into a list again.
+void Mailbox::unlist(Exchange& exchange) {
+  exchange.inline_ = false;
+  if (auto* const stream = exchange.stream()) stream->heard();
+}
+
 void Mailbox::drop(List& list) {
-  while (pop(list)) ++shared_->counters.answers_dropped;
+  while (const auto exchange = pop(list)) refuse(*exchange);
+}
+
+/// Its answer goes to nobody.
+void Mailbox::refuse(Exchange& exchange) const noexcept {
+  auto* const stream = exchange.stream();
+  if (stream == nullptr || stream->abandon()) ++shared_->counters.answers_dropped;
 }
 
 void Mailbox::close() {

@@ -27,6 +27,7 @@ class Mailbox final : public Outlet {
 
   /// Answers that come after close() are dropped.
   void post(ExchangePtr exchange) noexcept override;
+  void ring(ExchangePtr exchange) noexcept override;
   /// Any thread: makes the reactor look at the server's phase.
   void wake() const;
 
@@ -46,7 +47,10 @@ class Mailbox final : public Outlet {
  private:
   using List = boost::intrusive::list<Exchange, boost::intrusive::constant_time_size<false>>;
   static ExchangePtr pop(List& list);
+  static void unlist(Exchange& exchange);
   void drop(List& list);
+  void push(ExchangePtr exchange) noexcept;
+  void refuse(Exchange& exchange) const noexcept;
 
   const std::shared_ptr<Shared> shared_;  // outlives the charges below
   const base::Descriptor event_;

@@ -35,7 +35,9 @@ void append_head(const Response& response, const HeadFacts& facts, std::string& 
   out += Pistache::Http::codeString(static_cast<Pistache::Http::Code>(response.status));
   out += "\r\n";
   append_field("Date", facts.date, out);
-  if (may_have_body(response.status)) {
+  if (facts.streamed) {
+    if (facts.http11) append_field("Transfer-Encoding", "chunked", out);
+  } else if (may_have_body(response.status)) {
     out += "Content-Length: ";
     append_number(response.body.size(), out);
     out += "\r\n";

@@ -13,6 +13,8 @@ struct HeadFacts {
   bool http11 = true;
   bool keep_alive = true;
   std::string_view date;  ///< as in RFC 9110, 5.6.7
+  bool streamed =
+      false;  ///< its body's length is not known: chunks to HTTP/1.1, else until the end
 };
 
 /// False if the answer cannot be sent as it is: its status is not a final one, or a header is not

@@ -43,8 +43,10 @@ struct Limits {
   /// How far the reading of an answer may lag, and how long it may pause. What the peer's system
   /// has acknowledged counts as read; it is asked every second.
   std::chrono::milliseconds write_grace{10'000};
-  std::chrono::milliseconds linger{1'000};  ///< reading on after an answer that closes
-  std::size_t min_rate = 32 << 10;          ///< bytes per second
+  std::chrono::milliseconds stream_idle{30'000};   ///< between two pieces of a streamed answer
+  std::chrono::milliseconds stream_time{600'000};  ///< from a streamed answer's head to its end
+  std::chrono::milliseconds linger{1'000};         ///< reading on after an answer that closes
+  std::size_t min_rate = 32 << 10;                 ///< bytes per second
 };
 
 struct Options {
@@ -78,7 +80,7 @@ class Handler {
   virtual void on_request(ExchangePtr exchange) = 0;
   /// Its deadline has passed, and nobody has answered. Answer here, or never.
   virtual void on_deadline(Exchange& /*exchange*/) {}
-  /// Whoever sent it is gone(); told once, to who has not answered.
+  /// Whoever sent it is gone(); told once, to who has not answered, or not to the end.
   virtual void on_gone(Exchange& /*exchange*/) {}
   /// The answer for what never becomes a request. To a 503 the server adds Retry-After.
   /// @param status 400, 408, 413, 414, 417, 431, 501, 503 or 505

@@ -253,6 +253,8 @@ void Transport::on_mailbox() {
 
 void Transport::deliver(ExchangePtr exchange) {
   if (exchange->connection_ == nullptr) {
+    auto* const stream = exchange->stream();
+    if (stream != nullptr && !stream->abandon()) return;  // it is over
     ++shared_->counters.answers_dropped;
     exchange->on_answered();
     return;

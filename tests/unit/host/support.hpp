@@ -180,6 +180,7 @@ class Inbox {
 
  private:
   struct Outlet final : net::Outlet {
+    void ring(net::ExchangePtr /*exchange*/) noexcept override {}
     std::mutex mutex;
     std::condition_variable come;
     std::optional<net::Response> answer;

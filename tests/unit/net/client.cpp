@@ -106,6 +106,31 @@ std::optional<Reply> Client::read_reply(bool to_head) {
   return reply;
 }
 
+std::optional<std::string> Client::read_chunk() {
+  std::size_t end = 0;
+  while ((end = buffer_.find("\r\n")) == std::string::npos) {
+    if (!fill(kPatience)) return std::nullopt;
+  }
+  const std::size_t size = std::stoul(buffer_.substr(0, end), nullptr, 16);
+  const std::size_t whole = end + 2 + size + 2;
+  while (buffer_.size() < whole) {
+    if (!fill(kPatience)) return std::nullopt;
+  }
+  auto chunk = buffer_.substr(end + 2, size);
+  buffer_.erase(0, whole);
+  return chunk;
+}
+
+std::optional<std::string> Client::read_chunks() {
+  std::string all;
+  for (;;) {
+    const auto chunk = read_chunk();
+    if (!chunk) return std::nullopt;
+    if (chunk->empty()) return all;
+    all += *chunk;
+  }
+}
+
 bool Client::at_end(std::chrono::milliseconds patience) {
   if (!buffer_.empty() || !readable_within(patience)) return false;
   char byte = 0;

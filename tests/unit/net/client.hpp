@@ -49,6 +49,10 @@ class Client {
   /// The next answer. @param to_head true if it answers a HEAD. None if the connection ends or
   /// nothing comes.
   std::optional<Reply> read_reply(bool to_head = false);
+  /// The next chunk of a chunked answer; the last one is empty. None as with read_reply().
+  std::optional<std::string> read_chunk();
+  /// All chunks that are left, joined. None if the connection ends before the last one.
+  std::optional<std::string> read_chunks();
   /// True if the connection ends, orderly or not, before anything else comes.
   bool at_end(std::chrono::milliseconds patience = kPatience);
   /// All that comes until the end.

@@ -87,7 +87,9 @@ struct TestExchange : Exchange {
   void on_answered() noexcept override {
     if (told != nullptr) ++*told;
   }
+  void on_room() noexcept override { ++rooms; }
   std::atomic<int>* told;
+  std::atomic<int> rooms{0};
   std::string left;  // by on_head() for on_request()
 };
 
@@ -117,6 +119,7 @@ class TestHandler : public Handler {
                           exchange->peer + " {" + exchange->body + "}"));
     }
   }
+  void on_gone(Exchange& /*exchange*/) override { ++gone; }
   void on_unnamed_caller(const base::IpAddress& /*proxy*/) override { ++unnamed; }
   Response on_refusal(int status, std::string_view why) override {
     return text(std::string(why), status);
@@ -129,6 +132,7 @@ class TestHandler : public Handler {
   std::atomic<int> requests{0};
   std::atomic<int> unnamed{0};
   std::atomic<int> answered{0};  // told so
+  std::atomic<int> gone{0};      // likewise
   Waiting waiting;
 };
 
