@@ -21,17 +21,23 @@ std::string format_answer(const AnswerStatement& statement, Scheme scheme,
                           std::string_view responder) {
   return fmt::format("{}\n{}\n{}\n{}\n{}\n{}\n{}", kTag, to_string(scheme), statement.nonce,
                      statement.sender, responder, statement.status,
-                     encode_hex(sha256_of_body(statement.body)));
+                     statement.digest.empty() ? encode_hex(sha256_of_body(statement.body))
+                                              : std::string(statement.digest));
 }
 
-std::vector<AnswerHeader> sign_answer(const AnswerStatement& statement, const Keypair& key,
-                                      std::string_view address) {
-  const auto text = format_answer(statement, key.scheme(), address);
+std::vector<AnswerHeader> introduce_answer(const Keypair& key, std::string_view address) {
   std::vector<AnswerHeader> headers{{kAnswerVersionHeader, std::string(kVersion)},
                                     {kAnswerHotkeyHeader, std::string(address)}};
   if (key.scheme() == Scheme::ed25519)
     headers.emplace_back(kAnswerCryptoHeader, to_string(Scheme::ed25519));
-  headers.emplace_back(kAnswerSignatureHeader, format_signature(key.sign(text)));
+  return headers;
+}
+
+std::vector<AnswerHeader> sign_answer(const AnswerStatement& statement, const Keypair& key,
+                                      std::string_view address) {
+  auto headers = introduce_answer(key, address);
+  headers.emplace_back(kAnswerSignatureHeader,
+                       format_signature(key.sign(format_answer(statement, key.scheme(), address))));
   return headers;
 }
 

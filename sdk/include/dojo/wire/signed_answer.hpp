@@ -27,10 +27,11 @@ inline constexpr std::string_view kAnswerSignatureHeader = "x-tw-resp-signature"
 /// What an answer's signature is about, beside who gives it: the request by the two things that
 /// make it its sender's only one, and the answer itself.
 struct AnswerStatement {
-  std::string_view nonce;   ///< the request's, decimal without leading zeros
-  std::string_view sender;  ///< who asked, SS58, as it was sent
-  int status = 200;         ///< HTTP's
-  std::string_view body;    ///< as it is sent
+  std::string_view nonce;     ///< the request's, decimal without leading zeros
+  std::string_view sender;    ///< who asked, SS58, as it was sent
+  int status = 200;           ///< HTTP's
+  std::string_view body;      ///< as it is sent
+  std::string_view digest{};  ///< of a stream instead: StreamDigest::hex()
 };
 
 /// The text that is signed, seven lines: `twresp/1`, the scheme, nonce, sender, responder, status,
@@ -40,6 +41,9 @@ std::string format_answer(const AnswerStatement& statement, Scheme scheme,
 
 /// A header of an answer.
 using AnswerHeader = std::pair<std::string_view, std::string>;
+
+/// The headers that say who answers, which a stream begins with. @param address `key`'s
+std::vector<AnswerHeader> introduce_answer(const Keypair& key, std::string_view address);
 
 /// The headers that sign an answer. @param address `key`'s. Any thread.
 std::vector<AnswerHeader> sign_answer(const AnswerStatement& statement, const Keypair& key,
