@@ -86,6 +86,9 @@ void add_answers(Builder& out, const request::Pipeline& pipeline) {
     Builder::set(dialects, {{"dialect", std::string(to_string(dialect))}},
                  pipeline.dialects()[static_cast<std::size_t>(dialect)]);
   }
+  auto& streams = out.counter("dojo_streams_total", "Answers in chunks, by how they ended");
+  Builder::set(streams, {{"end", "whole"}}, pipeline.dispatcher().whole_streams());
+  Builder::set(streams, {{"end", "broken"}}, pipeline.dispatcher().broken_streams());
   out.counter("dojo_signed_answers_total", "Answers that the host's hotkey has signed",
               pipeline.signed_answers());
 }

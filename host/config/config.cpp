@@ -149,6 +149,13 @@ void read_dispatch(Table table, Config& config) {
   table.duration("drain_ms", config.drain, 0);
 }
 
+void read_stream(Table table, Config& config) {
+  auto& limits = config.http.limits;
+  table.duration("idle_ms", limits.stream_idle, 1);
+  table.duration("max_ms", limits.stream_time, 1);
+  table.integer("max_bytes", config.dispatch.stream, 1);
+}
+
 void read_compression(Table table, Config& config) {
   auto& limits = config.dispatch.decompression;
   table.integer("level", config.compression_level, 1, 22);
@@ -502,6 +509,7 @@ Result<Config> parse_config(std::string_view text, const std::string& name,
     }
     read_quota({top.table("quota"), "quota", complaints}, config.quota);
     read_dispatch({top.table("dispatch"), "dispatch", complaints}, config);
+    read_stream({top.table("stream"), "stream", complaints}, config);
     read_compression({top.table("compression"), "compression", complaints}, config);
     read_log({top.table("log"), "log", complaints}, config);
     read_reload({top.table("reload"), "reload", complaints}, config.reload);

@@ -8,6 +8,7 @@
 #include <dojo/wire/compression.hpp>
 #include <dojo/wire/dialect.hpp>
 #include <dojo/wire/envelope.hpp>
+#include <dojo/wire/stream.hpp>
 
 #include "text/words.hpp"
 
@@ -101,6 +102,13 @@ net::Response make_raw_answer(const Terms& terms, int status, std::string_view b
   answer.body = body;
   if (!coded) compress(answer, terms);
   return answer;
+}
+
+net::Response make_stream_head(const Terms& terms) {
+  auto head = begin_answer(terms, 200, Code::ok);
+  head.headers.add("content-type", wire::kStreamType);
+  head.headers.add("cache-control", "no-store");
+  return head;
 }
 
 std::optional<std::string> check_fields(std::string_view fields) {

@@ -37,6 +37,9 @@ net::Response make_answer(const Terms& terms, int status, Code code, std::string
 net::Response make_raw_answer(const Terms& terms, int status, std::string_view body,
                               std::string_view fields);
 
+/// The head of an answer that is a stream.
+net::Response make_stream_head(const Terms& terms);
+
 /// What is wrong with the header fields that a raw route answers with, if anything.
 std::optional<std::string> check_fields(std::string_view fields);
 

@@ -32,6 +32,24 @@ void AnswerSigner::sign(const Exchange& exchange, net::Response& answer) const {
   ++count_;
 }
 
+void AnswerSigner::introduce(net::Response& head) const {
+  if (!identity_) return;
+  for (const auto& [name, value] : wire::introduce_answer(*identity_, address_))
+    head.headers.add(name, value);
+}
+
+std::optional<std::string> AnswerSigner::sign_stream(const Exchange& exchange,
+                                                     std::string_view digest) const {
+  if (!identity_) return std::nullopt;
+  const auto& asked = *exchange.claim.btauth;
+  const auto nonce = std::to_string(asked.nonce);
+  const wire::AnswerStatement statement{
+      .nonce = nonce, .sender = asked.sender, .status = 200, .body = {}, .digest = digest};
+  ++count_;
+  return wire::format_signature(
+      identity_->sign(wire::format_answer(statement, identity_->scheme(), address_)));
+}
+
 void AnswerSigner::sign_in_pool(Exchange& exchange, net::Responder responder,
                                 net::Response answer) const {
   struct Signing {

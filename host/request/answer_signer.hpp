@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include <dojo/wire/keypair.hpp>
 
@@ -23,6 +24,11 @@ class AnswerSigner {
 
   /// Signs an answer, as it is sent. @param exchange in btauth/1, and proven
   void sign(const Exchange& exchange, net::Response& answer) const;
+  /// Says in the head of a stream who answers.
+  void introduce(net::Response& head) const;
+  /// The signature under a stream; nothing if there is no identity. @param digest of it
+  [[nodiscard]] std::optional<std::string> sign_stream(const Exchange& exchange,
+                                                       std::string_view digest) const;
   /// Answers once a thread of the pool has signed. Where the pool has no room for it the answer
   /// goes without: it is a refusal, or has no body.
   void sign_in_pool(Exchange& exchange, net::Responder responder, net::Response answer) const;

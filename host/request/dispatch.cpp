@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include <dojo/chunk.hpp>
 #include <dojo/model.hpp>
 
 #include "base/threads.hpp"
@@ -15,6 +16,7 @@
 #include "plugins/abi/tables.hpp"
 #include "plugins/run/stragglers.hpp"
 #include "request/answer_signer.hpp"
+#include "request/streamed_answer.hpp"
 
 namespace dojo::request {
 namespace {
@@ -148,8 +150,10 @@ bool Dispatcher::retire(Crew& crew, std::chrono::milliseconds drain,
     if (!crew.cancelled()) {
       // Its handlers come to know it before their callers do: they may still have an answer.
       crew.cancel();
-      in_flight_.for_each_of(
-          crew, [&](const Exchange& exchange) { crew.generation().cancel(exchange.id); });
+      in_flight_.for_each_of(crew, [&](Exchange& exchange) {
+        crew.generation().cancel(exchange.id);
+        if (exchange.streams()) exchange.on_room();  // it may wait for that
+      });
       (void)crew.wait_until_idle(grace);
     }
     answer_for(crew);
@@ -161,6 +165,7 @@ bool Dispatcher::retire(Crew& crew, std::chrono::milliseconds drain,
 
 void Dispatcher::answer_for(const Crew& crew) {
   in_flight_.for_each_of(crew, [&](Exchange& exchange) {
+    end_stream(exchange, false);
     unless_it_throws([&] {
       auto ended = end(exchange, Stage::queued);
       refuse(exchange, ended ? std::move(*ended) : take_responder(exchange), draining());
@@ -174,6 +179,7 @@ void Dispatcher::dismiss(const plugins::Generation& generation) {
   in_flight_.for_each_of(*crew, [&](Exchange& exchange) {
     if (!exchange.end()) return;
     in_flight_.close(exchange);
+    end_stream(exchange, false);
     const auto responder = take_responder(exchange);  // holds nothing, but for want of memory
     exchange.route.stay = {};
   });
@@ -189,6 +195,8 @@ void Dispatcher::begin(Exchange& exchange, Route route) {
   // From now, since how long a body may take to arrive is limited apart.
   exchange.times.whole = exchange.times.proven = steady_clock::now();
   exchange.deadline = exchange.times.whole + (own.count() != 0 ? own : options_.deadline);
+  if (exchange.route.info().streams)
+    exchange.streamed = std::make_unique<StreamedAnswer>(exchange, options_.stream);
 }
 
 void Dispatcher::submit(const ExchangePtr& exchange) {
@@ -223,6 +231,11 @@ void Dispatcher::turn_away(Exchange& exchange, const Refusal& refusal) {
 
 void Dispatcher::run(Executor& executor, Task task, unsigned worker) {
   const auto exchange = in_flight_.find(task.id);
+  if (task.resumes) {
+    if (exchange && exchange->stage() == Stage::running)
+      exchange->route.generation().resume(task.id, worker);
+    return;
+  }
   const auto gate = task.hooked ? nullptr : task.gate;  // that it has passed
   if (!exchange || !exchange->move(Stage::queued, Stage::taken)) return executor.release(gate);
   try {
@@ -360,6 +373,7 @@ void Dispatcher::on_gone(Exchange& exchange) noexcept {
   if (const auto responder = end(exchange, Stage::queued)) {
     if (*responder) exchange.place = {};  // and the answer goes to nobody
   } else if (exchange.stage() == Stage::running) {
+    end_stream(exchange, false);
     exchange.route.crew->generation().cancel(exchange.id);
   }
 }
@@ -367,6 +381,7 @@ void Dispatcher::on_gone(Exchange& exchange) noexcept {
 std::optional<net::Responder> Dispatcher::end(Exchange& exchange, Stage stage) {
   if (!exchange.move(stage, Stage::over)) return std::nullopt;
   in_flight_.close(exchange);
+  end_stream(exchange, false);
   if (stage != Stage::running) exchange.route.stay = {};  // else once its spans have been read
   return take_responder(exchange);
 }
@@ -396,10 +411,12 @@ std::int32_t Dispatcher::complete(const plugins::Generation& generation, dojo_re
     return &open.route.generation() == &generation && open.move(Stage::running, Stage::over);
   });
   if (exchange) {
+    const bool streams = exchange->streams();
     auto responder = take_responder(*exchange);
     exchange->route.crew->executor().release(exchange->route.gate);
     try {
-      result = complete_now(generation, *exchange, std::move(responder), response);
+      result = streams ? complete_stream(generation, *exchange, response)
+                       : complete_now(generation, *exchange, std::move(responder), response);
     } catch (const std::exception& error) {  // out of memory; the responder's end has answered 500
       result = DOJO_FAILED;
       unless_it_throws([&] {
@@ -448,12 +465,86 @@ std::int32_t Dispatcher::complete_now(const plugins::Generation& generation, Exc
     answer(exchange, std::move(responder), status < 400 ? Code::ok : Code::handler, [&] {
       return make_raw_answer(exchange.terms, status, view(response.body), view(response.fields));
     });
+  } else if (exchange.streamed && response.status == 200) {
+    exchange.streamed->begin(std::move(responder));
+    exchange.streamed->end(true);
+    ++whole_streams_;
+    exchange.route.crew->count(exchange.caller().key, false);
+    refusals_.count(Code::ok);
   } else if (response.status != 200) {
     answer(exchange, std::move(responder), static_cast<int>(response.status), Code::handler, {},
            error, metadata);
   } else {
     answer(exchange, std::move(responder), 200, Code::ok, view(response.body), std::nullopt,
            metadata);
+  }
+  return DOJO_OK;
+}
+
+// ---- streams
+
+ExchangePtr Dispatcher::find_stream(const plugins::Generation& generation, dojo_request_id id) {
+  auto exchange = in_flight_.find(id);
+  const bool writes = exchange && &exchange->route.generation() == &generation &&
+                      exchange->stage() == Stage::running;
+  return writes ? exchange : nullptr;
+}
+
+std::int32_t Dispatcher::write(const plugins::Generation& generation, dojo_request_id id,
+                               std::string_view chunk) noexcept {
+  std::int32_t result = DOJO_FAILED;
+  unless_it_throws([&] {
+    const auto exchange = find_stream(generation, id);
+    if (!exchange) return void(result = DOJO_STALE);
+    if (!exchange->streamed) return void(result = DOJO_INVALID);
+    if (fault_of_chunk(chunk)) return void(result = DOJO_INVALID);
+    if (exchange->route.crew->cancelled()) return void(result = DOJO_STALE);
+    switch (exchange->streamed->write(chunk)) {
+      case StreamedAnswer::Wrote::yes:
+        return void(result = DOJO_OK);
+      case StreamedAnswer::Wrote::full:
+        return void(result = DOJO_FULL);
+      case StreamedAnswer::Wrote::too_long:
+        if (end_stream(*exchange, false) && failures_.take())
+          log_.error("an answer is longer than stream.max_bytes",
+                     {{"request", exchange->terms.request_id},
+                      {"plugin", generation.name()},
+                      {"route", exchange->route.info().name}});
+        exchange->route.crew->generation().cancel(id);
+        [[fallthrough]];
+      case StreamedAnswer::Wrote::gone:
+        return void(result = DOJO_STALE);
+    }
+  });
+  return result;
+}
+
+void Dispatcher::await_room(const plugins::Generation& generation, dojo_request_id id) noexcept {
+  const auto exchange = find_stream(generation, id);
+  if (exchange && exchange->streamed) exchange->streamed->want_room();
+}
+
+bool Dispatcher::end_stream(Exchange& exchange, bool whole) noexcept {
+  if (!exchange.streamed || !exchange.streamed->end(whole)) return false;
+  ++(whole ? whole_streams_ : broken_streams_);
+  in_flight_.answered();
+  return true;
+}
+
+std::int32_t Dispatcher::complete_stream(const plugins::Generation& generation, Exchange& exchange,
+                                         const dojo_response& response) {
+  const bool whole = response.status == 200 && response.error.size == 0;
+  if (!end_stream(exchange, whole)) return DOJO_STALE;
+  exchange.route.crew->count(exchange.caller().key, !whole);
+  refusals_.count(whole ? Code::ok : Code::internal);
+  const base::LogFields fields = {
+      {"request", exchange.terms.request_id}, {"plugin", generation.name()},
+      {"route", exchange.route.info().name},  {"chunks", exchange.streamed->chunks()},
+      {"bytes", exchange.streamed->bytes()},  {"reason", view(response.error)}};
+  if (whole) {
+    log_.debug("streamed", fields);
+  } else if (failures_.take()) {
+    log_.error("a handler failed after it had begun its answer", fields);
   }
   return DOJO_OK;
 }

@@ -34,7 +34,8 @@ struct DispatchOptions {
   std::chrono::milliseconds deadline{30'000};  ///< for routes that have none of their own
   wire::DecompressionLimits decompression;
   std::size_t decompressed = std::size_t{512}
-                             << 20;  ///< bytes of all decompressed bodies held at once
+                             << 20;            ///< bytes of all decompressed bodies held at once
+  std::size_t stream = std::size_t{64} << 20;  ///< bytes of the chunks of one answer
 };
 
 class Dispatcher final : public plugins::Services {
@@ -77,9 +78,15 @@ class Dispatcher final : public plugins::Services {
   [[nodiscard]] const base::Budget& plain_bytes() const { return plain_bytes_; }
   [[nodiscard]] const base::Budget& slots() const { return in_flight_.budget(); }
   [[nodiscard]] const StageTimes& stage_times() const { return stage_times_; }
+  /// Answers that were streamed to their end, and those that ended before it.
+  [[nodiscard]] std::uint64_t whole_streams() const { return whole_streams_; }
+  [[nodiscard]] std::uint64_t broken_streams() const { return broken_streams_; }
 
   std::int32_t complete(const plugins::Generation& generation, dojo_request_id id,
                         const dojo_response& response) noexcept override;
+  std::int32_t write(const plugins::Generation& generation, dojo_request_id id,
+                     std::string_view chunk) noexcept override;
+  void await_room(const plugins::Generation& generation, dojo_request_id id) noexcept override;
   bool cancelled(const plugins::Generation& generation, dojo_request_id id) noexcept override;
   void log(const plugins::Generation& generation, std::int32_t level, dojo_request_id id,
            std::string_view text) noexcept override;
@@ -109,6 +116,12 @@ class Dispatcher final : public plugins::Services {
   /// A worker has only looked at it, and another one is to take it up. @return false if it is over
   bool put_back(Exchange& exchange);
   net::Responder take_responder(Exchange& exchange);
+  /// The request of a plugin's that may write its answer; null if it has no such one.
+  ExchangePtr find_stream(const plugins::Generation& generation, dojo_request_id id);
+  /// @return false if it was no stream that had begun, or it had ended
+  bool end_stream(Exchange& exchange, bool whole) noexcept;
+  std::int32_t complete_stream(const plugins::Generation& generation, Exchange& exchange,
+                               const dojo_response& response);
   void answer(Exchange& exchange, net::Responder responder, int status, Code code,
               std::string_view body, std::optional<std::string_view> error,
               std::string_view metadata);
@@ -129,6 +142,8 @@ class Dispatcher final : public plugins::Services {
   base::Budget plain_bytes_;  // outlives the exchanges that share in it
   InFlight in_flight_;
   std::atomic<bool> draining_{false};
+  std::atomic<std::uint64_t> whole_streams_{0};
+  std::atomic<std::uint64_t> broken_streams_{0};
   mutable std::mutex mutex_;
   std::map<const plugins::Generation*, std::shared_ptr<Crew>> crews_;  // guarded by mutex_
 };

@@ -20,6 +20,7 @@
 #include "request/answer.hpp"
 #include "request/dialect.hpp"
 #include "request/route.hpp"
+#include "request/streamed_answer.hpp"
 
 namespace dojo::request {
 
@@ -72,6 +73,7 @@ class Exchange final : public net::Exchange {
   base::Charge slot;       ///< among the requests that have one
   base::Charge plain;      ///< of what all plain bodies may take
   Times times;
+  std::unique_ptr<StreamedAnswer> streamed;  ///< null: its route answers at once
 
   [[nodiscard]] const Caller& caller() const { return claim.caller; }
   /// What it asks for: a route's name, or what would be one.
@@ -79,13 +81,19 @@ class Exchange final : public net::Exchange {
     return asked ? std::string_view(asked->name) : route_of(head.path());
   }
   void on_answered() noexcept override { place = {}; }
+  /// Has its plugin go on writing.
+  void on_room() noexcept override;
   [[nodiscard]] Stage stage() const { return stage_.load(); }
   /// Moves on. @return false if somebody else has moved it
   bool move(Stage from, Stage to) { return stage_.compare_exchange_strong(from, to); }
   /// Makes it over, wherever it is. @return false if it was
   bool end() { return stage_.exchange(Stage::over) != Stage::over; }
-  /// Whether nobody waits for its answer.
-  [[nodiscard]] bool idle() const { return answered() || gone() || route.crew->cancelled(); }
+  /// Whether its answer goes out while it is written.
+  [[nodiscard]] bool streams() const { return streamed && streamed->has_begun(); }
+  /// Whether nobody waits for its answer, or for more of it.
+  [[nodiscard]] bool idle() const {
+    return (answered() && !streams()) || gone() || route.crew->cancelled();
+  }
 
  private:
   std::atomic<Stage> stage_{Stage::coming};

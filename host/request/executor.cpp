@@ -80,6 +80,10 @@ Pushed Executor::admit(Task task, std::optional<Task>& displaced) {
   if (stopping_) return {Pushed::What::stopping};
   const auto now = steady_clock::now();
   task.sequence = ++sequence_;
+  if (task.resumes) {
+    enter(std::move(task), now);
+    return {};
+  }
   const bool parks = !task.hooked && is_shut(task.gate);
   auto& queue = parks ? task.gate->parked : queue_;
   if (const auto wait = too_late(queue, task, now)) return {Pushed::What::too_late, *wait};
@@ -137,7 +141,8 @@ bool Executor::make_room(const std::shared_ptr<Gate>& gate, Task::Time now) {
   swept_ = now;
   const auto over = [this](const Task& task) {
     // One that has passed its gate gives its leave back when a worker drops it.
-    return task.id != 0 && (!task.gate || task.hooked) && options_.is_over(task.id);
+    return task.id != 0 && !task.resumes && (!task.gate || task.hooked) &&
+           options_.is_over(task.id);
   };
   const auto parked = gate ? gate->parked.remove_if(over, now) : 0;
   parked_ -= parked;

@@ -61,7 +61,8 @@ class Executor {
   /// A task whose queue is full is refused, unless its caller holds less than its part of the
   /// queue: then the last task of whoever holds most is displaced. So is one that there is no
   /// memory for. One that cannot be taken up before its deadline is refused at once, if that can be
-  /// told. Any thread; never blocks for long.
+  /// told. One that resumes has its place whatever waits, as there is one of a request at most. Any
+  /// thread; never blocks for long.
   [[nodiscard]] Pushed push(Task task);
   /// Puts a task back whose hooks have been asked. It has its place already; but it may have become
   /// clear that it will be too late, or there may be no memory. A worker's.

@@ -71,7 +71,7 @@ void reserve_one_more(std::vector<T>& all, std::size_t size) {
 
 bool is_displaceable(const Task& task) {
   // One that has passed its gate gives its leave back when a worker drops it.
-  return task.id != 0 && (!task.gate || task.hooked);
+  return task.id != 0 && !task.resumes && (!task.gate || task.hooked);
 }
 
 }  // namespace

@@ -23,6 +23,7 @@ struct Task {
   dojo_request_id id = 0;      ///< 0: `job` is the work
   std::shared_ptr<Gate> gate;  ///< may be null
   bool hooked = false;         ///< the plugin's hooks have still to be asked
+  bool resumes = false;        ///< it is with its plugin, which is to go on writing its answer
   wire::PublicKey caller{};    ///< of a request: who shares the workers with others
   double weight = 1;           ///< the caller's; 1 is average
   std::int32_t priority = 0;

@@ -24,6 +24,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <dojo/chunk.hpp>
+
 #include "plugins/abi/instance.hpp"
 #include "plugins/abi/span.hpp"
 #include "plugins/abi/tables.hpp"
@@ -87,10 +89,12 @@ class Worker {
   void listen();
   void serve(Lane& lane);
   void handle(const Lane& lane, Parcel& parcel);
+  void resume(const Lane& lane, dojo_request_id id);
   [[nodiscard]] Message judge(Parcel& parcel, plugins::Verdict& verdict) const;
 
   void make_host_table();
   std::int32_t complete(dojo_request_id id, const dojo_response* given) noexcept;
+  std::int32_t write(dojo_request_id id, std::string_view chunk) noexcept;
   [[nodiscard]] std::optional<std::string> fault_of(const dojo_response* given,
                                                     const dojo_response& response) const;
   /// Where this thread tells the host things: on its lane in the order in which it does, so that a
@@ -144,6 +148,9 @@ void Worker::make_host_table() {
   host_.observe = [](void* context, dojo_span name, double value) {
     worker_of(context).note(MessageKind::observe, {0, 0, value, view(name)});
   };
+  host_.write = [](void* context, dojo_request_id id, dojo_span chunk) {
+    return worker_of(context).write(id, view(chunk));
+  };
   host_.extension = [](void* context, const char* name) -> const void* {
     return std::string_view(name) == DOJO_EXT_EXECUTOR ? &worker_of(context).executor_ : nullptr;
   };
@@ -175,19 +182,34 @@ std::int32_t Worker::complete(dojo_request_id id, const dojo_response* given) no
   std::int32_t result = DOJO_STALE;
   // Held until the answer is on its way, since that may lie in the request.
   if (const auto request = requests_.take(id)) {
+    const auto& way = request->streams ? control_ : this->way();  // behind its chunks
     auto fault = fault_of(given, response);
     if (!fault) {
-      const auto sent = way().send(
+      const auto sent = way.send(
           message_of(WorkerAnswer{id, response.status, view(response.body), view(response.error),
                                   view(response.metadata), view(response.fields)}));
       if (sent == Sent::failed) fault = "its answer cannot be passed on: there is no memory for it";
     }
-    if (fault) way().send(message_of(WorkerAnswer{id, DOJO_STATUS_FAILED, {}, *fault, {}}));
+    if (fault) way.send(message_of(WorkerAnswer{id, DOJO_STATUS_FAILED, {}, *fault, {}}));
     // What the host has told of a request by a cancel, it takes no answer to.
     result = fault ? DOJO_INVALID : request->cancelled ? DOJO_STALE : DOJO_OK;
   }
   if (response.release != nullptr) response.release(response.release_context);
   return result;
+}
+
+std::int32_t Worker::write(dojo_request_id id, std::string_view chunk) noexcept {
+  if (chunk.size() > max_answer_) return DOJO_INVALID;
+  try {
+    if (fault_of_chunk(chunk)) return DOJO_INVALID;
+  } catch (const std::bad_alloc&) {
+    return DOJO_FAILED;
+  }
+  const auto taken = requests_.write(id, chunk.size());
+  if (taken == DOJO_FULL) control_.send({MessageKind::full, {id}, {}});
+  if (taken != DOJO_OK) return taken;
+  const auto sent = control_.send({MessageKind::chunk, {id}, {chunk}});
+  return sent == Sent::failed ? DOJO_FAILED : DOJO_OK;
 }
 
 // -- Lanes -------------------------------------------------------------------------------------
@@ -200,6 +222,8 @@ void Worker::serve(Lane& lane) {
     const auto kind = static_cast<MessageKind>(parcel.header.kind);
     if (kind == MessageKind::handle) {
       handle(lane, parcel);
+    } else if (kind == MessageKind::resume) {
+      resume(lane, parcel.header.numbers[0]);
     } else {
       plugins::Verdict verdict;
       lane.send(judge(parcel, verdict));
@@ -226,6 +250,12 @@ void Worker::handle(const Lane& lane, Parcel& parcel) {
     note(MessageKind::log, {DOJO_LOG_ERROR, id, 0, "its process has no memory left for a request"});
   }
   lane.send({MessageKind::returned, {static_cast<std::uint32_t>(code)}, {}});
+}
+
+void Worker::resume(const Lane& lane, dojo_request_id id) {
+  requests_.refill(id);
+  instance_->resume(id);
+  lane.send({MessageKind::returned, {DOJO_OK}, {}});
 }
 
 Message Worker::judge(Parcel& parcel, plugins::Verdict& verdict) const {

@@ -99,6 +99,9 @@ Status check_route(const RouteInfo& route, const std::vector<RouteInfo>& others)
         "TRACE are nobody's)",
         route.name, route.methods.substr(0, 128)));
   }
+  if (route.raw && route.streams) {
+    return fail(fmt::format("route {}: it is raw, and streams: one of the two", route.name));
+  }
   if (std::ranges::any_of(others, [&](const auto& known) {
         return known.name == route.name || known.path == route.path;
       })) {
@@ -222,7 +225,11 @@ Status Instance::read_routes() {
         route->blacklist != nullptr || route->verify != nullptr || route->priority != nullptr,
         route->path == nullptr ? '/' + text_or_empty(route->name) : std::string(route->path),
         route->methods == nullptr ? "POST" : std::string(route->methods),
-        (route->flags & DOJO_ROUTE_RAW) != 0};
+        (route->flags & DOJO_ROUTE_RAW) != 0,
+        (route->flags & DOJO_ROUTE_STREAM) != 0};
+    if (info.streams && plugin_.resume == nullptr) {
+      return fail(fmt::format("route {}: it streams, and the plugin has no resume()", info.name));
+    }
     if (auto status = check_route(info, routes_); !status) return status;
     routes_.push_back(std::move(info));
     tables_.push_back(*route);
@@ -307,6 +314,14 @@ std::int32_t Instance::handle(const dojo_request& request) const noexcept {
     return plugin_.handle(plugin_.self, &request);
   } catch (...) {  // a plugin that does not keep to the ABI
     return DOJO_FAILED;
+  }
+}
+
+void Instance::resume(dojo_request_id id) const noexcept {
+  if (plugin_.resume == nullptr) return;
+  try {
+    plugin_.resume(plugin_.self, id);
+  } catch (...) {  // NOLINT(bugprone-empty-catch) a plugin that does not keep to the ABI
   }
 }
 

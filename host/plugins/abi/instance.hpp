@@ -28,6 +28,7 @@ struct RouteInfo {
   std::string path;                       ///< "/Echo", or "/v1/*" for all that begin with "/v1/"
   std::string methods;                    ///< "GET POST"; HEAD only if the plugin answers it
   bool raw = false;                       ///< takes and gives bytes
+  bool streams = false;                   ///< answers in chunks
   bool operator==(const RouteInfo&) const = default;
 };
 
@@ -82,6 +83,8 @@ class Instance {
   Status start();
   /// [worker] dojo_plugin.handle
   [[nodiscard]] std::int32_t handle(const dojo_request& request) const noexcept;
+  /// [worker] dojo_plugin.resume
+  void resume(dojo_request_id id) const noexcept;
   /// [worker] The hooks of the request's route.
   [[nodiscard]] Verdict judge(const dojo_request& request) const noexcept;
   /// [control] Calls stop() if start() has been called, and destroy() if create() has. @return what

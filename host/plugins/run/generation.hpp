@@ -60,6 +60,8 @@ class Generation {
   /// @return DOJO_OK if the plugin has taken the request; otherwise it is the caller's to answer
   [[nodiscard]] virtual std::int32_t handle(const dojo_request& request,
                                             unsigned worker) const noexcept = 0;
+  /// dojo_plugin.resume, likewise.
+  virtual void resume(dojo_request_id id, unsigned worker) const noexcept = 0;
   /// The hooks of the request's route, if it is `hooked`.
   [[nodiscard]] virtual Verdict judge(const dojo_request& request,
                                       unsigned worker) const noexcept = 0;

@@ -76,6 +76,10 @@ void InProcess::make_host_table() {
     auto& self = generation_of(context);
     self.services_.observe(self, view(name), value);
   };
+  host_.write = [](void* context, dojo_request_id id, dojo_span chunk) {
+    auto& self = generation_of(context);
+    return self.services_.write(self, id, view(chunk));
+  };
   host_.extension = [](void* context, const char* name) -> const void* {
     return std::string_view(name) == DOJO_EXT_EXECUTOR ? &generation_of(context).executor_
                                                        : nullptr;
@@ -111,6 +115,10 @@ Status InProcess::bring_up() {
 
 std::int32_t InProcess::handle(const dojo_request& request, unsigned /*worker*/) const noexcept {
   return instance_->handle(request);
+}
+
+void InProcess::resume(dojo_request_id id, unsigned /*worker*/) const noexcept {
+  instance_->resume(id);
 }
 
 Verdict InProcess::judge(const dojo_request& request, unsigned /*worker*/) const noexcept {

@@ -27,6 +27,7 @@ class InProcess final : public Generation {
   [[nodiscard]] bool isolated() const override { return false; }
   [[nodiscard]] std::int32_t handle(const dojo_request& request,
                                     unsigned worker) const noexcept override;
+  void resume(dojo_request_id id, unsigned worker) const noexcept override;
   [[nodiscard]] Verdict judge(const dojo_request& request, unsigned worker) const noexcept override;
   void cancel(dojo_request_id id) const noexcept override;
   Status load() override;

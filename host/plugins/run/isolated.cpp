@@ -77,6 +77,10 @@ std::int32_t Isolated::handle(const dojo_request& request, unsigned worker) cons
   }
 }
 
+void Isolated::resume(dojo_request_id id, unsigned worker) const noexcept {
+  if (const auto process = current()) process->resume(id, worker);
+}
+
 Verdict Isolated::judge(const dojo_request& request, unsigned worker) const noexcept {
   try {
     const auto limit = Clock::now() + kPatience;

@@ -54,6 +54,7 @@ class Isolated final : public Generation {
   Status load() override;
   [[nodiscard]] std::int32_t handle(const dojo_request& request,
                                     unsigned worker) const noexcept override;
+  void resume(dojo_request_id id, unsigned worker) const noexcept override;
   [[nodiscard]] Verdict judge(const dojo_request& request, unsigned worker) const noexcept override;
   void cancel(dojo_request_id id) const noexcept override;
   Result<std::optional<std::string>> save() override;

@@ -30,12 +30,15 @@ enum class MessageKind : std::uint32_t {
   // Host to worker, on a lane.
   handle,  ///< see Request; until `returned` or the worker's end the lane is busy
   judge,   ///< the same, until `verdict`
+  resume,  ///< id; until `returned`
   // Worker to host, on control.
   opened,   ///< name, version: the shared object is loaded
   route,    ///< one each, in order
   started,  ///< it serves
   refused,  ///< reason: it does not start
   done,     ///< call, outcome; what was saved, or a reason
+  chunk,    ///< id; chunk: of a stream, whose answer comes this way too, so that all is in order
+  full,     ///< id: it waits for `resume`, having written all that there was room for
   // Worker to host, on a lane.
   returned,  ///< code
   verdict,   ///< code, priority; reason
@@ -62,7 +65,7 @@ struct Header {
   std::uint64_t attached =
       0;  ///< all texts together, if they come in a memory file; 0: they follow
 };
-inline constexpr std::uint32_t kProtocol = 2;
+inline constexpr std::uint32_t kProtocol = 3;
 static_assert(sizeof(Header) == 136);
 
 /// Texts of more bytes than this, together, go into a memory file. Larger packets would be cheaper

@@ -27,6 +27,12 @@ class Services {
   /// As dojo_host.complete; `generation` is who calls, and may only answer its own requests.
   virtual std::int32_t complete(const Generation& generation, dojo_request_id id,
                                 const dojo_response& response) noexcept = 0;
+  /// As dojo_host.write; after DOJO_FULL Generation::resume() follows.
+  virtual std::int32_t write(const Generation& generation, dojo_request_id id,
+                             std::string_view chunk) noexcept = 0;
+  /// Has Generation::resume() called once there is room for more of an answer, as if write() had
+  /// returned DOJO_FULL.
+  virtual void await_room(const Generation& generation, dojo_request_id id) noexcept = 0;
   virtual bool cancelled(const Generation& generation, dojo_request_id id) noexcept = 0;
   virtual void log(const Generation& generation, std::int32_t level, dojo_request_id id,
                    std::string_view text) noexcept = 0;

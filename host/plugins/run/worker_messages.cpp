@@ -138,14 +138,15 @@ Result<Verdict> verdict_of(const Message& message) {
 Message message_of(const RouteInfo& route) {
   return {MessageKind::route,
           {static_cast<std::uint64_t>(route.deadline.count()), route.concurrency,
-           route.hooked ? 1u : 0u, route.raw ? 1u : 0u},
+           route.hooked ? 1u : 0u, route.raw ? 1u : 0u, route.streams ? 1u : 0u},
           {route.name, route.description, route.request_schema, route.response_schema, route.path,
            route.methods}};
 }
 
 Result<RouteInfo> route_of(const Message& message) {
-  const auto& [deadline_ms, concurrency, hooked, raw, five, six, seven] = message.numbers;
-  if (deadline_ms > kLongestDeadlineMs || concurrency > UINT32_MAX || hooked > 1 || raw > 1) {
+  const auto& [deadline_ms, concurrency, hooked, raw, streams, six, seven] = message.numbers;
+  if (deadline_ms > kLongestDeadlineMs || concurrency > UINT32_MAX || hooked > 1 || raw > 1 ||
+      streams > 1) {
     return fail("a route's deadline, concurrency, hooks or form are out of range");
   }
   return RouteInfo{std::string(message.texts[0]),
@@ -157,7 +158,8 @@ Result<RouteInfo> route_of(const Message& message) {
                    hooked != 0,
                    std::string(message.texts[4]),
                    std::string(message.texts[5]),
-                   raw != 0};
+                   raw != 0,
+                   streams != 0};
 }
 
 Message message_of(MessageKind kind, const Note& note) {

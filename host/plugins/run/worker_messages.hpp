@@ -2,6 +2,7 @@
 // for, which owns nothing, and from a Message that may say anything.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -39,6 +40,11 @@ Setup setup_of(const Message& message);
 Message message_of(MessageKind kind, const dojo_request& request);
 /// @return a request whose spans point to where the message's do
 dojo_request request_of(const Message& message);
+
+/// Bytes of chunks that a worker may write until it is told to `resume`, each with what is written
+/// around it, and one chunk more: as much as the host has room for.
+inline constexpr std::size_t kWindow = 16 << 10;
+inline constexpr std::size_t kAroundChunk = 32;
 
 /// What a plugin has answered. `status` is one that the ABI knows, of some route.
 struct WorkerAnswer {

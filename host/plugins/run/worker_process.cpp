@@ -117,6 +117,14 @@ std::optional<Verdict> WorkerProcess::judge(const dojo_request& request, unsigne
   return Verdict{Code::internal, std::string(kDied)};
 }
 
+void WorkerProcess::resume(dojo_request_id id, unsigned worker) noexcept {
+  if (!has(id)) return;
+  auto& track = *tracks_.at(worker);
+  const auto sent = pass(track, {MessageKind::resume, {id}, {}});
+  if (sent == Sent::yes) exchange(track, MessageKind::returned);
+  if (sent == Sent::failed) condemn(kNotPassed);  // or its answer would never end
+}
+
 void WorkerProcess::cancel(dojo_request_id id) {
   // Not told if its queue is full of them: it knows the deadline anyway.
   if (has(id)) tell({MessageKind::cancel, {id}, {}});
@@ -204,6 +212,11 @@ Status WorkerProcess::act(const Message& message, const Hear& hear) {
   switch (message.kind) {
     case MessageKind::answer:
       return deliver(message);
+    case MessageKind::chunk:
+      return deliver_chunk(message);
+    case MessageKind::full:
+      if (has(message.numbers[0])) services_.await_room(owner_, message.numbers[0]);
+      return {};
     case MessageKind::log:
     case MessageKind::count:
     case MessageKind::observe: {
@@ -250,6 +263,24 @@ Status WorkerProcess::deliver(const Message& message) {
                                .flags = 0};
   services_.complete(owner_, answer->id, response);
   return {};
+}
+
+/// It may write what there is room for, and knows how much that is.
+Status WorkerProcess::deliver_chunk(const Message& message) {
+  const auto id = message.numbers[0];
+  if (!has(id)) {
+    if (over_) return {};
+    return fail("it wrote a chunk for a request that it does not have");
+  }
+  switch (services_.write(owner_, id, message.texts[0])) {
+    case DOJO_OK:
+    case DOJO_STALE:  // it is told so by a cancel
+      return {};
+    case DOJO_FULL:
+      return fail("it wrote more than there was room for");
+    default:
+      return fail("it wrote what is no chunk, or for a route that does not stream");
+  }
 }
 
 void WorkerProcess::bury() noexcept {

@@ -45,7 +45,9 @@ class WorkerProcess {
   /// As Generation's. Nothing: the worker had ended before it could take it, try the next one.
   std::optional<std::int32_t> handle(const dojo_request& request, unsigned worker);
   std::optional<Verdict> judge(const dojo_request& request, unsigned worker);
-  /// Any thread. Does nothing if the worker does not have it (any more).
+  /// Does nothing if the worker does not have it (any more).
+  void resume(dojo_request_id id, unsigned worker) noexcept;
+  /// Any thread. Likewise.
   void cancel(dojo_request_id id);
   /// Any thread. Does not wait. @return false: it was not sent
   bool tell(const Message& message) const {
@@ -83,6 +85,7 @@ class WorkerProcess {
   bool hear_some(const Hear& hear);
   Status act(const Message& message, const Hear& hear);
   Status deliver(const Message& message);
+  Status deliver_chunk(const Message& message);
   void note(const Message& message, const Note& heard);
   bool give(dojo_request_id id);
   void given(dojo_request_id id);

@@ -20,6 +20,7 @@
 #include <utility>
 #include <vector>
 
+#include <dojo/flows.hpp>
 #include <dojo/header_fields.hpp>
 #include <dojo/model.hpp>
 #include <dojo/plugin.h>
@@ -170,6 +171,14 @@ class Host {
   std::int32_t complete(dojo_request_id id, const dojo_response& response) const {
     return here() ? table_.complete(table_.context, id, &response) : DOJO_STALE;
   }
+  /// Sends a chunk. @return as dojo_host.write; DOJO_UNKNOWN if the host knows no streams
+  std::int32_t write(dojo_request_id id, std::string_view chunk) const {
+    if (!here()) return DOJO_STALE;
+    if (table_.write == nullptr) return DOJO_UNKNOWN;
+    return table_.write(table_.context, id, detail::span(chunk));
+  }
+  /// Those that are being written.
+  [[nodiscard]] detail::Flows& flows() const { return flows_; }
   [[nodiscard]] bool cancelled(dojo_request_id id) const {
     return !here() || table_.cancelled(table_.context, id) != 0;
   }
@@ -194,6 +203,7 @@ class Host {
 
   dojo_host table_{};
   decltype(dojo_executor_v1::post) post_ = nullptr;
+  mutable detail::Flows flows_;
   std::any config_;                // set before anything runs
   std::vector<std::any> objects_;  // likewise: pointers to the plugin's object, by their class
   std::atomic<bool> gone_{false};  // destroy() has been called

@@ -41,7 +41,8 @@ enum {
   DOJO_STALE = 2,   /* the request is answered already: nothing was touched */
   DOJO_INVALID = 3, /* an argument breaks the rules of this header */
   DOJO_UNKNOWN = 4, /* there is no such thing, or the plugin does not do this */
-  DOJO_REFUSED = 5  /* a hook: this caller may not; the error buffer says why */
+  DOJO_REFUSED = 5, /* a hook: this caller may not; the error buffer says why */
+  DOJO_FULL = 6     /* a stream's reader is behind: nothing was taken, see dojo_host.write */
 };
 
 /* Levels of dojo_host.log. */
@@ -164,6 +165,16 @@ typedef struct dojo_host {
   /* A table of an extension of the host's, by its name and revision (DOJO_EXT_EXECUTOR), or NULL.
    */
   const void* (*extension)(void* context, const char* name);
+  /* Since 1.1. Sends one chunk of the answer to a request of a DOJO_ROUTE_STREAM: a JSON object or
+   * array on one line, 1 MiB at most, at most 128 levels deep. DOJO_OK: taken; the host has copied
+   * it. DOJO_FULL: nothing was taken, since the caller reads slower; dojo_plugin.resume follows,
+   * once, perhaps before this returns. DOJO_STALE: nobody reads it any more. DOJO_INVALID: it is no
+   * chunk, or the route is none of streams. Chunks go out in the order of the calls: whoever
+   * writes from several threads sees to it. In all cases complete() ends the stream: with status
+   * 200, whatever its body, it was whole; with anything else it was not, which the caller can see,
+   * or, if nothing was written, is told as of any other request. The request's deadline is that of
+   * the first chunk. */
+  int32_t (*write)(void* context, dojo_request_id id, dojo_span chunk);
 } dojo_host;
 
 /* A route: serves POST and HEAD on "/<name>", if it says nothing else. HEAD, where it is not among
@@ -196,7 +207,9 @@ typedef struct dojo_route {
 
 /* Bits of dojo_route.flags. Others must not be set. */
 enum {
-  DOJO_ROUTE_RAW = 1 /* takes and gives bytes: no model, no envelope */
+  DOJO_ROUTE_RAW = 1,   /* takes and gives bytes: no model, no envelope */
+  DOJO_ROUTE_STREAM = 2 /* answers in chunks, by dojo_host.write: response_schema is that of one.
+                           Not together with DOJO_ROUTE_RAW; needs dojo_plugin.resume */
 };
 
 /* A plugin that has been created. `self` is the first argument of each function. */
@@ -220,6 +233,10 @@ typedef struct dojo_plugin {
   /* [control] A table of an extension that this plugin offers, by its name and revision
    * (DOJO_EXT_STATE …), or NULL. Lives until destroy(). May be NULL itself. */
   const void* (*extension)(void* self, const char* name);
+  /* Since 1.1. [worker] There is room again for a request that write() has returned DOJO_FULL for,
+   * or nobody reads it any more, which the next write() tells. May be NULL where no route streams.
+   */
+  void (*resume)(void* self, dojo_request_id id);
 } dojo_plugin;
 
 /* The exported symbol, `dojo_plugin_entry`. Written without constructors, so that it can be read

@@ -8,7 +8,8 @@
 //   Answer (Request)        Answer (Context&, Request)        void for Answer: the body is {}
 //   void (Context&, Request, Reply<Answer>)                   answers later, from any thread
 // dojo::raw("name", handler) takes and gives bytes: RawRequest and RawAnswer in the place of
-// models. It runs on several threads at once. Where dojo::object<T>() stands beside them, handlers
+// models; dojo::stream(handler) answers in chunks: see stream.hpp. It runs on several threads at
+// once. Where dojo::object<T>() stands beside them, handlers
 // and hooks may be members of T (see object.hpp). What it throws becomes an error: HttpError is
 // told to the caller with its status, anything else goes to the log and the caller is told that
 // something failed.
@@ -266,7 +267,8 @@ class Plugin {
   template <class Part>
   void add(Part) {
     static_assert(kIsRoute<Part>,
-                  "DOJO_PLUGIN takes dojo::handle(handler), dojo::raw(name, handler), and "
+                  "DOJO_PLUGIN takes dojo::handle(handler), dojo::raw(name, handler), "
+                  "dojo::stream(handler), and "
                   "dojo::object<T, Config>(), dojo::configure<Config>(), "
                   "on_start, on_stop, state, health, selftest: this is none of them");
   }
@@ -335,7 +337,8 @@ class Plugin {
               &Plugin::handle,
               &Plugin::stop,
               &Plugin::destroy,
-              &Plugin::extension};
+              &Plugin::extension,
+              &Plugin::resume};
     if (make_) make_();
     return &table_;
   }
@@ -356,7 +359,8 @@ class Plugin {
             route.priority ? &Plugin::priority : nullptr,
             route.path.empty() ? nullptr : route.path.c_str(),
             route.methods.empty() ? nullptr : route.methods.c_str(),
-            route.raw ? std::uint64_t{DOJO_ROUTE_RAW} : 0};
+            (route.raw ? std::uint64_t{DOJO_ROUTE_RAW} : 0) |
+                (route.streams ? std::uint64_t{DOJO_ROUTE_STREAM} : 0)};
   }
 
   /// The route that a request is for, or nothing if the request is none.
@@ -381,6 +385,10 @@ class Plugin {
       plugin.log_late(*request, "something that is no std::exception");
     }
     return DOJO_OK;
+  }
+
+  static void resume(void* self, dojo_request_id id) noexcept {
+    of(self).host_->flows().resume(id);
   }
 
   /// Only a handler that had a Reply can get here, and the Reply has answered or will.
@@ -423,6 +431,7 @@ class Plugin {
 
   static void stop(void* self) noexcept {
     auto& plugin = of(self);
+    plugin.host_->flows().clear();
     for (const auto& hook : plugin.stop_) {
       try {
         hook(*plugin.host_);

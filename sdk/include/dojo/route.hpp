@@ -19,69 +19,12 @@
 #include <utility>
 
 #include <dojo/context.hpp>
+#include <dojo/deferred.hpp>
 #include <dojo/object.hpp>
 #include <dojo/raw.hpp>
+#include <dojo/stream.hpp>
 
 namespace dojo {
-
-namespace detail {
-
-/// A call that is answered later. Shared by its handler and its Reply, so that the Context lives
-/// until both are done with it; what the host keeps until the answer only is copied for that.
-class Deferred {
- public:
-  Deferred(std::shared_ptr<const Host> host, const dojo_request& request)
-      : texts_(joined(request)), context_(std::move(host), moved(request, texts_)) {}
-  Deferred(const Deferred&) = delete;
-  Deferred& operator=(const Deferred&) = delete;
-  ~Deferred() = default;
-
-  [[nodiscard]] Context& context() { return context_; }
-
-  /// The Reply goes without having answered, on whatever thread. While the handler still runs the
-  /// call is left to it: what the handler throws then, if it does, is the answer.
-  /// @return whether the handler has ended, and the Reply is to answer itself
-  bool let_go() {
-    const std::lock_guard lock(mutex_);
-    left_ = running_;
-    return !running_;
-  }
-  /// The handler has ended. @return whether it was left the call to answer
-  bool end_handler() {
-    const std::lock_guard lock(mutex_);
-    running_ = false;
-    return left_;
-  }
-
- private:
-  static constexpr std::array kTexts = {
-      &dojo_request::hotkey, &dojo_request::dialect, &dojo_request::peer,  &dojo_request::trace,
-      &dojo_request::method, &dojo_request::target,  &dojo_request::fields};
-  static std::string joined(const dojo_request& request) {
-    std::string all;
-    for (const auto text : kTexts) all += view(request.*text);
-    return all;
-  }
-  static dojo_request moved(const dojo_request& request, std::string_view texts) {
-    auto there = known(request);
-    for (const auto text : kTexts) {
-      const auto size = (there.*text).size;
-      there.*text = span(texts.substr(0, size));
-      texts.remove_prefix(size);
-    }
-    return there;
-  }
-
-  const std::string texts_;
-  Context context_;
-  std::mutex mutex_;
-  bool running_ = true;
-  bool left_ = false;
-};
-
-inline constexpr std::string_view kLetGo = "the handler let go of its Reply unanswered";
-
-}  // namespace detail
 
 /// The way to answer later, from any thread. Move-only; the first answer counts. One that goes
 /// without having answered answers that the handler failed, so that no caller waits for nothing;
@@ -156,6 +99,7 @@ struct RouteParts {
   std::string path;     // empty: the name's
   std::string methods;  // empty: POST
   bool raw = false;
+  bool streams = false;
   std::chrono::milliseconds deadline{0};
   std::uint32_t concurrency = 0;
   /// dojo_plugin.handle. It throws what the handler throws once its Reply has the request.
@@ -318,8 +262,17 @@ template <class R, class A>
 struct Shape<std::tuple<Context, R, Reply<A>>> {
   using Request = R;
   using Later = A;
+  using Way = Reply<A>;
   template <class F>
   static constexpr bool kCalled = std::is_invocable_v<F, Context&, R, Reply<A>>;
+};
+template <class R, class C>
+struct Shape<std::tuple<Context, R, Writer<C>>> {
+  using Request = R;
+  using Chunk = C;
+  using Way = Writer<C>;
+  template <class F>
+  static constexpr bool kCalled = std::is_invocable_v<F, Context&, R, Writer<C>>;
 };
 
 template <class F>
@@ -328,6 +281,21 @@ template <class S>
 concept HasShape = requires { typename S::Request; };
 template <class S>
 concept AnswersLater = requires { typename S::Later; };
+
+/// What a handler's chunks are; nothing where it has none.
+template <class Returned, class S>
+struct ChunkOf {};
+template <class C, class S>
+struct ChunkOf<Stream<C>, S> {
+  using Chunk = C;
+};
+template <class S>
+  requires requires { typename S::Chunk; }
+struct ChunkOf<void, S> {
+  using Chunk = typename S::Chunk;
+};
+template <class Returned, class S>
+concept HasChunks = requires { typename ChunkOf<Returned, S>::Chunk; };
 
 template <class F, class S>
 inline constexpr bool kCallable = S::template kCalled<const F&>;
@@ -387,6 +355,35 @@ struct RawHandlerOf {
                 "dojo::RawAnswer(dojo::Context&, dojo::RawRequest), or void(dojo::Context&, "
                 "dojo::RawRequest, dojo::Reply<dojo::RawAnswer>), and not `mutable`");
 };
+/// Whether a handler is of one of the forms that dojo::stream() takes.
+template <class F>
+inline constexpr bool kIsStream = false;
+template <HasSignature F>
+  requires HasShape<Shape<typename Signature<F>::Arguments>>
+inline constexpr bool kIsStream<F> = [] {
+  using Returned = typename Signature<F>::Result;
+  using S = Shape<typename Signature<F>::Arguments>;
+  if constexpr (HasChunks<Returned, S>) {
+    return kCallable<F, S> && Model<typename S::Request> &&
+           Model<typename ChunkOf<Returned, S>::Chunk>;
+  } else {
+    return false;
+  }
+}();
+template <class F>
+struct StreamHandlerOf {
+  static_assert(kIsStream<F>,
+                "dojo::stream: a handler is dojo::Stream<Chunk>(Request), "
+                "dojo::Stream<Chunk>(dojo::Context&, Request), or void(dojo::Context&, Request, "
+                "dojo::Writer<Chunk>); Request and Chunk are models (see DOJO_MODEL), the request "
+                "is taken by value, and the handler is not `mutable`");
+};
+template <class Returned, class S>
+struct NoStreamOf {
+  static_assert(!HasChunks<Returned, S>,
+                "dojo::handle: a handler that answers in chunks is a stream's: "
+                "dojo::stream(handler)");
+};
 template <class Answer>
 struct AnswerOf {
   static_assert(kIsAnswer<Answer> || std::is_same_v<Answer, RawAnswer>,
@@ -425,7 +422,9 @@ consteval bool check_handler() {
     using Call = Signature<F>;
     using S = Shape<typename Call::Arguments>;
     static_assert(kChecked<ParametersOf<typename Call::Arguments>>);
-    if constexpr (AnswersLater<S>) {
+    if constexpr (HasChunks<typename Call::Result, S>) {
+      static_assert(kChecked<NoStreamOf<typename Call::Result, S>>);
+    } else if constexpr (AnswersLater<S>) {
       static_assert(kChecked<RequestOf<typename S::Request>, CallOf<F, S>,
                              LaterAnswerOf<typename S::Later>, ReturnOf<typename Call::Result>>);
       return Model<typename S::Request> && kCallable<F, S> && Model<typename S::Later> &&
@@ -480,15 +479,15 @@ void run_now(const F& handler, Context& call) {
 }
 
 /// @throws what the handler throws after its Reply has answered, or has gone elsewhere
-template <class S, class F>
-void run_later(const F& handler, const std::shared_ptr<Deferred>& call) {
+template <class S, class F, class Call>
+void run_later(const F& handler, const std::shared_ptr<Call>& call) {
   auto& context = call->context();
   std::optional<typename S::Request> request;
   guarded(context, [&] { request = read_request<typename S::Request>(context); });
   if (!request) return;
   std::exception_ptr thrown;
   try {
-    handler(context, std::move(*request), Reply<typename S::Later>(call));
+    handler(context, std::move(*request), typename S::Way(call));
   } catch (...) {
     thrown = std::current_exception();
   }
@@ -545,6 +544,40 @@ auto make_route(std::string name, F handler) {
   return Route<Request, Joined<Classes<>, Written>>(std::move(parts));
 }
 
+/// dojo_plugin.handle of a handler that answers in chunks.
+template <class F>
+std::int32_t run_stream(const F& handler, std::shared_ptr<const Host> host,
+                        const dojo_request& request) {
+  using Returned = typename Signature<F>::Result;
+  using S = Shape<typename Signature<F>::Arguments>;
+  auto& flows = host->flows();
+  if constexpr (std::is_void_v<Returned>) {
+    std::shared_ptr<Written> call;
+    try {
+      call = std::make_shared<Written>(std::move(host), request);
+      flows.add(request.id, call, nullptr);
+    } catch (...) {  // no memory; the request stays the host's
+      return DOJO_FAILED;
+    }
+    run_later<S>(handler, call);
+  } else {
+    using Call = Generated<typename ChunkOf<Returned, S>::Chunk>;
+    std::shared_ptr<Call> call;
+    try {
+      call = std::make_shared<Call>(std::move(host), request);
+      flows.add(request.id, call, call);
+    } catch (...) {
+      return DOJO_FAILED;
+    }
+    call->start([&](Context& context) -> std::optional<Returned> {
+      auto asked = read_request<typename S::Request>(context);
+      if (!asked) return std::nullopt;
+      return invoke(handler, context, std::move(*asked));
+    });
+  }
+  return DOJO_OK;
+}
+
 }  // namespace detail
 
 /// A route for a handler: POST and HEAD on "/<name of the request's model>".
@@ -556,6 +589,34 @@ auto handle(F handler) {
     using S = detail::Shape<typename detail::Signature<F>::Arguments>;
     return detail::make_route<F>(std::string(model_name<typename S::Request>()),
                                  detail::called(std::move(handler)));
+  } else {
+    return Route<detail::NoRequest>({});
+  }
+}
+
+/// A route whose answer is a stream of chunks: POST and HEAD on "/<name of the request's model>".
+/// Its deadline() is that of the first chunk; metadata goes nowhere.
+/// @param handler Stream<Chunk>(Request), Stream<Chunk>(Context&, Request), or void(Context&,
+/// Request, Writer<Chunk>). Called by several threads at once; need not be copyable
+template <class F>
+auto stream(F handler) {
+  using Handler = detail::Called<F>;
+  static_assert(detail::kChecked<detail::StreamHandlerOf<Handler>>);
+  if constexpr (detail::kIsStream<Handler>) {
+    using S = detail::Shape<typename detail::Signature<F>::Arguments>;
+    using Request = typename S::Request;
+    detail::RouteParts parts;
+    parts.name = model_name<Request>();
+    parts.streams = true;
+    parts.request_schema = json_schema<Request>();
+    parts.response_schema =
+        json_schema<typename detail::ChunkOf<typename detail::Signature<F>::Result, S>::Chunk>();
+    parts.run =
+        detail::copyable([handler = detail::called(std::move(handler))](
+                             std::shared_ptr<const Host> host, const dojo_request& request) {
+          return detail::run_stream(handler, std::move(host), request);
+        });
+    return Route<Request, detail::Joined<detail::Classes<>, F>>(std::move(parts));
   } else {
     return Route<detail::NoRequest>({});
   }

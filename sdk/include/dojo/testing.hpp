@@ -29,6 +29,7 @@
 #include <utility>
 #include <vector>
 
+#include <dojo/chunk.hpp>
 #include <dojo/model.hpp>
 #include <dojo/names.hpp>
 #include <dojo/plugin.h>
@@ -49,7 +50,10 @@ struct Caller {
   double stake = 0;
   bool validator_permit = false;
   std::optional<std::chrono::milliseconds> deadline{};  ///< nothing: the route's own, or 10 s
-  bool gone = false;  ///< Context::cancelled() is true from the beginning
+  bool gone = false;     ///< Context::cancelled() is true from the beginning
+  std::size_t room = 0;  ///< of a stream: chunks until its writer has to wait; 0: it never has to
+  bool stays = false;    ///< of a stream: reads no more than that, and stays
+  std::optional<std::size_t> leaves_after{};  ///< of a stream: chunks; the next one nobody reads
 };
 
 /// What a caller of dojo-host would be answered, but for 500.
@@ -57,11 +61,13 @@ struct Answer {
   /// 504: there was none before the deadline. 500: the handler failed, of which a caller of
   /// dojo-host is told 200 with an error.
   int status = 0;
-  std::string body{};      ///< JSON; of a raw route any bytes
-  std::string error{};     ///< for 500 the reason, which dojo-host tells its log alone
-  std::string metadata{};  ///< JSON
-  std::string fields{};    ///< of a raw route: its header fields, as it gives them
-  int priority = 0;        ///< what the route's hook said of the request
+  std::string body{};                 ///< JSON; of a raw route any bytes
+  std::string error{};                ///< for 500 the reason, which dojo-host tells its log alone
+  std::string metadata{};             ///< JSON
+  std::string fields{};               ///< of a raw route: its header fields, as it gives them
+  int priority = 0;                   ///< what the route's hook said of the request
+  std::vector<std::string> chunks{};  ///< of a stream, JSON each
+  bool whole = true;  ///< false: a stream that broke off after its first chunk; `error` says why
 
   /// @throws std::runtime_error if the body is no such model
   template <Model T>
@@ -206,6 +212,8 @@ class Host {
     std::unique_ptr<char[]> body;
     dojo_request request{};
     std::optional<Answer> answer;
+    std::vector<std::string> chunks{};
+    std::size_t unread = 0;  // of those
   };
   struct Job {
     void (*run)(void* data, std::int32_t cancelled) = nullptr;
@@ -266,6 +274,9 @@ class Host {
       if (!of(self).takes_metric(view(name), value, Metric::histogram)) return;
       of(self).histograms_[std::string(view(name))].push_back(value);
     };
+    host_.write = [](void* self, dojo_request_id id, dojo_span chunk) {
+      return of(self).write(id, view(chunk));
+    };
     host_.extension = [](void* self, const char* name) -> const void* {
       return std::string_view(name) == DOJO_EXT_EXECUTOR ? &of(self).executor_ : nullptr;
     };
@@ -276,6 +287,36 @@ class Host {
   static constexpr int kPriorities = 1000;  // to either side of 0
   static constexpr std::chrono::milliseconds kDeadline{10'000};
 
+  std::int32_t write(dojo_request_id id, std::string_view chunk) {
+    const std::lock_guard lock(mutex_);
+    const auto found = by_id_.find(id);
+    if (found == by_id_.end()) return DOJO_STALE;
+    auto& asked = *found->second;
+    const bool streams = (route(asked.request.route).flags & DOJO_ROUTE_STREAM) != 0;
+    if (!streams || fault_of_chunk(chunk)) return DOJO_INVALID;
+    const bool late = asked.chunks.empty() && now() >= asked.request.deadline_ns;
+    const auto& caller = asked.caller;
+    if (late || caller.gone || asked.chunks.size() == caller.leaves_after) return DOJO_STALE;
+    if (caller.room != 0 && asked.unread == caller.room) {
+      if (!caller.stays) full_.push_back(id);
+      news_.notify_all();
+      return DOJO_FULL;
+    }
+    asked.chunks.emplace_back(chunk);
+    ++asked.unread;
+    news_.notify_all();
+    return DOJO_OK;
+  }
+  /// There is room again for those who were told that there is none.
+  void resume_full(std::unique_lock<std::mutex>& lock) {
+    for (const auto id : std::exchange(full_, {})) {
+      if (const auto found = by_id_.find(id); found != by_id_.end()) found->second->unread = 0;
+      lock.unlock();
+      plugin_->resume(plugin_->self, id);
+      lock.lock();
+    }
+  }
+
   std::int32_t complete(dojo_request_id id, const dojo_response* response) {
     const std::lock_guard lock(mutex_);
     const auto found = by_id_.find(id);
@@ -283,6 +324,15 @@ class Host {
     auto& asked = *found->second;
     by_id_.erase(found);
     news_.notify_all();
+    if (!asked.chunks.empty()) {
+      const bool whole = response != nullptr && response->status == 200;
+      asked.answer = {
+          .status = 200,
+          .error = whole || response == nullptr ? "" : std::string(view(response->error)),
+          .chunks = std::move(asked.chunks),
+          .whole = whole};
+      return DOJO_OK;
+    }
     if (now() >= asked.request.deadline_ns) {
       asked.answer = late();
       return DOJO_STALE;
@@ -393,6 +443,10 @@ class Host {
       }
       if (!is_route_path(path_of(i))) refuse(where + ": its path is none: " + path_of(i));
       if (!are_route_methods(methods_of(i))) refuse(where + ": its methods are none");
+      if ((one.flags & DOJO_ROUTE_STREAM) != 0) {
+        if (plugin_->resume == nullptr) refuse(where + ": it streams, and there is no resume()");
+        if ((one.flags & DOJO_ROUTE_RAW) != 0) refuse(where + ": it is raw, and streams");
+      }
       for (std::uint32_t other = 0; other < i; ++other) {
         if (text_of(route(other).name) == name || path_of(other) == path_of(i)) {
           refuse(where + ": it declares this route twice");
@@ -497,10 +551,21 @@ class Host {
   }
 
   Answer wait(Asked& asked) {
-    const auto until = std::chrono::steady_clock::now() + *asked.caller.deadline;
+    auto until = std::chrono::steady_clock::now() + *asked.caller.deadline;
     std::unique_lock lock(mutex_);
-    for (;;) {
-      news_.wait_until(lock, until, [&] { return asked.answer || !jobs_.empty(); });
+    for (std::size_t seen = 0;;) {
+      news_.wait_until(lock, until, [&] {
+        return asked.answer || !jobs_.empty() || !full_.empty() || asked.chunks.size() > seen;
+      });
+      if (asked.chunks.size() > seen && !asked.answer) {  // and as long again for the next one
+        seen = asked.chunks.size();
+        until = std::chrono::steady_clock::now() + *asked.caller.deadline;
+        if (jobs_.empty() && full_.empty()) continue;
+      }
+      if (!full_.empty() && !asked.answer) {
+        resume_full(lock);
+        continue;
+      }
       if (asked.answer) {
         const auto answer = std::move(*asked.answer);
         lock.unlock();
@@ -570,6 +635,7 @@ class Host {
   std::vector<std::unique_ptr<Asked>> asked_;
   std::map<dojo_request_id, Asked*> by_id_;
   std::vector<Job> jobs_;
+  std::vector<dojo_request_id> full_;  // told so
   std::vector<std::string> lines_;
   std::map<std::string, Metric, std::less<>> metrics_;
   std::map<std::string, double> counters_;

@@ -21,6 +21,7 @@ class IdleGeneration final : public plugins::Generation {
                       unsigned /*worker*/) const noexcept override {
     return DOJO_FAILED;
   }
+  void resume(dojo_request_id /*id*/, unsigned /*worker*/) const noexcept override {}
   plugins::Verdict judge(const dojo_request& /*request*/,
                          unsigned /*worker*/) const noexcept override {
     return {};

@@ -59,6 +59,10 @@ class Recorder final : public Services {
     changed_.notify_all();
     return DOJO_OK;
   }
+  std::int32_t write(const Generation&, dojo_request_id, std::string_view) noexcept override {
+    return DOJO_STALE;
+  }
+  void await_room(const Generation&, dojo_request_id) noexcept override {}
   bool cancelled(const Generation&, dojo_request_id) noexcept override { return false; }
   void log(const Generation&, std::int32_t, dojo_request_id id,
            std::string_view text) noexcept override {

@@ -229,6 +229,11 @@ class NoServices : public plugins::Services {
                         const dojo_response&) noexcept override {
     return DOJO_STALE;
   }
+  std::int32_t write(const plugins::Generation&, dojo_request_id,
+                     std::string_view) noexcept override {
+    return DOJO_STALE;
+  }
+  void await_room(const plugins::Generation&, dojo_request_id) noexcept override {}
   bool cancelled(const plugins::Generation&, dojo_request_id) noexcept override { return false; }
   void log(const plugins::Generation&, std::int32_t, dojo_request_id,
            std::string_view) noexcept override {}

@@ -32,7 +32,7 @@ static void destroy(void* self) {
 }
 
 static const dojo_plugin the_plugin = {
-    sizeof(dojo_plugin), 1, NULL, routes, start, handle, stop, destroy, NULL};
+    sizeof(dojo_plugin), 1, NULL, routes, start, handle, stop, destroy, NULL, NULL};
 
 static int32_t create(const dojo_host* host, dojo_span config, const dojo_plugin** plugin,
                       dojo_error* error) {

@@ -430,7 +430,8 @@ Plugin::Plugin(const dojo_host* host, std::string config)
               const std::string_view wanted(name);
               if (wanted == DOJO_EXT_STATE) return &kState;
               return wanted == DOJO_EXT_HEALTH ? &kHealth : nullptr;
-            }};
+            },
+            nullptr};
 }
 
 std::int32_t create(const dojo_host* host, dojo_span config, const dojo_plugin** plugin,

@@ -326,6 +326,7 @@ Plugin::Plugin(const dojo_host* host, std::string config)
             },
             [](void* self) { of(self).stop(); },
             [](void* self) { std::unique_ptr<Plugin>(&of(self)).reset(); },
+            nullptr,
             nullptr};
 }
 

@@ -56,7 +56,7 @@ const dojo_plugin kPlugin = {sizeof kPlugin, kCount,  nullptr, kRoutes, start,
 #else
                              handle,
 #endif
-                             stop,           destroy, nullptr};
+                             stop,           destroy, nullptr, nullptr};
 
 std::int32_t create(const dojo_host*, dojo_span, const dojo_plugin** plugin, dojo_error* error) {
 #ifdef FAULTY_CREATE
