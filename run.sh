@@ -64,6 +64,11 @@ answer=$($dojo send "$address" Echo '{"message": "hello"}' --dialect btauth/1 --
 echo
 echo "Echo in btauth/1: ${answer//$'\n'/ }"
 [[ $answer == *hello* && $answer != *metadata* ]] || status=1
+# And an answer that comes in chunks, whose end says that it was all.
+stream=$($dojo send "$address" Generate '{"prompt": "miners from back come answers", "ms_per_word": 50}' --dialect btauth/1 \
+  --wallet "$wallet" --to "$hotkey") || status=1
+echo "Generate, as a stream: ${stream//$'\n'/ }"
+[[ $stream == *answers*miners* ]] || status=1
 $once && exit "$status"
 
 echo

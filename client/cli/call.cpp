@@ -4,6 +4,7 @@
 
 #include <dojo/client.hpp>
 
+#include "chunks.hpp"
 #include "command.hpp"
 #include "input.hpp"
 #include "interrupt.hpp"
@@ -39,9 +40,9 @@ int Call::run() {
   options->stop = interrupt.token();
   http.body = std::move(*bytes);
   Client client(std::move(*key), request.client_options());
-  const auto response = client.request(url, std::move(http), *options);
+  const auto response = print_chunks(client.open_stream_request(url, std::move(http), *options));
   if (verbose) std::fputs(described(response).c_str(), stderr);
-  if (!response.exception || response.exception->is_an_answer()) {
+  if (!response.stream && (!response.exception || response.exception->is_an_answer())) {
     const auto& answer = response.body();
     const auto shown = stdout_is_terminal() ? text::escaped(answer, "\n\t") : answer;
     std::fwrite(shown.data(), 1, shown.size(), stdout);
@@ -55,8 +56,9 @@ int Call::run() {
 
 void add_call(CLI::App& app, int& exit_code) {
   auto call = std::make_shared<Call>();
-  auto* command = app.add_subcommand(
-      "call", "Send any request, signed, and write the answer's body to stdout as it comes");
+  auto* command = app.add_subcommand("call",
+                                     "Send any request, signed, and write the answer's body to "
+                                     "stdout as it comes; of a stream, its chunks");
   command->add_option("METHOD", call->http.method, "GET, POST, …")->required();
   command->add_option("URL", call->url, "Such as 203.0.113.7:8888/v1/translate?to=de")->required();
   command->add_option("BODY", call->body,

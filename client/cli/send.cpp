@@ -4,6 +4,7 @@
 
 #include <dojo/client.hpp>
 
+#include "chunks.hpp"
 #include "command.hpp"
 #include "input.hpp"
 #include "interrupt.hpp"
@@ -37,9 +38,14 @@ int Send::run() const {
   const Interrupt interrupt;
   options->stop = interrupt.token();
   Client client(std::move(*key), request.client_options());
-  const auto response = client.send_json(url, model, std::move(*body), *options);
+  auto answer = print_chunks(client.open_stream_json(url, model, std::move(*body), *options));
+  if (verbose) std::fputs(described(answer).c_str(), stderr);
+  if (answer.stream) {
+    if (!answer.ok()) complain(answer.reason());
+    return proof.keep(answer, exit_code_of(answer.exception, answer.status));
+  }
+  const auto response = detail::read_model(std::move(answer));
   const auto& http = response.client_response;
-  if (verbose) std::fputs(described(http).c_str(), stderr);
   const auto& failure = response.exception;
   if ((!failure || failure->is_an_answer()) && check_json(http.raw_body)) {
     std::puts(json_for_stdout(http.raw_body).c_str());
@@ -53,8 +59,9 @@ int Send::run() const {
 
 void add_send(CLI::App& app, int& exit_code) {
   auto send = std::make_shared<Send>();
-  auto* command =
-      app.add_subcommand("send", "Post one model and print the answer (indented on a terminal)");
+  auto* command = app.add_subcommand("send",
+                                     "Post one model and print the answer (indented on a "
+                                     "terminal); of a stream, its chunks as they come");
   command->add_option("URL", send->url, "Miner, such as 203.0.113.7:8888")->required();
   command->add_option("MODEL", send->model, "The model's name, which is the route's")->required();
   command->add_option("JSON", send->json, "A JSON object, @file, or - for stdin")->required();

@@ -200,6 +200,13 @@ std::optional<SendError> proof_error(ClientResponse& http, bool wanted) {
   return std::nullopt;
 }
 
+/// Why a stream is no answer, if so.
+std::optional<SendError> stream_error(const ClientResponse& http) {
+  if (!http.stream || http.stream->fault.empty()) return std::nullopt;
+  return SendError{SendError::Kind::bad_response,
+                   fmt::format("{}: {}", http.url, http.stream->fault)};
+}
+
 std::optional<Code> code_of(const ClientResponse& http) {
   const auto word = http.header(wire::kCodeHeader);
   return word ? parse_code(*word) : std::nullopt;
@@ -211,6 +218,7 @@ Response read_answer(ClientResponse&& http, const SendOptions& options, const Cl
                      bool preflight) {
   Response response{std::move(http), {}, {}};
   response.exception = id_error(response, options.request_id);
+  if (!response.exception) response.exception = stream_error(response);
   if (!response.exception) response.exception = proof_error(response, options.proof);
   if (!options.proof) response.request.reset();
   if (response.exception) return response;  // whose code is that?

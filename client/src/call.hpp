@@ -24,6 +24,7 @@ using Deliver = std::function<void(Response&&)>;
 using CallId = std::uint64_t;
 
 class Engine;
+class Intake;
 struct Session;
 
 /// A request as it is handed over.
@@ -32,6 +33,7 @@ struct Submission {
   PayloadPtr payload;
   SendOptions options;
   std::optional<SendError> rejected;  ///< known to be wrong already: delivered, never sent
+  std::shared_ptr<Intake> intake{};   ///< takes what is a stream; null: it is read as any other
   bool opens_session = false;         ///< goes before what waits for the same host
   Deliver deliver;                    ///< called once, on the courier's thread; does not throw
 };

@@ -7,6 +7,7 @@
 #include "answer.hpp"
 #include "batch.hpp"
 #include "engine.hpp"
+#include "intake.hpp"
 #include "payload.hpp"
 #include "signing.hpp"
 #include "target.hpp"
@@ -175,6 +176,35 @@ void Client::submit_raw(std::string_view url, Encoded payload, const SendOptions
   auto call = make_call(*engine_, url, std::move(payload), options);
   call.front().request.deliver = std::move(deliver);
   engine_->submit(std::move(call));
+}
+
+detail::StreamReader Client::open(std::string_view url, Encoded payload,
+                                  const SendOptions& options) {
+  const auto intake = std::make_shared<detail::Intake>(options, options.proof);
+  std::stop_source stop;
+  auto with_stop = options;
+  with_stop.stop = stop.get_token();
+  auto call = make_call(*engine_, url, std::move(payload), std::move(with_stop));
+  auto& submission = call.front().request;
+  submission.intake = intake;
+  submission.deliver = [intake](Response&& response) { intake->finish(std::move(response)); };
+  detail::StreamReader reader(intake, std::move(stop), options.stop);
+  engine_->submit(std::move(call));
+  return reader;
+}
+
+ChunkStream<RawJson> Client::open_stream_json(std::string_view url, std::string_view model_name,
+                                              std::string json, const SendOptions& options) {
+  auto object = check_object(json);
+  return ChunkStream<RawJson>(open(url,
+                                   object ? encode_json(model_name, std::move(json), options)
+                                          : Encoded(Unexpected(std::move(object.error()))),
+                                   options));
+}
+
+ChunkStream<RawJson> Client::open_stream_request(std::string_view url, Request request,
+                                                 const SendOptions& options) {
+  return ChunkStream<RawJson>(open(url, encode_bytes(std::move(request), options), options));
 }
 
 std::shared_ptr<detail::Batch> Client::open_batch(std::size_t concurrency,

@@ -4,7 +4,10 @@
 
 #include <pthread.h>
 
+#include <dojo/wire/signed_answer.hpp>
+
 #include "answer.hpp"
+#include "intake.hpp"
 
 namespace dojo::detail {
 
@@ -69,6 +72,13 @@ void Courier::hand_over(Call& call) noexcept {
 }
 
 Response Courier::response_to(Call& call) const {
+  if (const auto& intake = call.request.intake) {
+    auto& http = call.http;
+    http.stream = intake->outcome(http.raw_body);
+    // Behind its chunks comes what an answer of known length has before them.
+    if (http.stream && http.stream->signature)
+      http.headers.push_back({std::string(wire::kAnswerSignatureHeader), *http.stream->signature});
+  }
   if (call.failure) return failed(std::move(*call.failure), std::move(call.http));
   return read_answer(std::move(call.http), call.request.options, options_, call.in_preflight);
 }

@@ -7,6 +7,7 @@
 #include <pthread.h>
 
 #include "answer.hpp"
+#include "intake.hpp"
 #include "retry.hpp"
 #include "signing.hpp"
 
@@ -102,6 +103,17 @@ void Engine::request_cancel(std::list<CallId>& note) noexcept {
   wake();
 }
 
+bool Engine::request_more(CallId id) noexcept {
+  try {
+    const std::lock_guard lock(mutex_);
+    wanted_.push_back(id);
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+  wake();
+  return true;
+}
+
 void Engine::wake() noexcept {
   curl_multi_wakeup(multi_.get());  // was seen to work when the engine was made
 }
@@ -122,9 +134,11 @@ void Engine::run() noexcept {
 bool Engine::take_commands() {
   Calls submitted;
   std::list<CallId> cancelled;
+  std::vector<CallId> wanted;
   {
     const std::lock_guard lock(mutex_);
     if (stopping_) return false;
+    wanted.swap(wanted_);
     submitted.swap(submitted_);
     cancelled.swap(cancelled_);
   }
@@ -133,8 +147,14 @@ bool Engine::take_commands() {
     one.splice(one.end(), submitted, submitted.begin());
     accept(std::move(one));
   }
+  for (const auto id : wanted) go_on(id);
   for (const auto id : cancelled) cancel(id, "cancelled");
   return true;
+}
+
+void Engine::go_on(CallId id) {
+  const auto found = by_id_.find(id);
+  if (found != by_id_.end() && found->second->exchange) found->second->exchange->go_on();
 }
 
 void Engine::drive() {
@@ -278,11 +298,14 @@ void Engine::launch(Call& call, bool preflight, bool fresh_connection) {
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(call.deadline - Clock::now());
   call.in_preflight = preflight;
   call.session = nullptr;
+  auto* const intake = preflight ? nullptr : call.request.intake.get();
+  if (intake != nullptr) intake->begin(*this, call.id);
   call.exchange->prepare({.owner = &call,
                           .target = &call.request.target,
                           .payload = payload,
                           .sign = [this, &call] { return proven_headers(call); },
                           .timeout = std::max(left, std::chrono::milliseconds(1)),
+                          .intake = intake,
                           .fresh_connection = fresh_connection});
   const auto rc = curl_multi_add_handle(multi_.get(), call.exchange->handle());
   if (rc != CURLM_OK) throw std::runtime_error(curl_multi_strerror(rc));
@@ -339,6 +362,7 @@ void Engine::conclude(Call& call, CURLcode code) {
 }
 
 bool Engine::may_try_again(const Call& call) const {
+  if (call.request.intake && call.request.intake->has_begun()) return false;
   return call.http.attempts < call.request.options.max_retries;
 }
 

@@ -48,6 +48,9 @@ class Engine {
   /// Any thread. @param note the call's id.
   void request_cancel(std::list<CallId>& note) noexcept;
 
+  /// There is room again for a stream. Any thread. @return false if there is no memory to say so
+  bool request_more(CallId id) noexcept;
+
   [[nodiscard]] const ClientOptions& options() const { return options_; }
   /// Who signs.
   [[nodiscard]] const wire::PublicKey& key() const { return key_.public_key(); }
@@ -83,6 +86,7 @@ class Engine {
   void attempt(Call& call, Step step) noexcept;
   void accept(Calls one);
   void introduce(Call& call);
+  void go_on(CallId id);
   void cancel(CallId id, std::string_view why);
   void cancel_everything();
   void enqueue(Call& call);
@@ -114,6 +118,7 @@ class Engine {
   std::mutex mutex_;
   Calls submitted_;              // mutex_
   std::list<CallId> cancelled_;  // mutex_
+  std::vector<CallId> wanted_;   // mutex_; streams
   bool stopping_ = false;        // mutex_
   bool closed_ = false;          // mutex_; the I/O thread takes no more
 

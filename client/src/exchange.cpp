@@ -6,12 +6,15 @@
 
 #include <fmt/format.h>
 
+#include "intake.hpp"
 #include "retry.hpp"
+#include "text/words.hpp"
 
 namespace dojo::detail {
 namespace {
 
 constexpr long kSwitchingProtocols = 101;
+constexpr long kForEver = 86'400;  // seconds
 
 template <class Value>
 void set(CURL* handle, CURLoption option, Value value) {
@@ -61,6 +64,8 @@ Exchange::Exchange(const ClientOptions& options)
   set(curl, CURLOPT_WRITEDATA, this);
   set(curl, CURLOPT_PREREQFUNCTION, &Exchange::on_request);
   set(curl, CURLOPT_PREREQDATA, this);
+  set(curl, CURLOPT_XFERINFOFUNCTION, &Exchange::on_progress);
+  set(curl, CURLOPT_XFERINFODATA, this);
   set(curl, CURLOPT_MAXFILESIZE_LARGE, static_cast<curl_off_t>(max_body_));
   set(curl, CURLOPT_USERAGENT, options.user_agent.c_str());
   set(curl, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -93,9 +98,20 @@ void Exchange::prepare(Sending sending) {
   error_[0] = '\0';
   set(curl, CURLOPT_PRIVATE, sending_.owner);
   set(curl, CURLOPT_URL, sending_.target->url.c_str());
-  set(curl, CURLOPT_TIMEOUT_MS, static_cast<long>(sending_.timeout.count()));
+  set_limits();
   set(curl, CURLOPT_FRESH_CONNECT, sending_.fresh_connection ? 1L : 0L);
   set_method(sending_.payload);
+}
+
+/// What may be a stream ends by on_progress(), which libcurl calls every second if it is to watch
+/// the speed.
+void Exchange::set_limits() {
+  CURL* curl = handle_.get();
+  const bool streams = sending_.intake != nullptr;
+  set(curl, CURLOPT_TIMEOUT_MS, streams ? 0L : static_cast<long>(sending_.timeout.count()));
+  set(curl, CURLOPT_NOPROGRESS, streams ? 0L : 1L);
+  set(curl, CURLOPT_LOW_SPEED_LIMIT, streams ? 1L : 0L);
+  set(curl, CURLOPT_LOW_SPEED_TIME, streams ? kForEver : 0L);
 }
 
 void Exchange::set_method(const Payload* payload) {
@@ -231,12 +247,49 @@ void Exchange::take_header(std::string_view line) {
 std::size_t Exchange::on_body(char* data, std::size_t size, std::size_t count, void* self) {
   auto& exchange = *static_cast<Exchange*>(self);
   const std::size_t bytes = size * count;
+  if (exchange.is_stream()) {
+    bool room = true;
+    const bool taken =
+        exchange.guarded([&] { room = exchange.sending_.intake->take({data, bytes}); });
+    if (taken && !room) return CURL_WRITEFUNC_PAUSE;
+    return taken && !exchange.is_at_fault() ? bytes : 0;
+  }
   if (bytes > exchange.max_body_ - exchange.body_.size()) {
     exchange.too_large_ = true;
     return 0;
   }
   const bool taken = exchange.guarded([&] { exchange.body_.append(data, bytes); });
   return taken ? bytes : 0;
+}
+
+bool Exchange::is_stream() const {
+  if (sending_.intake == nullptr) return false;
+  long status = 0;
+  curl_easy_getinfo(handle_.get(), CURLINFO_RESPONSE_CODE, &status);
+  const auto type = std::ranges::find_if(
+      headers_, [](const Header& header) { return text::same_word(header.name, "content-type"); });
+  if (status != 200 || type == headers_.end()) return false;
+  std::string_view value = type->value;
+  return text::same_word(text::trim(text::take(value, ';')), wire::kStreamType);
+}
+
+bool Exchange::is_at_fault() noexcept {
+  bool fails = true;
+  guarded([&] {
+    own_failure_ = sending_.intake->fault();
+    fails = own_failure_.has_value();
+  });
+  return fails;
+}
+
+int Exchange::on_progress(void* self, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+  auto& exchange = *static_cast<Exchange*>(self);
+  return exchange.sending_.intake != nullptr && exchange.is_at_fault() ? 1 : 0;
+}
+
+void Exchange::go_on() noexcept {
+  // What comes of it at once comes of it by on_body().
+  curl_easy_pause(handle_.get(), CURLPAUSE_CONT);
 }
 
 int Exchange::on_request(void* self, char*, char*, int, int) {

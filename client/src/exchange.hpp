@@ -20,6 +20,8 @@
 
 namespace dojo::detail {
 
+class Intake;
+
 /// The answer's header section may have this many bytes.
 inline constexpr std::size_t kMaxResponseHeaders = std::size_t{64} << 10;
 
@@ -32,6 +34,7 @@ struct Sending {
   /// kept connection was found dead. A host must refuse the same signature as a replay.
   std::function<HeaderList()> sign;
   std::chrono::milliseconds timeout{0};
+  Intake* intake = nullptr;  ///< if it may be answered by a stream, which has limits of its own
   bool fresh_connection = false;  ///< on none that is kept
 };
 
@@ -56,6 +59,9 @@ class Exchange {
   /// `Retry-After`, in either form; 0 if there is none. Valid after conclude().
   [[nodiscard]] std::chrono::seconds retry_after() const;
 
+  /// There is room for more of a stream.
+  void go_on() noexcept;
+
   /// Takes the request off its handle, so that it can be used again.
   void reset();
 
@@ -65,8 +71,12 @@ class Exchange {
  private:
   static std::size_t on_header(char* data, std::size_t size, std::size_t count, void* self);
   static std::size_t on_body(char* data, std::size_t size, std::size_t count, void* self);
+  static int on_progress(void* self, curl_off_t, curl_off_t, curl_off_t, curl_off_t);
   static int on_request(void* self, char* remote, char* local, int remote_port, int local_port);
   void set_method(const Payload* payload);
+  void set_limits();
+  [[nodiscard]] bool is_stream() const;
+  [[nodiscard]] bool is_at_fault() noexcept;
   void take_header(std::string_view line);
   void sign();
 

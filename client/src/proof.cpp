@@ -198,7 +198,8 @@ std::optional<Status> check_answer(const ClientResponse& http) {
   return wire::verify_answer({.nonce = only(wire::kBtauthNonceHeader),
                               .sender = only(wire::kBtauthHotkeyHeader),
                               .status = http.status,
-                              .body = http.raw_body},
+                              .body = http.raw_body,
+                              .digest = http.stream ? http.stream->digest : std::string_view()},
                              receiver,
                              [&](std::string_view name) { return values_of(http.headers, name); });
 }

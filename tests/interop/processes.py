@@ -83,7 +83,7 @@ class DojoHost(Process):
         if plugins is None:
             plugins = folder / "plugins"
             plugins.mkdir()
-            for built in ("DOJO_PLUGINS/echo.so", "DOJO_PLUGINS/score.so", "DOJO_TEST_PLUGINS/slow.so"):
+            for built in ("DOJO_PLUGINS/echo.so", "DOJO_PLUGINS/generate.so", "DOJO_PLUGINS/score.so", "DOJO_TEST_PLUGINS/slow.so"):
                 variable, name = built.split("/")
                 (plugins / name).symlink_to(Path(os.environ[variable]) / name)
         self.config = folder / "host.toml"

@@ -5,6 +5,7 @@
 //   if (answer.ok()) use(answer.body->message);
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <functional>
 #include <future>
@@ -17,6 +18,7 @@
 
 #include <dojo/client/options.hpp>
 #include <dojo/client/response.hpp>
+#include <dojo/client/stream.hpp>
 #include <dojo/model.hpp>
 #include <dojo/result.hpp>
 #include <dojo/wire/keypair.hpp>
@@ -130,6 +132,36 @@ class Client {
   /// The same, without waiting.
   std::future<Response> request_async(std::string_view url, Request request,
                                       const SendOptions& options = {});
+
+  /// Posts `model`, and reads the answer in chunks as they come. Does not wait. Limits are those of
+  /// `options.stream`; it is not tried again once the stream has begun.
+  template <class Chunk, Model Request>
+  ChunkStream<Chunk> open_stream(std::string_view url, const Request& model,
+                                 const SendOptions& options = {}) {
+    return ChunkStream<Chunk>(open(url, encode(model, options), options));
+  }
+  /// Posts `model`, and calls `on_chunk(Chunk)` for each chunk as it comes, on this thread.
+  /// @param on_chunk returns void; or bool, false to read no more @return what came of it all:
+  /// before that nothing of it is proven
+  template <class Chunk, Model Request, std::invocable<Chunk> OnChunk>
+  Response send_stream(std::string_view url, const Request& model, OnChunk on_chunk,
+                       const SendOptions& options = {}) {
+    if (on_own_thread()) return refuse_to_wait();
+    auto stream = open_stream<Chunk>(url, model, options);
+    while (auto chunk = stream.next()) {
+      if constexpr (std::is_same_v<std::invoke_result_t<OnChunk&, Chunk>, bool>) {
+        if (!on_chunk(std::move(*chunk))) stream.cancel();
+      } else {
+        on_chunk(std::move(*chunk));
+      }
+    }
+    return stream.result();
+  }
+  /// The same of JSON text that is already written, and of any request.
+  ChunkStream<RawJson> open_stream_json(std::string_view url, std::string_view model_name,
+                                        std::string json, const SendOptions& options = {});
+  ChunkStream<RawJson> open_stream_request(std::string_view url, Request request,
+                                           const SendOptions& options = {});
 
   /// Posts JSON text that is already written. `json` must be one object.
   StdResponse<RawJson> send_json(std::string_view url, std::string_view model_name,
@@ -278,6 +310,7 @@ class Client {
   [[nodiscard]] Encoded encode_payload(detail::Payload&& payload, const SendOptions& options) const;
   void submit_raw(std::string_view url, Encoded payload, const SendOptions& options,
                   detail::Deliver deliver);
+  detail::StreamReader open(std::string_view url, Encoded payload, const SendOptions& options);
   std::shared_ptr<detail::Batch> open_batch(std::size_t concurrency, detail::DeliverNth deliver);
   static void add_to_batch(const std::shared_ptr<detail::Batch>& batch, std::size_t index,
                            std::string_view url, Encoded payload, SendOptions options);

@@ -78,12 +78,20 @@ enum class Preflight : std::uint8_t {
   never,
 };
 
+/// What a streamed answer may take.
+struct StreamLimits {
+  std::chrono::milliseconds idle{30'000};       ///< between two chunks, while they are waited for
+  std::chrono::milliseconds max_time{600'000};  ///< in all
+  std::uint64_t max_bytes = std::uint64_t{64} << 20;
+};
+
 struct SendOptions {
   /// The receiver's hotkey, signed into a dojo/1 or btauth/1 request; nothing signs it for any
   /// receiver, which a host takes only if it is configured so. Not used by the legacy dialect.
   std::optional<Receiver> to = {};
 
-  /// For one attempt: its HEAD and POST together, without the wait for a free connection.
+  /// For one attempt: its HEAD and POST together, without the wait for a free connection. Of a
+  /// stream, until it begins.
   std::chrono::milliseconds timeout{10'000};
   /// Counts attempts, as in the Python client: 1 does not try again. A kept connection that broke
   /// before a byte of the answer came is replaced at once, and not counted.
@@ -95,6 +103,7 @@ struct SendOptions {
   /// A longer `Retry-After` is cut to this. A shorter one never makes the wait shorter.
   std::chrono::milliseconds max_retry_after{30'000};
 
+  StreamLimits stream = {};  ///< for who reads streams: Client::open_stream()
   Preflight preflight = Preflight::automatic;
   /// btauth/1, with a receiver: the answer has to be signed by it (`twresp/1`). One that is not, or
   /// not rightly, is SendError::Kind::unproven, and no answer; an error status may go without. What

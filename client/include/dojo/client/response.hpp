@@ -97,18 +97,28 @@ enum class AnswerSignature : std::uint8_t {
   wrong,  ///< it proves nothing: somebody else's, of another request, or the answer was changed
 };
 
+/// What came of a streamed answer.
+struct StreamedAnswer {
+  std::uint64_t chunks = 0;
+  std::string digest;                    ///< of those, as its end has to say it
+  std::optional<std::string> signature{};  ///< that its end came with
+  std::string fault{};                   ///< why it is not whole; empty: it is
+};
+
 /// The HTTP side of the last attempt.
 struct ClientResponse {
   int status = 0;               ///< 0: no answer came
   std::vector<Header> headers;  ///< in their order, names as they came
   std::string url;              ///< the whole address, with the model's name
-  std::string raw_body;         ///< decompressed if that could be done, else as it came
+  std::string raw_body;         ///< decompressed if that could be done, else as it came; of a
+                                ///< stream its chunks, joined, and only if proof was asked for
   Timings timings;
   Sizes sizes;
   int attempts = 0;                              ///< made, not allowed
   wire::Dialect dialect = wire::Dialect::dojo1;  ///< that the request was signed in
   bool on_session = false;                       ///< went on a session, and was not signed
   AnswerSignature signature = AnswerSignature::none;
+  std::optional<StreamedAnswer> stream;  ///< there if it is one
   /// The request that was answered, with its signature; kept if SendOptions::proof has asked.
   std::optional<SignedRequest> request;
 

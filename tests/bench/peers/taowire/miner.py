@@ -1,4 +1,4 @@
-"""The miner of taowire's own benchmark, with a route that echoes. Prints the port it listens on."""
+"""The miner of taowire's own benchmark, with a route that echoes, and one that streams. Prints the port it listens on."""
 
 import asyncio
 import os
@@ -44,6 +44,11 @@ class Echo(BaseModel):
     message: str
 
 
+class Count(BaseModel):
+    count: int
+    fails_at: int | None = None
+
+
 class Server(NoSignalServer):
     async def startup(self, sockets=None):
         await super().startup(sockets)
@@ -58,6 +63,16 @@ async def main():
     @miner.route("/Echo", request=Echo, response=Echo, max_body_bytes=16 << 20)
     async def echo(request: Echo, ctx) -> Echo:
         return request
+
+    @miner.route("/Count", request=Count, stream=True)
+    async def count(request: Count, ctx):
+        async def chunks():
+            for n in range(request.count):
+                if n == request.fails_at:
+                    raise RuntimeError("it cannot go on")
+                yield {"n": n}
+
+        return chunks()
 
     async with miner.running() as app:
         await Server(uvicorn.Config(app, lifespan="off", **miner.uvicorn_options() | {"port": 0})).serve()
