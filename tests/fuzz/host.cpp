@@ -57,6 +57,7 @@ class Bench {
     config.http.limits.max_body = 1 << 20;
     config.http.limits.linger = 100ms;
     config.dispatch.decompression.max_output = 4 << 20;
+    config.dispatch.stream = 1 << 20;
     config.reload.workers = 1;
     config.state_dir = folder_ / "state";
     config.plugins_dir = folder_ / "plugins";
@@ -115,7 +116,7 @@ class Input {
 
 constexpr std::array<std::string_view, 8> kPaths = {
     "/v1/score", "/v1/x?y=%20", "/v1/status/404", "/later",
-    "/headed",   "/Show",       "/v1/score",      "/v1/status/split"};
+    "/headed",   "/Show",       "/v1/repeat",     "/v1/status/split"};
 
 test::SignedHead sign(const Bench& bench, std::uint8_t dialect, const std::string& path,
                       std::string_view body) {

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from . import floors, plot, report
 from .cases import CASES, PROBES, Part
-from .hosts import Alone, Host, IsolatedHost
+from .hosts import Alone, Host, IsolatedHost, SigningHost
 from .loader import Loader, offered
 from .machine import machine, sentences
 from .rounds import by_turns
@@ -47,7 +47,7 @@ def parse():
 def everybody():
     host = Host()
     peers = [Axum(host), BtLightning(), HttpAuth(host), TaoWire(), DojoMessaging(host), Verifying(host)]
-    return host, {peer.name: peer for peer in [*peers, IsolatedHost(), Alone()]}
+    return host, {peer.name: peer for peer in [*peers, IsolatedHost(), SigningHost(), Alone()]}
 
 
 def chosen(peers, only):

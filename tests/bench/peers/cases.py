@@ -69,6 +69,7 @@ CASES = (
     Case(default, 1 * MB, 32, 200, PYTHON, "legacy", zstd=True),
     Case(everything, 1 * KB, 32, 4_000, PYTHON, "legacy"),
     Case(quick, 1 * KB, 32, 4_000, RUST, "session"),
+    Case(default, 1 * KB, 32, 6_000, ("dojo-host-signs",), "btauth/1"),
 )
 PROBES = (
     Scaling(quick, Case(quick, 1 * KB, 64, 3_000, ("axum",)), 1_024),

@@ -31,6 +31,15 @@ class IsolatedHost(Host):
         return {}
 
 
+class SigningHost(Host):
+    name = "dojo-host-signs"
+    about = "dojo-host with `auth.btauth_sign_answers`: it signs every answer (`twresp/1`)"
+    config = CONFIG + "[auth]\nbtauth_sign_answers = true\n"
+
+    def versions(self):
+        return {}
+
+
 class Alone(Server):
     name = "parts-alone"
     about = "zstd -d, simdjson's parse and zstd -3 of the body in a loop, on one thread (`tests/bench/alone.cpp`)"

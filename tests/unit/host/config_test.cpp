@@ -98,7 +98,7 @@ TEST(Config, WithoutAFileServesLoopbackOnPort8091) {
 
 TEST(Config, OfAnEmptyTextIsTheDefault) {
   EXPECT_EQ(all_of(*parse("")), all_of(default_config()));
-  EXPECT_EQ(all_of(*parse("[http]\n[auth]\n[access]\n[dispatch]\n[compression]\n[log]\n[plugins]")),
+  EXPECT_EQ(all_of(*parse("[http]\n[auth]\n[access]\n[dispatch]\n[stream]\n[compression]\n[log]\n[plugins]")),
             all_of(default_config()));
 }
 
@@ -181,6 +181,10 @@ queue = 2
 in_flight = 3
 deadline_ms = 4
 drain_ms = 0
+[stream]
+idle_ms = 13
+max_ms = 14
+max_bytes = 15
 [compression]
 level = 22
 max_body_bytes = 2
@@ -243,6 +247,9 @@ restart_most_ms = 70
   EXPECT_EQ(settings_of(*config, "another").run, plugins::RunOptions());
   EXPECT_EQ(config->access.rules.at(0).hotkeys.at(0), key.public_key());
   EXPECT_EQ(config->metagraph.netuid, 7);
+  EXPECT_EQ(config->http.limits.stream_idle.count(), 13);
+  EXPECT_EQ(config->http.limits.stream_time.count(), 14);
+  EXPECT_EQ(config->dispatch.stream, 15U);
   EXPECT_EQ(config->auth.routes.at("Echo").dialects.text(), "legacy");
 }
 

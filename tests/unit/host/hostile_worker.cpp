@@ -110,6 +110,12 @@ void misbehave(std::string_view how, const Lane& lane, const Lane& control, std:
   }
   if (how == "shorter_file") attach(lane, id, kMuch, sealed_file(1));
   if (how == "exabyte") attach(lane, id, std::uint64_t{1} << 60, sealed_file(1));
+  const auto write = [&](std::uint64_t whose, std::string_view chunk) {
+    control.send({MessageKind::chunk, {whose}, {chunk}});
+  };
+  if (how == "chunk_of_another") write(id + 1, "{}");
+  if (how == "chunk_without_room") write(id, R"(["no room"])");
+  if (how == "chunk_that_is_none") write(id, "5");
   if (how == "closes_lane") lane.shut();
   if (how == "floods") {
     const std::string text(1000, 'x');

@@ -24,6 +24,8 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <dojo/chunk.hpp>
+
 #include "plugins/abi/span.hpp"
 #include "where.hpp"
 
@@ -38,6 +40,8 @@ using Clock = std::chrono::steady_clock;
 
 constexpr unsigned kWorkers = 4;
 const std::string kPerilous = std::string(test::where::kPlugins) + "/test_perilous.so";
+
+constexpr std::string_view kNoRoom = R"(["no room"])";  // as hostile_worker.cpp has it
 
 struct Got {
   std::uint32_t status = 0;
@@ -59,8 +63,9 @@ class Recorder final : public Services {
     changed_.notify_all();
     return DOJO_OK;
   }
-  std::int32_t write(const Generation&, dojo_request_id, std::string_view) noexcept override {
-    return DOJO_STALE;
+  std::int32_t write(const Generation&, dojo_request_id, std::string_view chunk) noexcept override {
+    if (chunk == kNoRoom) return DOJO_FULL;
+    return fault_of_chunk(chunk) ? DOJO_INVALID : DOJO_OK;
   }
   void await_room(const Generation&, dojo_request_id) noexcept override {}
   bool cancelled(const Generation&, dojo_request_id) noexcept override { return false; }
@@ -644,8 +649,9 @@ INSTANTIATE_TEST_SUITE_P(
                     "short_packet", "empty_packet", "long_packet", "unknown_kind", "other_protocol",
                     "long_sizes", "wrong_lane_kind", "verdict_for_handle", "started_again",
                     "answers_no_call", "long_log", "attached_is_missing", "needless_descriptor",
-                    "two_descriptors", "unsealed", "pipe", "shorter_file", "exabyte", "closes_lane",
-                    "floods_lane_with_answers_to_others"),
+                    "two_descriptors", "chunk_of_another", "chunk_without_room",
+                    "chunk_that_is_none", "unsealed", "pipe", "shorter_file", "exabyte",
+                    "closes_lane", "floods_lane_with_answers_to_others"),
     [](const auto& test) { return std::string(test.param); });
 
 TEST_F(IsolatedTest, IsNotHeldUpByAFlood) {

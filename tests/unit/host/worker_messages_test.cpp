@@ -105,7 +105,7 @@ TEST(WorkerMessages, SayARoute) {
   route.response_schema = "[]";
   route.deadline = std::chrono::milliseconds(4'000);
   route.concurrency = 3;
-  route.hooked = route.raw = true;
+  route.hooked = route.raw = route.streams = true;
   route.path = "/v1/*";
   route.methods = "GET POST";
   const auto again = route_of(message_of(route));
@@ -117,7 +117,7 @@ TEST(WorkerMessages, SayARoute) {
   EXPECT_EQ(again->deadline, route.deadline);
   EXPECT_EQ(again->concurrency, 3u);
   EXPECT_EQ(*again, route);
-  for (const std::size_t number : {0u, 1u, 2u, 3u}) {
+  for (const std::size_t number : {0u, 1u, 2u, 3u, 4u}) {
     auto message = message_of(route);
     message.numbers.at(number) += kTooMuch;
     EXPECT_FALSE(route_of(message)) << number;

@@ -1,4 +1,5 @@
-// Routes that take and give bytes, and one that is a model's but for its path.
+// Routes that take and give bytes, and two that are a model's but for their path: one of them
+// answers in chunks.
 #include <string>
 
 #include <dojo/plugin.hpp>
@@ -13,6 +14,21 @@ DOJO_MODEL(Score, value)
 Score score(Score request) {
   ++request.value;
   return request;
+}
+
+struct Repeat {
+  std::uint16_t times = 0;
+  std::string text;
+};
+DOJO_MODEL(Repeat, times, text)
+struct Repeated {
+  std::string text;
+};
+DOJO_MODEL(Repeated, text)
+
+dojo::Stream<Repeated> repeat(Repeat request) {
+  const Repeated chunk{std::move(request.text)};
+  for (std::uint16_t i = 0; i < request.times; ++i) co_yield chunk;
 }
 
 /// What it was asked, in words, and the body behind them.
@@ -62,4 +78,4 @@ DOJO_PLUGIN(
     dojo::raw("show", show).path("/v1/*").methods({"GET", "POST", "DELETE"}).verify(nobody_deletes),
     dojo::raw("status", status).path("/v1/status/*"), dojo::raw("later", later),
     dojo::raw("headed", show).path("/headed").methods({"GET", "HEAD"}),
-    dojo::handle(score).path("/v1/score"))
+    dojo::handle(score).path("/v1/score"), dojo::stream(repeat).path("/v1/repeat"))
