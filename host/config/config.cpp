@@ -38,6 +38,7 @@ void read_http(Table table, net::Options& http) {
   });
   table.integer("max_connections", limits.max_connections, 1);
   table.integer("max_connections_per_ip", limits.max_connections_per_ip, 1);
+  table.integer("max_requests_per_connection", limits.max_requests_per_connection, 1);
   table.integer("max_head_bytes", limits.max_head, 512, 60 << 10);
   table.integer("max_target_bytes", limits.max_target, 64, 1 << 20);
   table.integer("max_headers", limits.max_headers, 8, 10'000);

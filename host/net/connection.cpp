@@ -243,7 +243,7 @@ void Connection::on_need_more() {
 void Connection::on_head(bool body_is_here) {
   auto& shared = bench_.shared;
   framing_ = framer_.framing();
-  keep_ = framing_.keep_alive;
+  keep_ = framing_.keep_alive && ++requests_ < shared.limits.max_requests_per_connection;
   exchange_ = shared.handler.make();
   exchange_->head = framer_.take_head();
   exchange_->address = address_;

@@ -163,6 +163,7 @@ class Connection {
 
   Framer framer_;
   base::Charge request_bytes_;
+  std::size_t requests_ = 0;   // whose heads have come
   Clock::time_point began_{};  // when the head, the body, the answer or the lingering did
   bool under_way_ = false;     // a request has begun
   bool body_under_way_ = false;

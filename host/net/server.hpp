@@ -28,10 +28,11 @@ struct Limits {
   std::size_t max_connections = 20'000;
   /// Per IPv4 address or IPv6 /64, as seen or as a trusted proxy says.
   std::size_t max_connections_per_ip = 1'000;
-  std::size_t max_head = 32 << 10;               ///< bytes of all headers; 60 KiB at most
-  std::size_t max_target = 8 << 10;              ///< bytes
-  std::size_t max_headers = 100;                 ///< fields
-  std::size_t max_body = std::size_t{16} << 20;  ///< bytes of one body as sent
+  std::size_t max_requests_per_connection = 100'000;  ///< the answer to the last one closes it
+  std::size_t max_head = 32 << 10;                    ///< bytes of all headers; 60 KiB at most
+  std::size_t max_target = 8 << 10;                   ///< bytes
+  std::size_t max_headers = 100;                      ///< fields
+  std::size_t max_body = std::size_t{16} << 20;       ///< bytes of one body as sent
   /// Bytes of all unfinished requests, and of those whose answer is due.
   std::size_t max_request_bytes = std::size_t{512} << 20;
   /// Bytes of all answers' bodies that their peers have not acknowledged, but for the last 64 KiB

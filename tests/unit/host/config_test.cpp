@@ -48,12 +48,13 @@ std::string all_of(const Config& config) {
                                  static_cast<int>(config.log_format), config.plugins.size());
   text += fmt::format("{} {} {} {} {}\n", http.address, http.port, http.threads, http.backlog,
                       fmt::join(http.proxies, ","));
-  text += fmt::format("{} {} {} {} {} {} {} {} {} {} {} {} {} {}\n", limits.max_connections,
-                      limits.max_connections_per_ip, limits.max_head, limits.max_target,
-                      limits.max_headers, limits.max_body, limits.max_request_bytes,
-                      limits.max_response_bytes, limits.head_timeout.count(),
-                      limits.idle_timeout.count(), limits.body_grace.count(),
-                      limits.write_grace.count(), limits.linger.count(), limits.min_rate);
+  text +=
+      fmt::format("{} {} {} {} {} {} {} {} {} {} {} {} {} {} {}\n", limits.max_connections,
+                  limits.max_connections_per_ip, limits.max_requests_per_connection,
+                  limits.max_head, limits.max_target, limits.max_headers, limits.max_body,
+                  limits.max_request_bytes, limits.max_response_bytes, limits.head_timeout.count(),
+                  limits.idle_timeout.count(), limits.body_grace.count(),
+                  limits.write_grace.count(), limits.linger.count(), limits.min_rate);
   text +=
       fmt::format("{} {} {} {} {} {} {} {} {} {} {} {} {}\n", auth.dialects.text(),
                   auth.routes.size(), auth.any_legacy_text, auth.any_receiver, auth.window.count(),
@@ -122,6 +123,7 @@ backlog = 5
 proxies = ["10.0.0.0/8", "::1"]
 max_connections = 1
 max_connections_per_ip = 2
+max_requests_per_connection = 3
 max_head_bytes = 600
 max_target_bytes = 70
 max_headers = 9
@@ -224,7 +226,7 @@ restart_most_ms = 70
   EXPECT_EQ(all_of(*config),
             "/folder/p /s /folder/w/key /folder/w/password 0 22 debug 1 1\n"
             "::1 9000 3 5 10.0.0.0/8,::1\n"
-            "1 2 600 70 9 4 5 6 7 8 9 10 0 12\n"
+            "1 2 3 600 70 9 4 5 6 7 8 9 10 0 12\n"
             "dojo/1, epistula/2 1 true true 100 true 101 0 0 1 2 false 1\n"
             "false 102 1 ed25519 true\n"
             "false 10 1 1\n"

@@ -328,6 +328,25 @@ TEST_F(TheLimit, OnConnectionsOfOneCallerTurnsTheNextAway) {
   EXPECT_TRUE(still_serves());
 }
 
+TEST_F(TheLimit, OnRequestsOfAConnectionClosesItAfterTheLastWhateverItsAnswer) {
+  options.limits.max_requests_per_connection = 3;
+  handler.head_hook = [](Exchange& exchange) -> std::optional<Response> {
+    if (exchange.head.target() == "/refused") return text("no", 403);
+    return std::nullopt;
+  };
+  start();
+  for (const string last : {"/last", "/refused"}) {
+    Client client = connect();
+    client.send(request("/refused") + post("/a", "body") + request(last) + request("/late"));
+    EXPECT_FALSE(client.read_reply()->has("Connection: close"));
+    EXPECT_FALSE(client.read_reply()->has("Connection: close"));
+    EXPECT_TRUE(client.read_reply()->has("Connection: close")) << last;
+    EXPECT_TRUE(client.at_end());
+  }
+  EXPECT_EQ(handler.heads, 6);
+  EXPECT_TRUE(still_serves());
+}
+
 TEST_F(TheLimit, OnAllConnectionsTurnsTheNextAway) {
   options.limits.max_connections = 3;
   start();
