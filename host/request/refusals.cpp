@@ -1,5 +1,7 @@
 #include "request/refusals.hpp"
 
+#include <algorithm>
+
 #include "request/route.hpp"
 
 namespace dojo::request {
@@ -9,9 +11,18 @@ namespace {
 constexpr std::size_t kMostRules = 4'096;
 
 // What a stranger has written into a line of the log, and what we say of it, is cut to this.
+constexpr std::size_t kLongestHotkey = 64;
 constexpr std::size_t kLongestRoute = 128;
 constexpr std::size_t kLongestReason = 256;
-constexpr std::size_t kAroundFields = 256;  // the rest of a line, about
+constexpr std::size_t kAroundFields = 160;  // the rest of a line: time, level, the fields' names
+
+/// What a text takes in a line, at most: a byte that is escaped is six (`\u001b`) in JSON.
+std::size_t shown_bytes(std::string_view text) {
+  constexpr std::size_t kEscape = 6;
+  const auto escaped =
+      std::ranges::count_if(text, [](unsigned char c) { return c < 0x20 || c > 0x7e; });
+  return text.size() + (kEscape - 1) * static_cast<std::size_t>(escaped);
+}
 
 /// The hotkey that a head names, whatever it may be.
 std::string_view claimed_hotkey(const net::Head& head) {
@@ -72,14 +83,19 @@ void Refusals::note(const Subject& subject, const Refusal& refusal) {
               .reason = reason,
               .route = subject.route},
              now_());
+  const auto hotkey = subject.hotkey_text.substr(0, kLongestHotkey);
   const auto route = subject.route.substr(0, kLongestRoute);
   const auto said = reason.substr(0, kLongestReason);
+  std::size_t bytes = kAroundFields;
+  for (const std::string_view text :
+       {subject.request_id, subject.peer, hotkey, route, std::string_view(refusal.rule), said}) {
+    bytes += shown_bytes(text);
+  }
   // The counts have them all.
-  auto& budget = budgets_[static_cast<std::size_t>(refusal.code)];
-  if (!budget.take(kAroundFields + route.size() + said.size())) return;
+  if (!budgets_[static_cast<std::size_t>(refusal.code)].take(bytes)) return;
   log_.info("refused", {{"request", subject.request_id},
                         {"peer", subject.peer},
-                        {"hotkey", subject.hotkey_text.substr(0, 64)},
+                        {"hotkey", hotkey},
                         {"route", route},
                         {"code", to_string(refusal.code)},
                         {"rule", refusal.rule},
