@@ -31,8 +31,14 @@ struct ArsenalOptions {
 /// impostor: names of others with signatures of a right form that are not theirs; replay: an honest
 /// request of each dialect, and then the same bytes again and again; greedy: one key of the group,
 /// rightly signed; bombs: small zstd frames that hold 64 MiB and more, half of them by one key of
-/// the group, half by strangers; heavy: one key of the group, rightly signed, asks by 1 KB for work
-/// on 12 MB, within all limits. @return nothing for any other kind
+/// the group, half by strangers; json: likewise, of JSON that takes many times its size to read;
+/// heavy: one key of the group, rightly signed, asks by 1 KB for work on 12 MB, within all limits;
+/// proxied: an impostor's, half of them by a proxy that names an address for them; noise: heads
+/// whose refusals are long lines of a log. @return nothing for any other kind
 Source make_source(std::string_view kind, const ArsenalOptions& options);
+
+/// Requests to be sent in part, with bodies from large to tiny, by turns: one that its head proves,
+/// of the group; one that its body would have to prove, and does not; one of nobody.
+Source make_unfinished(const ArsenalOptions& options);
 
 }  // namespace dojo::attacks

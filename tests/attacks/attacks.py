@@ -2,8 +2,8 @@
 
     DOJO_HOST=… DOJO_COMMAND=… DOJO_ATTACKS=… DOJO_PLUGINS=… python attacks.py NAME… [--seconds S] [--plain] …
 
-NAME is one of the floods (unsigned, strangers, impostor, replay, greedy, bombs, heavy, slow, hoard), `floods` for all of them,
-`replays`, `flushes`, `honest`, `cage`, `latency`, `cost`, or `all`. Exits with 0 if every promise held, and prints what was seen. The short
+NAME is one of the floods (unsigned, strangers, impostor, proxied, replay, greedy, bombs, json, heavy, noise, slow, bodies, hoard, unread),
+`floods` for all of them, `replays`, `flushes`, `honest`, `cage`, `latency`, `cost`, or `all`. Exits with 0 if every promise held, and prints what was seen. The short
 forms of all that is counted are part of the tests; `latency` and `cost`, which are about time, of bench.sh. Give longer
 times to let it run for an hour.
 
@@ -16,6 +16,7 @@ import collections
 import http.client
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -23,6 +24,7 @@ import sys
 import tempfile
 import threading
 import time
+from datetime import datetime
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "interop"))
@@ -37,6 +39,8 @@ INSIDE = ["--group", "insider", "--keys", str(INSIDERS)]
 DENIED = "denied"  # the group of keys on the deny list
 
 # What the host is told. {deny}, {quota} (requests a second) and {burst} are put in.
+SEEN_MB = 16  # of each kind
+SEEN = f"replay_mb = {SEEN_MB}\nlegacy_mb = {SEEN_MB}\n"
 DIALECTS = '[auth]\ndialects = ["legacy", "dojo/1", "epistula/2"]\n'
 ONE_RECEIVER = '[auth]\ndialects = ["dojo/1", "epistula/2"]\n'
 METAGRAPH = f'[metagraph]\nfile = "metagraph.json"\nnetuid = {NETUID}\n'
@@ -56,17 +60,34 @@ FLOODS = {
     "unsigned": dict(connections=64, rate=20_000),
     "strangers": dict(connections=64, rate=20_000),
     "impostor": dict(connections=64, rate=5_000),
+    "proxied": dict(connections=64, rate=500),  # nobody can be shut out: each is checked
     "replay": dict(connections=64, rate=20_000),
     "greedy": dict(connections=64, rate=None),  # 50 times what an honest caller sends
     "bombs": dict(connections=64, rate=500),
+    "json": dict(connections=64, rate=100),
     "heavy": dict(connections=64, rate=100),  # more work than there are processors
+    "noise": dict(connections=64, rate=5_000),
     "slow": dict(connections=1_000, rate=0),
+    "bodies": dict(connections=600, rate=0),
     "hoard": dict(connections=33, rate=0),  # three have all that there is, if they can
+    "unread": dict(connections=300, rate=0),
 }
-# What a host is told besides, so that what is to be shared is scarce.
-SCARCE = {
-    "hoard": f"[http]\nmax_response_bytes = {3 * (12 * MB + 64)}\n",
+COUNTED = ["proxied", "json", "noise", "bodies", "unread"]  # of which `latency` tells nothing
+OWN_PACE = ["proxied", "json", "heavy", "slow", "bodies", "hoard", "unread"]  # what --rate is not for
+# What a host may hold of bodies, in bytes: little, so that it is scarce.
+HTTP = {"max_request_bytes": 48 * MB, "max_response_bytes": 48 * MB}
+PLAIN_BYTES = 48 * MB  # inflated
+# And what it is told besides.
+TOLD = {
+    "proxied": {"proxies": ["127.9.0.0/24"]},
+    "bodies": {"max_request_bytes": 4 * MB},
+    "hoard": {"max_response_bytes": 3 * (12 * MB + 64)},
+    "unread": {"write_grace_ms": 1_000},
 }
+BESIDE = 64 * MB  # what a host may need besides its budgets: threads, tables, what the allocator keeps
+UNREAD = 65 << 10  # bytes that the kernel may hold for a peer that reads no refusals: 64 KiB, and one more
+LINES, LOG_BYTES = 100, 32 << 10  # a second of each code
+RARE = 5  # refusals of another code than the flood's
 ATTACKERS = 4  # addresses they come from
 
 # What a captured request is refused with when it is sent again: as it was; with another body, path or method; with
@@ -140,6 +161,11 @@ class Host(DojoHost):
     def rss(self):
         return int(Path(f"/proc/{self.popen.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
+    def unread(self):
+        """Bytes that the kernel holds for each of its peers since they have not read them."""
+        rows = (line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:])
+        return [int(row[4].split(":")[0], 16) for row in rows if int(row[1].split(":")[1], 16) == self.port]
+
     def kill(self):
         self.popen.send_signal(signal.SIGKILL)
         self.popen.wait()
@@ -155,7 +181,7 @@ class Setting:
 
     def config(self, quotas="", auth=DIALECTS):
         if self.plain:
-            auth = auth.replace(', "epistula/2"', "") if auth != DIALECTS else ""
+            auth = auth.replace(', "epistula/2"', "") if not auth.startswith(DIALECTS) else ""
             return auth + PLAIN.format(deny=self.deny)
         return auth + METAGRAPH + ACCESS.format(deny=self.deny) + (quotas or NO_QUOTAS)
 
@@ -175,9 +201,9 @@ class Running:
         return json.loads(out.splitlines()[-1])
 
 
-def honest(host, *arguments, dialects="legacy,dojo/1"):
+def honest(host, *arguments, dialects="legacy,dojo/1", source="127.0.1.1", sources=16):
     return Running(program("honest", "--port", host.port, "--to", host.hotkey, "--keys", HONEST, "--dialects", dialects,
-                           "--sources", 16, "--source", "127.0.1.1", *arguments))
+                           "--sources", sources, "--source", source, *arguments))
 
 
 class Flood(Running):
@@ -194,21 +220,31 @@ class Flood(Running):
 
 
 class Memory(threading.Thread):
-    """A host's memory ten times a second, until stopped."""
+    """A host's memory ten times a second, until stopped: its own, and what the kernel holds for its peers."""
 
     def __init__(self, host):
         super().__init__()
-        self.host, self.seen, self.over = host, [host.rss()], threading.Event()
+        self.host, self.seen, self.unread, self.over = host, [host.rss()], [0], threading.Event()
+        self.most = self.seen[0]
         self.start()
 
     def run(self):
         while not self.over.wait(0.1):
+            unread = self.host.unread() or [0]
             self.seen.append(self.host.rss())
+            self.unread.append(max(unread))
+            self.most = max(self.most, self.seen[-1] + sum(unread))
 
     def stop(self):
         self.over.set()
         self.join()
-        return self.seen
+        self.most = max(self.most, self.host.peak_memory())
+        return self
+
+    def check(self, what, budgets, check):
+        grown, most = self.most - self.seen[0], sum(budgets) + BESIDE
+        check(f"{what}: memory grows by no more than all budgets and {BESIDE // MB} MiB: {grown / MB:.1f} of {most / MB:.1f} MiB",
+              grown <= most)
 
 
 def ms(microseconds):
@@ -236,6 +272,12 @@ def capacity(folder, setting, seconds=3):
     return result["ok_per_s"]
 
 
+def bodies(http):
+    """The config of what a host may hold of bodies."""
+    told = "".join(f"{key} = {json.dumps(value)}\n" for key, value in http.items())
+    return f"[http]\n{told}[compression]\nmax_request_bytes = {PLAIN_BYTES}\n"
+
+
 class Besieged:
     """A host, honest callers who ask for a quarter of what it can do, and attackers, when they are wanted."""
 
@@ -244,26 +286,38 @@ class Besieged:
         self.rate = options.capacity * 0.25
         self.quota = 4 * self.rate / HONEST
         quotas = QUOTAS.format(quota=int(self.quota), burst=int(2 * self.quota))
-        self.host = Host(folder, setting.config(quotas) + SCARCE.get(kind, ""))
+        told = {**HTTP, **TOLD.get(kind, {})}
+        self.budgets = [told["max_request_bytes"], told["max_response_bytes"], PLAIN_BYTES, SEEN_MB * MB, SEEN_MB * MB]
+        self.host = Host(folder, setting.config(quotas, DIALECTS + SEEN) + bodies(told))
+        # Behind a proxy both come from its addresses.
+        self.source = dict(source="127.9.0.1", sources=ATTACKERS) if kind == "proxied" else {}
         self.wanted = {**FLOODS[kind], "pool": 40_000 if kind in ("strangers", "greedy") else 4_000}
-        if kind not in ("slow", "hoard", "heavy") and options.rate is not None:
+        if kind not in OWN_PACE and options.rate is not None:
             self.wanted["rate"] = options.rate
         elif self.wanted["rate"] is None:
             self.wanted["rate"] = int(50 * self.rate / HONEST)
         self.honest(1)  # warm
 
     def honest(self, seconds):
-        return honest(self.host, "--rate", self.rate, "--seconds", seconds, dialects=self.setting.spoken()).result()
+        return honest(self.host, "--rate", self.rate, "--seconds", seconds, dialects=self.setting.spoken(), **self.source).result()
 
     def attacked(self, seconds):
         """Honest callers' result under attack, the attackers', and what memory the host had."""
         flood = Flood(self.host, self.kind, seconds + 1, self.setting.spoken(), nice=self.options.nice, **self.wanted)
-        flood.begin()
         memory = Memory(self.host)
+        flood.begin()
         time.sleep(0.3)
+        if self.kind == "noise":
+            self.rarities()
         busy = self.honest(seconds)
         got = flood.result()
         return busy, got, memory.stop()
+
+    def rarities(self):
+        """What is refused by a code of its own."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.host.port, timeout=10)
+        for request in captured(self.host, RARE, "dojo/1"):
+            send(connection, "POST", "/ScoreRequest", request["headers"], request["body"])
 
     def stop(self):
         self.host.stop()  # which it can only if it lives
@@ -272,8 +326,9 @@ class Besieged:
 def flood(kind, folder, setting, options, check):
     """What can be counted under attack; how long it takes is told by `latency`."""
     besieged = Besieged(kind, folder, setting, options)
-    busy, got, seen = besieged.attacked(options.seconds)
-    half, last, peak = max(seen[: len(seen) // 2 + 1]), seen[-1], max(besieged.host.peak_memory(), *seen)
+    busy, got, memory = besieged.attacked(options.seconds)
+    seen = memory.seen
+    half, last = max(seen[: len(seen) // 2 + 1]), seen[-1]
     besieged.stop()
     print(f"attack {kind}: {besieged.wanted['connections']} connections; sent {got['sent_per_s']:.0f} a second, "
           f"opened {got.get('opened_per_s', got['sent_per_s']):.0f} connections a second\n"
@@ -281,19 +336,61 @@ def flood(kind, folder, setting, options, check):
           f"  honest: {besieged.rate:.0f} a second of {options.capacity:.0f}; p50 {ms(busy['p50_us'])}, "
           f"p99 {ms(busy['p99_us'])} (late {ms(busy['late_us'])}), max {ms(busy['max_us'])}\n"
           f"  answered {answered(busy):.3%}: {counts(busy)}\n"
-          f"  memory: half-way {half / MB:.1f}, end {last / MB:.1f}, peak {peak / MB:.1f} MiB")
+          f"  memory: before {seen[0] / MB:.1f}, half-way {half / MB:.1f}, end {last / MB:.1f}, "
+          f"peak {memory.most / MB:.1f} MiB; unread of one peer {max(memory.unread) >> 10} KiB")
     check(f"{kind}: 99.9 % of honest requests are answered under attack", answered(busy) >= 0.999)
     check(f"{kind}: memory is as at half-time", last <= 1.05 * half + 4 * MB)
+    memory.check(kind, besieged.budgets, check)
     check(f"{kind}: the attack took place", got["sent"] + got.get("opened", 0) > 0)
     # A replay's first requests are honest ones.
     quota = besieged.quota * (got["seconds"] + 2) * 1.05
     most = {"replay": len(setting.dialects), "greedy": quota, "heavy": quota}.get(kind, 0)
     check(f"{kind}: at most {most:.0f} of the attackers' requests are let in", got["codes"].get("ok", 0) <= most)
+    if kind in BESIDES:
+        BESIDES[kind](besieged.host, got, memory, check)
+
+
+def json_is_too_large(host, got, memory, check):
+    check("json: is refused as too large", got["codes"].get("too-large", 0) > 0)
+
+
+def unread_is_little(host, got, memory, check):
+    check(f"unread: the kernel holds {UNREAD >> 10} KiB of refusals at most for each who does not read",
+          max(memory.unread) <= UNREAD)
+    check("unread: whoever does not read is ended", got["connections_ended"]["closed"] > 0)
+
+
+def proxied_are_told_apart(host, got, memory, check):
+    check("proxied: whoever a proxy names is shut out", got["codes"].get("quota", 0) > 0)
+    check("proxied: whoever it does not name is not", got["codes"].get("bad-signature", 0) > got["sent"] / 4)
+
+
+def noise_is_bounded(host, got, memory, check):
+    """Lines and bytes of the log, by their own times: a second of the host's is in two of theirs, or in three."""
+    lines, left_out = collections.defaultdict(list), collections.Counter()
+    for line in host.log().splitlines():
+        if code := re.search(r" refused .*\bcode=(\S+)", line):
+            lines[code[1]].append(line)
+        elif told := re.search(r"more lines of one kind than are logged kind=(\S+) left_out=(\d+)", line):
+            left_out[told[1]] += int(told[2])
+    for code, of_code in lines.items():
+        first, last = (datetime.fromisoformat(line[:23]) for line in (of_code[0], of_code[-1]))
+        seconds = int((last - first).total_seconds()) + 2
+        size = sum(len(line.encode()) + 1 for line in of_code)
+        check(f"noise: {code}: {len(of_code)} lines and {size >> 10} KiB in {seconds} s, {left_out[code]} left out",
+              len(of_code) <= LINES * seconds and size <= LOG_BYTES * seconds)
+    others = sum(len(line) + 1 for line in host.log().splitlines() if " refused " not in line)
+    check(f"noise: all else is {others >> 10} KiB", others <= LOG_BYTES)
+    check("noise: what is left out is told", min(left_out[code] for code in ("malformed", "unsigned")) > 0)
+    check("noise: what is rarer is seen beside it", len(lines["wrong-receiver"]) == RARE)
+
+
+BESIDES = {"json": json_is_too_large, "unread": unread_is_little, "proxied": proxied_are_told_apart, "noise": noise_is_bounded}
 
 
 def latency(folder, setting, options, check):
-    """Honest callers' p99 under each attack beside that without, by turns."""
-    for kind in FLOODS:
+    """Honest callers' p99 under each attack that takes processor time or connections alone, beside that without, by turns."""
+    for kind in [kind for kind in FLOODS if kind not in COUNTED]:
         besieged = Besieged(kind, folder / kind, setting, options)
         calm, busy = [], []
         for _ in range(options.rounds):
@@ -412,7 +509,7 @@ def replays(folder, setting, options, check):
 def flushes(folder, setting, options, check):
     """Captured requests sent again after floods that are to make the host forget them, and after SIGKILL."""
     config = (f"{DIALECTS}window_ms = 300000\nepistula_past_ms = 300000\nreplay_mb = 1\nlegacy_mb = 1\n{METAGRAPH}"
-              f'[access]\ndefault = "allow"\n{NO_QUOTAS}')
+              f'[access]\ndefault = "allow"\n{NO_QUOTAS}{bodies(HTTP)}')
     host = Host(folder, config)
     # Who is registered, and who is not: of these a legacy signature, which has no time, may be forgotten.
     wave = captured(host, 600, setting.spoken()) + captured(host, 60, "dojo/1,epistula/2", "guest")
@@ -424,6 +521,7 @@ def flushes(folder, setting, options, check):
 
     first = send_all(wave)
     check(f"each is accepted once: {dict(first)}", set(first) == {"ok"})
+    memory = Memory(host)
     for what, kind, dialects in (("one key", "greedy", "legacy"), ("one key", "greedy", "dojo/1"),
                                  ("many keys", "sybils", "legacy"), ("many keys", "sybils", "dojo/1")):
         flood = Flood(host, kind, 180, dialects, connections=16, pool=2_000, count=options.flush)
@@ -437,6 +535,7 @@ def flushes(folder, setting, options, check):
     check(f"who is registered is served as before: {dict(new)}", set(new) == {"ok"})
     evicted = host.log().count("has more than its share of what can be remembered")
     check(f"whoever has too much is named, and not again and again: {evicted} times", evicted == 1)
+    memory.stop().check("flushes", [HTTP["max_request_bytes"], HTTP["max_response_bytes"], PLAIN_BYTES, MB, MB], check)
     host.kill()
     host = Host(folder, config)
     again = send_all(wave)

@@ -141,14 +141,18 @@ std::vector<Caller> callers_of(std::string_view group, std::size_t count,
   return callers;
 }
 
-std::string post_echo(const Headers& headers, std::string_view body) {
-  std::string text = "POST /Echo HTTP/1.1\r\nHost: 127.0.0.1\r\n";
+std::string post(std::string_view path, const Headers& headers, std::string_view body) {
+  auto text = fmt::format("POST {} HTTP/1.1\r\nHost: 127.0.0.1\r\n", path);
   for (const auto& [name, value] : headers) text.append(name + ": ").append(value + "\r\n");
   text +=
       "Content-Type: application/json\r\nContent-Encoding: zstd\r\nAccept-Encoding: zstd\r\n"
       "Content-Length: " +
       std::to_string(body.size()) + "\r\n\r\n";
   return text.append(body);
+}
+
+std::string post_echo(const Headers& headers, std::string_view body) {
+  return post("/Echo", headers, body);
 }
 
 }  // namespace dojo::attacks

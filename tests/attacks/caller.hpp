@@ -77,7 +77,9 @@ std::vector<Caller> callers_of(std::string_view group, std::size_t count,
                                const std::vector<Speech>& speeches,
                                std::chrono::milliseconds most_skew);
 
-/// POST /Echo with these headers, as it goes over the network.
+/// POST with these headers, as it goes over the network.
+std::string post(std::string_view path, const Headers& headers, std::string_view body);
+/// The same to /Echo.
 std::string post_echo(const Headers& headers, std::string_view body);
 
 }  // namespace dojo::attacks

@@ -1,9 +1,11 @@
 // Attackers, bounded in number and time: attack_flood KIND --port P --to HOTKEY --connections N
 // --seconds S … prints "ready" once it has signed what it will send, begins when a line comes on
-// standard input, and prints one JSON object when it is over. KIND is `slow`, `hoard`, or one
-// of make_source()'s.
+// standard input, and prints one JSON object when it is over. KIND is one of slow_kinds() or of
+// make_source()'s.
 #include <cstdio>
+#include <functional>
 #include <limits>
+#include <map>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -149,16 +151,6 @@ int flood(const Options& options) {
   return 0;
 }
 
-/// Of requests of a megabyte, signed by a caller that the host knows.
-Source slow_heads(const ArsenalOptions& options) {
-  return [caller = callers_of(options.group, 1, {Speech::legacy}, {})[0],
-          body = Body(std::string(1'000'000, 'a')), to = options.to] {
-    auto text = post_echo(caller.sign("POST", "/Echo", to, body), body.bytes);
-    text.resize(text.size() - body.bytes.size());
-    return text;
-  };
-}
-
 /// Requests of a kilobyte that are answered by 12 MB, since they take no other coding.
 Source hoard(const ArsenalOptions& options) {
   return [next = make_source("heavy", options)] {
@@ -168,12 +160,33 @@ Source hoard(const ArsenalOptions& options) {
   };
 }
 
-int slow(const Options& options) {
-  const bool hoards = options.kind == "hoard";
+/// Requests that are refused before anything of them counts, of nobody and of strangers.
+Source refused(const ArsenalOptions& options) {
+  constexpr int kStrangerIn = 100;
+  return [next = make_source("strangers", options), turn = 0]() mutable {
+    return turn++ % kStrangerIn == 0 ? next() : "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+  };
+}
+
+struct SlowKind {
+  std::vector<Idling> kinds;
+  Source (*requests)(const ArsenalOptions&);
+};
+
+const std::map<std::string, SlowKind, std::less<>>& slow_kinds() {
   using enum Idling;
-  Slow slow(options.port, Sources(options.source, options.sources), options.connections,
-            hoards ? std::vector{keep} : std::vector{head, body, read},
-            hoards ? hoard(options.arsenal) : slow_heads(options.arsenal));
+  static const std::map<std::string, SlowKind, std::less<>> kKinds{
+      {"slow", {{head, body, read}, make_unfinished}},
+      {"bodies", {{hold, hold, hold, body, wait}, make_unfinished}},
+      {"hoard", {{keep}, hoard}},
+      {"unread", {{pour}, refused}},
+  };
+  return kKinds;
+}
+
+int slow(const Options& options, const SlowKind& kind) {
+  Slow slow(options.port, Sources(options.source, options.sources), options.connections, kind.kinds,
+            kind.requests(options.arsenal));
   wait_for_start();
   slow.run(seconds(options.seconds));
   fmt::print("{{{},\"open\":{},\"seconds\":{:.3f},\"sent_per_s\":{:.1f}}}\n", slow.tally().json(),
@@ -189,7 +202,8 @@ int main(int argc, char** argv) {
   CLI::App app{"Attackers of a host on loopback."};
   app.add_option(
          "kind", options.kind,
-         "unsigned, strangers, sybils, impostor, replay, greedy, bombs, heavy, slow or hoard")
+         "unsigned, strangers, sybils, impostor, proxied, replay, greedy, bombs, json, heavy, "
+         "noise, slow, bodies, hoard or unread")
       ->required();
   app.add_option("--port", options.port)->required();
   app.add_option("--to", options.to, "the host's hotkey")->required();
@@ -216,5 +230,6 @@ int main(int argc, char** argv) {
   options.arsenal.speeches = parse_speeches(options.dialects);
   if (nice(options.nice) == -1) return 1;
   prctl(PR_SET_TIMERSLACK, 1UL);
-  return options.kind == "slow" || options.kind == "hoard" ? slow(options) : flood(options);
+  const auto found = slow_kinds().find(options.kind);
+  return found == slow_kinds().end() ? flood(options) : slow(options, found->second);
 }

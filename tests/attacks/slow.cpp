@@ -13,8 +13,26 @@
 namespace dojo::attacks {
 namespace {
 
+constexpr std::string_view kGet = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 constexpr int kPipelined = 64;
+constexpr int kPoured = 2'000;
 constexpr auto kRound = std::chrono::seconds(1);
+
+std::string many(int count, const Source& next) {
+  std::string all;
+  for (int i = 0; i < count; ++i) all += next();
+  return all;
+}
+
+std::string head_of(std::string request) {
+  request.resize(request.find("\r\n\r\n") + 4);
+  return request;
+}
+
+std::string all_but_one(std::string request) {
+  request.pop_back();
+  return request;
+}
 
 bool is_closed(int socket) {
   pollfd poll_fd{socket, POLLRDHUP, 0};
@@ -60,7 +78,8 @@ void Slow::begin(std::size_t place) {
   const sockaddr_in from{AF_INET, 0, sources_.of(place), {}};
   const sockaddr_in to{AF_INET, htons(port_), {htonl(INADDR_LOOPBACK)}, {}};
   const int small = 2'048;
-  if (kind_of(place) == Idling::read || kind_of(place) == Idling::keep) {
+  if (const auto kind = kind_of(place);
+      kind == Idling::read || kind == Idling::keep || kind == Idling::pour) {
     setsockopt(connection.socket, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
   }
   const int on = 1;
@@ -74,34 +93,63 @@ void Slow::begin(std::size_t place) {
 
 void Slow::visit(std::size_t place) {
   auto& connection = connections_[place];
-  std::string bytes = "a";
+  const auto kind = kind_of(place);
+  std::string bytes;
   if (connection.socket < 0) {
     begin(place);
-    switch (kind_of(place)) {
-      case Idling::head:
-        bytes = "POST /Echo HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ";
-        break;
-      case Idling::body:
-      case Idling::keep:
-        bytes = requests_();
-        break;
-      case Idling::read:
-        bytes.clear();
-        for (int i = 0; i < kPipelined; ++i) bytes += "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
-        break;
-    }
-  } else if (kind_of(place) == Idling::keep) {
-    if (is_closed(connection.socket)) end(connection, Loss::closed);
-    return;
-  } else if (kind_of(place) == Idling::read) {
-    bytes = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+    bytes = first_bytes(kind);
   } else {
-    read(connection);
+    bytes = next_bytes(connection, kind);
   }
-  if (connection.socket < 0) return;
+  if (connection.socket < 0 || bytes.empty()) return;
   const auto sent =
       send(connection.socket, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-  if (sent < 0 && errno != EAGAIN) end(connection, Loss::closed);
+  if (sent < 0 && errno != EAGAIN) return end(connection, Loss::closed);
+  if (kind != Idling::hold && kind != Idling::pour) return;
+  connection.out = bytes.substr(sent < 0 ? 0 : static_cast<std::size_t>(sent));
+}
+
+std::string Slow::first_bytes(Idling kind) {
+  switch (kind) {
+    case Idling::head:
+      return "POST /Echo HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ";
+    case Idling::body:
+    case Idling::wait:
+      return head_of(requests_());
+    case Idling::hold:
+      return all_but_one(requests_());
+    case Idling::keep:
+      return requests_();
+    case Idling::read:
+      return many(kPipelined, [] { return std::string(kGet); });
+    case Idling::pour:
+      return many(kPoured, requests_);
+  }
+  return {};
+}
+
+/// Of one that is there; nothing if it is not any more, or keeps still.
+std::string Slow::next_bytes(Connection& connection, Idling kind) {
+  switch (kind) {
+    case Idling::head:
+    case Idling::body:
+      read(connection);
+      return "a";
+    case Idling::wait:
+      read(connection);
+      return {};
+    case Idling::hold:
+      read(connection);
+      return connection.out;
+    case Idling::read:
+      return std::string(kGet);
+    case Idling::keep:
+      if (is_closed(connection.socket)) end(connection, Loss::closed);
+      return {};
+    case Idling::pour:
+      return connection.out.empty() ? many(kPoured, requests_) : connection.out;
+  }
+  return {};
 }
 
 void Slow::read(Connection& connection) {

@@ -16,16 +16,19 @@ namespace dojo::attacks {
 /// How they do it.
 enum class Idling : std::uint8_t {
   head,  ///< never ends its head, and sends a byte a second
-  body,  ///< has a signed head, and never ends its body, likewise
+  body,  ///< sends the head of a request, and never ends its body, likewise
   read,  ///< asks again and again, and never reads
   keep,  ///< asks once for what is large, and never reads
+  wait,  ///< sends the head of a request, and nothing else
+  hold,  ///< sends all but the last byte of one
+  pour,  ///< sends as many requests as it can, and never reads
 };
 
 /// What the server closes is opened again a second later at most.
 class Slow {
  public:
   /// @param kinds that the connections are of, by turns
-  /// @param requests for `keep`; for `body` heads of such, whose bodies are to follow
+  /// @param requests of which `body` and `wait` send the heads, `hold`, `keep` and `pour` more
   Slow(std::uint16_t port, Sources sources, std::size_t connections, std::vector<Idling> kinds,
        Source requests);
   ~Slow();
@@ -40,12 +43,14 @@ class Slow {
  private:
   struct Connection {
     int socket = -1;
-    std::string in;
+    std::string out;  // what `hold` and `pour` have not got rid of
   };
 
   [[nodiscard]] Idling kind_of(std::size_t place) const { return kinds_[place % kinds_.size()]; }
   void begin(std::size_t place);
   void visit(std::size_t place);
+  std::string first_bytes(Idling kind);
+  [[nodiscard]] std::string next_bytes(Connection& connection, Idling kind);
   void read(Connection& connection);
   void end(Connection& connection, Loss how);
 
