@@ -3,7 +3,7 @@
     DOJO_HOST=… DOJO_COMMAND=… DOJO_ATTACKS=… DOJO_PLUGINS=… python attacks.py NAME… [--seconds S] [--plain] …
 
 NAME is one of the floods (unsigned, strangers, impostor, proxied, replay, greedy, bombs, json, heavy, noise, slow, bodies, hoard, unread),
-`floods` for all of them, `replays`, `flushes`, `honest`, `cage`, `latency`, `cost`, or `all`. Exits with 0 if every promise held, and prints what was seen. The short
+`floods` for all of them, `replays`, `flushes`, `honest`, `cage`, `doors`, `latency`, `cost`, or `all`. Exits with 0 if every promise held, and prints what was seen. The short
 forms of all that is counted are part of the tests; `latency` and `cost`, which are about time, of bench.sh. Give longer
 times to let it run for an hour.
 
@@ -29,6 +29,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "interop"))
 sys.path.insert(0, str(Path(__file__).parent.parent / "bench"))
+from doors import doors  # noqa: E402
 from processes import DojoHost  # noqa: E402
 from ranks import at_most, median  # noqa: E402
 
@@ -641,6 +642,14 @@ def caged(folder, user, check):
     check("what is left out is counted", "lines left out: " in host.log())
 
 
+def all_doors(folder, setting, options, check):
+    def start(host):
+        Host.started.append(host)
+        return host
+
+    doors(folder, start, check)
+
+
 def cost(folder, setting, options, check):
     """What the host spends on a request that is refused before its signature, beside an echo that it answers."""
     host = Host(folder, setting.config())
@@ -682,7 +691,7 @@ def cost(folder, setting, options, check):
             check(f"a refused {kind} request costs at most a quarter of an echo", at_most(values, spent["echo"], 0.25))
 
 
-TESTS = {"replays": replays, "flushes": flushes, "honest": many_honest, "cage": cage}
+TESTS = {"replays": replays, "flushes": flushes, "honest": many_honest, "cage": cage, "doors": all_doors}
 FIGURES = {"latency": latency, "cost": cost}  # of time: what others do on this machine is in them
 OTHERS = {**TESTS, **FIGURES}
 

@@ -78,7 +78,7 @@ class PythonMiner(Process):
 class DojoHost(Process):
     """dojo-host on a free port, with a state folder of its own."""
 
-    def __init__(self, folder, config="", plugins=None, log_format="text", log_level="debug"):
+    def __init__(self, folder, config="", plugins=None, log_format="text", log_level="debug", listen="127.0.0.1:0"):
         folder.mkdir(parents=True, exist_ok=True)
         if plugins is None:
             plugins = folder / "plugins"
@@ -88,13 +88,13 @@ class DojoHost(Process):
                 (plugins / name).symlink_to(Path(os.environ[variable]) / name)
         self.config = folder / "host.toml"
         # A table header of the test's must come after the keys of the top.
-        self.config.write_text('listen = "127.0.0.1:0"\nstate_dir = "state"\n' + config)
+        self.config.write_text(f'listen = "{listen}"\nstate_dir = "state"\n' + config)
         super().__init__(
             [os.environ["DOJO_HOST"], "--config", self.config, "--plugins", plugins]
             + ["--log-level", log_level, "--log-format", log_format],
             folder,
         )
-        ready = re.fullmatch(r"dojo-host \S+ ready on 127\.0\.0\.1:(\d+), hotkey (\w+)", self.first_line)
+        ready = re.fullmatch(r"dojo-host \S+ ready on [\d.]+:(\d+), hotkey (\w+)", self.first_line)
         assert ready, self.first_line
         self.port, self.hotkey = int(ready[1]), ready[2]
         self.url = f"http://127.0.0.1:{self.port}"

@@ -1,4 +1,4 @@
-// An honest plugin that reads and writes files, and prints.
+// An honest plugin that reads and writes files, prints, and says what it is told to.
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -23,6 +23,10 @@ struct Print {
   int times = 1;
 };
 DOJO_MODEL(Print, text, DOJO_DEFAULT(times))
+struct Say {
+  std::string text;
+};
+DOJO_MODEL(Say, text)
 struct Variable {
   std::string name;
 };
@@ -50,6 +54,12 @@ Outcome prints(Print request) {
   return {true, {}};
 }
 
+/// In its own name, and by its answer.
+Outcome says(dojo::Context& call, Say request) {
+  call.log(dojo::LogLevel::info, request.text);
+  throw dojo::HttpError(422, request.text);
+}
+
 Outcome tells(Variable request) {
   const char* const value = std::getenv(request.name.c_str());
   return {value != nullptr, value == nullptr ? "" : value};
@@ -58,4 +68,4 @@ Outcome tells(Variable request) {
 }  // namespace
 
 DOJO_PLUGIN("reader", "1.0.0", dojo::handle(reads), dojo::handle(writes), dojo::handle(prints),
-            dojo::handle(tells))
+            dojo::handle(says), dojo::handle(tells))
