@@ -390,7 +390,7 @@ BESIDES = {"json": json_is_too_large, "unread": unread_is_little, "proxied": pro
 
 
 def latency(folder, setting, options, check):
-    """Honest callers' p99 under each attack that takes processor time or connections alone, beside that without, by turns."""
+    """Honest callers' p99 under each attack but the COUNTED ones beside that without, by turns."""
     for kind in [kind for kind in FLOODS if kind not in COUNTED]:
         besieged = Besieged(kind, folder / kind, setting, options)
         calm, busy = [], []
