@@ -278,6 +278,7 @@ void Dispatcher::attend_to(Executor& executor, const ExchangePtr& exchange, Task
   request.peer = span(exchange->peer);
   request.trace = span(exchange->terms.request_id);
   request.deadline_ns = static_cast<std::uint64_t>(task.deadline.time_since_epoch().count());
+  request.call = exchange->id;
   describe(*exchange, request);
   // Its place may be given back before handle() returns; the crew must not go with it.
   const auto crew = route.crew;

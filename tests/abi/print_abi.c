@@ -88,6 +88,7 @@ static void requests(void) {
   FIELD(dojo_request, stake, double);
   FIELD(dojo_request, uid, int64_t);
   FIELD(dojo_request, flags, uint64_t);
+  FIELD(dojo_request, call, uint64_t);
   STRUCT_END(dojo_request);
 
   STRUCT(dojo_response);

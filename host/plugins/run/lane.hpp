@@ -29,7 +29,7 @@ enum class MessageKind : std::uint32_t {
   stop,       ///< end, and exit
   // Host to worker, on a lane.
   handle,  ///< see Request; until `returned` or the worker's end the lane is busy
-  judge,   ///< the same, until `verdict`
+  judge,   ///< the same of its call and not its id, until `verdict`
   resume,  ///< id; until `returned`
   // Worker to host, on control.
   opened,   ///< name, version: the shared object is loaded

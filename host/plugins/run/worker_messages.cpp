@@ -69,8 +69,9 @@ Setup setup_of(const Message& message) {
 
 Message message_of(MessageKind kind, const dojo_request& request) {
   return {kind,
-          {request.id, request.route, request.deadline_ns, request.flags,
-           std::bit_cast<std::uint64_t>(request.stake), std::bit_cast<std::uint64_t>(request.uid)},
+          {kind == MessageKind::handle ? request.id : request.call, request.route,
+           request.deadline_ns, request.flags, std::bit_cast<std::uint64_t>(request.stake),
+           std::bit_cast<std::uint64_t>(request.uid)},
           {view(request.hotkey), view(request.dialect), view(request.peer), view(request.trace),
            view(request.method), view(request.target), view(request.fields), view(request.body)}};
 }
@@ -78,7 +79,8 @@ Message message_of(MessageKind kind, const dojo_request& request) {
 dojo_request request_of(const Message& message) {
   dojo_request request{};
   request.struct_size = sizeof request;
-  request.id = message.numbers[0];
+  request.call = message.numbers[0];
+  if (message.kind == MessageKind::handle) request.id = request.call;
   request.route = static_cast<std::uint32_t>(message.numbers[1]);
   request.deadline_ns = message.numbers[2];
   request.flags = message.numbers[3];

@@ -37,6 +37,7 @@ struct SetupMessage {
 };
 Setup setup_of(const Message& message);
 
+/// @param kind handle or judge @param request to handle, its id is that of its call
 Message message_of(MessageKind kind, const dojo_request& request);
 /// @return a request whose spans point to where the message's do
 dojo_request request_of(const Message& message);

@@ -104,9 +104,7 @@ std::optional<std::int32_t> WorkerProcess::handle(const dojo_request& request, u
 std::optional<Verdict> WorkerProcess::judge(const dojo_request& request, unsigned worker) {
   auto& track = *tracks_.at(worker);
   if (over_) return std::nullopt;
-  auto message = message_of(MessageKind::judge, request);
-  message.numbers[0] = 0;  // a hook has nothing to complete
-  const auto sent = pass(track, message);
+  const auto sent = pass(track, message_of(MessageKind::judge, request));
   if (sent == Sent::gone) return std::nullopt;
   if (sent == Sent::failed) return Verdict{Code::internal, std::string(kNotPassed)};
   if (const auto reply = exchange(track, MessageKind::verdict)) {

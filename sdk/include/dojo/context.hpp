@@ -24,6 +24,7 @@
 #include <dojo/header_fields.hpp>
 #include <dojo/model.hpp>
 #include <dojo/plugin.h>
+#include <dojo/readings.hpp>
 
 namespace dojo {
 
@@ -52,6 +53,7 @@ namespace detail {
 class Plugin;
 template <class Class>
 Class& object_of(const Host& host);
+Readings& readings_of(const Host& host);
 
 inline std::string_view view(dojo_span span) {
   return span.size == 0 ? std::string_view() : std::string_view(span.data, span.size);
@@ -189,6 +191,7 @@ class Host {
   friend class detail::Plugin;
   template <class Class>
   friend Class& detail::object_of(const Host& host);
+  friend detail::Readings& detail::readings_of(const Host& host);
   [[nodiscard]] bool post_function(std::function<void()> work) const {
     if (!here() || post_ == nullptr) return false;
     auto posted = std::make_unique<detail::Posted>(
@@ -206,8 +209,15 @@ class Host {
   mutable detail::Flows flows_;
   std::any config_;                // set before anything runs
   std::vector<std::any> objects_;  // likewise: pointers to the plugin's object, by their class
+  mutable detail::Readings readings_;
   std::atomic<bool> gone_{false};  // destroy() has been called
 };
+
+namespace detail {
+inline Readings& readings_of(const Host& host) {
+  return host.readings_;
+}
+}  // namespace detail
 
 /// One call: who asks, until when, and what goes back beside the answer. Belongs to one request;
 /// lives until its handler has returned and its Reply, if it has one, is gone: also after the

@@ -27,6 +27,7 @@
 #pragma once
 
 #include <concepts>
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -46,6 +47,23 @@ constexpr std::string_view model_name() {
   return detail::unqualified(dojo_model_name(static_cast<const T*>(nullptr)));
 }
 
+namespace detail {
+
+/// from_json(). @param bytes of memory that what was read takes, at most
+template <Model T>
+Result<T> read_model(std::string_view json, std::size_t& bytes) {
+  JsonReader reader(json);
+  Fault fault;
+  Result<T> model{};
+  const bool read = Json<T>::read(reader, *model, fault);
+  bytes = sizeof model + json.size() + reader.charged();
+  if (!read) return fail(fault.text(), reader.over_budget() ? Code::too_large : Code::invalid_body);
+  if (!reader.finish()) return fail(reader.why(), Code::invalid_body);
+  return model;
+}
+
+}  // namespace detail
+
 /// Reads a model from a text.
 /// @return the model, or an error (Code::invalid_body) such as `completions[3]: expected string,
 /// got number`; Code::too_large if what it holds takes more memory than json_budget() of its size.
@@ -53,14 +71,8 @@ constexpr std::string_view model_name() {
 template <Model T>
 Result<T> from_json(std::string_view json) {
   if constexpr (std::default_initializable<T>) {
-    detail::JsonReader reader(json);
-    detail::Fault fault;
-    Result<T> model{};
-    if (!detail::Json<T>::read(reader, *model, fault)) {
-      return fail(fault.text(), reader.over_budget() ? Code::too_large : Code::invalid_body);
-    }
-    if (!reader.finish()) return fail(reader.why(), Code::invalid_body);
-    return model;
+    std::size_t bytes = 0;
+    return detail::read_model<T>(json, bytes);
   } else {
     static_assert(std::default_initializable<T>,
                   "a model that is read is made empty first: it needs a default constructor");

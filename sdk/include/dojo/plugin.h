@@ -92,6 +92,10 @@ typedef struct dojo_request {
   double stake;     /* the caller's, as the metagraph has it; 0 where it is in none */
   int64_t uid;      /* the caller's on the subnet; -1 where it is in no metagraph */
   uint64_t flags;   /* DOJO_REQUEST_… */
+  uint64_t call;    /* the same in the hooks and in handle() of this request, and in no other's
+                       while the plugin lives, so that a hook may keep for handle() what it has made
+                       of the body. Whether that follows is not sure: keep it to the deadline at
+                       most. 0: unknown */
 } dojo_request;
 
 /* Bits of dojo_request.flags. Others may be set. */

@@ -410,12 +410,14 @@ class Plugin {
     const auto& plugin = of(self);
     const auto* const route = plugin.route_of(*request);
     if (route == nullptr) return DOJO_INVALID;
-    return reported(reason, [&]() -> std::int32_t {
+    const auto code = reported(reason, [&]() -> std::int32_t {
       const auto refusal = (route->*hook)(Context(plugin.host_, *request));
       if (!refusal) return DOJO_OK;
       put(reason, *refusal);
       return DOJO_REFUSED;
     });
+    if (code != DOJO_OK) readings_of(*plugin.host_).drop(known(*request));
+    return code;
   }
   static std::int32_t priority(void* self, const dojo_request* request) noexcept {
     const auto& plugin = of(self);

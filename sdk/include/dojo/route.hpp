@@ -112,6 +112,20 @@ struct RouteParts {
 /// Stands for the request of a handler that has been found wrong already.
 struct NoRequest {};
 
+/// The body of a request as its model, or why it is none: read once for all of its hooks and its
+/// handler, where the host says which of them belong together.
+template <class Request>
+std::shared_ptr<const Result<Request>> reading_of(const Context& call) {
+  auto& readings = readings_of(call.host());
+  const auto& request = call.raw();
+  if (auto known = readings.template find<Result<Request>>(request)) return known;
+  std::size_t bytes = 0;
+  auto reading = std::make_shared<Result<Request>>(read_model<Request>(view(request.body), bytes));
+  const auto& host = call.host().raw();
+  readings.keep(request, reading, bytes, host.now_ns(host.context));
+  return reading;
+}
+
 /// A hook of either form as one of the short one. A body that is not the model passes, unseen: the
 /// handler does not see it either, and the caller is told what is wrong with it.
 template <class Said, class Request, class F>
@@ -125,9 +139,9 @@ std::function<Said(const Context&)> reading(F hook) {
       if constexpr (std::is_same_v<Request, RawRequest>) {
         return hook(call, raw_request(call));
       } else {
-        const auto request = from_json<Request>(view(call.raw().body));
-        if (!request) return Said{};
-        return hook(call, *request);
+        const auto request = reading_of<Request>(call);
+        if (!*request) return Said{};
+        return hook(call, **request);
       }
     });
   } else {
@@ -148,7 +162,8 @@ std::function<Said(const Context&)> reading(F hook) {
 /// A route and its handler. Made by handle().
 ///
 /// Hooks run before the handler, on several threads at once, and see the call as it is: its
-/// metadata() is the handler's alone. One that takes the request has the body parsed for it. What a
+/// metadata() is the handler's alone. For those that take the request the body is read, once for
+/// all of them and the handler. What a
 /// hook throws is a failure, not a refusal: the caller is told that something failed.
 template <class Request, class ItsMembers = detail::Classes<>>
 class Route {
@@ -445,7 +460,8 @@ std::optional<Request> read_request(const Context& call) {
   if constexpr (std::is_same_v<Request, RawRequest>) {
     return raw_request(call);
   } else {
-    auto request = from_json<Request>(view(call.raw().body));
+    const auto known = readings_of(call.host()).template take<Result<Request>>(call.raw());
+    auto request = known ? std::move(*known) : from_json<Request>(view(call.raw().body));
     if (request) return std::move(*request);
     const bool large = request.error().code == Code::too_large;
     complete_error(

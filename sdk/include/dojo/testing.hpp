@@ -130,12 +130,13 @@ class Host {
     if (caller.target.empty()) caller.target = path_of(*index);
     if (!caller.deadline) caller.deadline = deadline_of(*index);
     auto& asked = open(*index, body, std::move(caller));
+    const auto id = next_id_++;
+    asked.request.call = id;
     const auto [refused, priority] = ask_hooks(*index, asked.request);
     if (refused) {
       close(asked);
       return *refused;
     }
-    const auto id = next_id_++;
     {
       const std::lock_guard lock(mutex_);
       asked.request.id = id;

@@ -50,6 +50,7 @@ TEST(WorkerMessages, SayARequest) {
   const auto again = request_of(message);
   EXPECT_EQ(again.struct_size, sizeof again);
   EXPECT_EQ(again.id, 9u);
+  EXPECT_EQ(again.call, 9u);
   EXPECT_EQ(again.route, 2u);
   EXPECT_EQ(again.deadline_ns, 77u);
   EXPECT_EQ(view(again.hotkey), "5F");
@@ -63,6 +64,14 @@ TEST(WorkerMessages, SayARequest) {
   EXPECT_EQ(again.stake, 0.5);
   EXPECT_EQ(again.uid, -1);
   EXPECT_EQ(again.flags, std::uint64_t{DOJO_REQUEST_VALIDATOR_PERMIT});
+}
+
+TEST(WorkerMessages, SayOfARequestToJudgeItsCallAlone) {
+  dojo_request request{};
+  request.call = 9;
+  const auto again = request_of(message_of(MessageKind::judge, request));
+  EXPECT_EQ(again.id, 0u) << "there is nothing to complete";
+  EXPECT_EQ(again.call, 9u);
 }
 
 TEST(WorkerMessages, SayAnAnswer) {

@@ -58,7 +58,7 @@ class FakeHost {
     table_.cancelled = [](void* self, dojo_request_id) -> std::int32_t {
       return static_cast<FakeHost*>(self)->gone ? 1 : 0;
     };
-    table_.now_ns = [](void*) -> std::uint64_t { return 1; };
+    table_.now_ns = [](void* self) -> std::uint64_t { return static_cast<FakeHost*>(self)->now; };
     table_.log = [](void* self, std::int32_t level, dojo_request_id id, dojo_span text) {
       auto& host = *static_cast<FakeHost*>(self);
       const std::lock_guard lock(host.mutex_);
@@ -103,6 +103,7 @@ class FakeHost {
   }
 
   std::atomic<bool> gone{false};
+  std::uint64_t now = 1;
   bool full = false;
   std::vector<std::function<void(bool cancelled)>> posted;
   std::vector<std::string> metrics;
@@ -166,6 +167,7 @@ class PluginTest : public testing::Test {
     made.peer = detail::span("127.0.0.1");
     made.trace = detail::span("trace");
     made.deadline_ns = 5'000'000'000;
+    made.call = number;
     return made;
   }
   std::int32_t give(std::string_view body, std::uint32_t route = 0) {
@@ -212,6 +214,7 @@ class PluginTest : public testing::Test {
   }
 
   FakeHost host;
+  std::uint64_t number = 0;  // dojo_request.call
 
  private:
   const dojo_plugin* plugin_ = nullptr;
@@ -694,6 +697,112 @@ TEST_F(PluginTest, LeavesABodyThatIsNotTheModelToTheHandler) {
                  [](const Context&, const Ping&) { return 7; }));
   EXPECT_EQ(judged("[]"), "0 ;0 ;0");
   EXPECT_EQ(judged(), "5 seen;5 seen;7");
+}
+
+/// Counts how often it has been read: each time it is made empty first.
+struct Counted {
+  static inline int readings = 0;
+  std::string text;
+  Counted() { ++readings; }
+};
+DOJO_MODEL(Counted, text)
+
+/// A route with three hooks that read the body, and refuse "bad" or throw at "worse".
+auto counted() {
+  Counted::readings = 0;
+  const auto refuse = [](const Context&, const Counted& request) -> std::optional<std::string> {
+    if (request.text == "worse") throw std::runtime_error("worse");
+    if (request.text == "bad") return "bad text";
+    return std::nullopt;
+  };
+  return handle([](Counted request) { return Pong{request.text, {}}; })
+      .blacklist(refuse)
+      .verify(refuse)
+      .priority([](const Context&, const Counted& request) {
+        return static_cast<int>(request.text.size());
+      });
+}
+/// What was read since the last time.
+int readings() {
+  return std::exchange(Counted::readings, 0);
+}
+
+TEST_F(PluginTest, ReadsABodyOnceForItsHooksAndItsHandler) {
+  make("{}", counted());
+  for (number = 1; number < 4; ++number) {
+    EXPECT_EQ(judged(), "0 ;0 ;2");
+    EXPECT_EQ(ask().body, R"({"text":"hi","score":null})");
+    EXPECT_EQ(readings(), 1);
+  }
+}
+
+TEST_F(PluginTest, KeepsNothingOfARequestThatItsHandlerHas) {
+  make("{}", counted());
+  number = 1;
+  judged();
+  ask();
+  EXPECT_EQ(readings(), 1);
+  EXPECT_EQ(ask().body, R"({"text":"hi","score":null})");
+  EXPECT_EQ(readings(), 1) << "it was not there any more";
+}
+
+TEST_F(PluginTest, TellsRequestsThatWaitApart) {
+  make("{}", counted());
+  for (number = 1; number < 4; ++number) judged(R"({"text":")" + std::to_string(number) + "\"}");
+  for (number = 3; number > 0; --number) {
+    const auto text = R"({"text":")" + std::to_string(number) + '"';
+    EXPECT_EQ(ask(text + '}').body, text + R"(,"score":null})");
+  }
+  EXPECT_EQ(readings(), 3);
+}
+
+TEST_F(PluginTest, ReadsABodyThatIsNotItsModelOnceAsWell) {
+  make("{}", counted());
+  number = 1;
+  EXPECT_EQ(judged("[]"), "0 ;0 ;0");
+  EXPECT_EQ(ask("[]").error, "Invalid Counted: expected object, got array");
+  EXPECT_EQ(readings(), 1);
+}
+
+TEST_F(PluginTest, ReadsAnewWhereTheHostDoesNotSayWhatBelongsTogether) {
+  make("{}", counted());
+  judged();
+  EXPECT_EQ(ask().status, 200u);
+  EXPECT_EQ(readings(), 4);
+}
+
+TEST_F(PluginTest, KeepsNothingOfARequestThatAHookRefuses) {
+  make("{}", counted());
+  for (const auto* body : {R"({"text":"bad"})", R"({"text":"worse"})"}) {
+    ++number;
+    const auto seen = request(body);
+    call(
+        [&](dojo_error* error) { return table().routes[0].blacklist(table().self, &seen, error); });
+    EXPECT_EQ(readings(), 1);
+    ask(body);
+    EXPECT_EQ(readings(), 1) << "it was not there any more";
+  }
+}
+
+TEST_F(PluginTest, KeepsNothingPastItsDeadline) {
+  make("{}", counted());
+  number = 1;
+  judged();
+  host.now = 5'000'000'000;
+  number = 2;
+  judged();
+  number = 1;
+  EXPECT_EQ(readings(), 2);
+  ask();
+  EXPECT_EQ(readings(), 1);
+}
+
+TEST_F(PluginTest, KeepsNothingForTheHandlerOfAnotherRoute) {
+  make("{}", counted(), handle(plain));
+  number = 1;
+  judged(R"({"text":"one"})");
+  give(R"({"text":"two"})", 1);
+  EXPECT_EQ(host.next().body, R"({"text":"two","score":1.5})");
 }
 
 TEST_F(PluginTest, TakesWhatAHookThrowsForAFailureAndNotARefusal) {

@@ -110,6 +110,10 @@ class JsonReader {
     return bad("it is over its budget");
   }
   [[nodiscard]] bool over_budget() const { return over_budget_; }
+  /// What has been taken off the budget.
+  [[nodiscard]] std::size_t charged() const {
+    return json_budget(static_cast<std::size_t>(end_ - begin_)) - budget_;
+  }
   /// How many containers are open.
   [[nodiscard]] int depth() const { return depth_; }
   /// Passes what is left of the containers that were entered since there were `depth` of them, and
