@@ -54,6 +54,7 @@ class Plugin;
 template <class Class>
 Class& object_of(const Host& host);
 Readings& readings_of(const Host& host);
+Flows& flows_of(const Host& host);
 
 inline std::string_view view(dojo_span span) {
   return span.size == 0 ? std::string_view() : std::string_view(span.data, span.size);
@@ -179,8 +180,6 @@ class Host {
     if (table_.write == nullptr) return DOJO_UNKNOWN;
     return table_.write(table_.context, id, detail::span(chunk));
   }
-  /// Those that are being written.
-  [[nodiscard]] detail::Flows& flows() const { return flows_; }
   [[nodiscard]] bool cancelled(dojo_request_id id) const {
     return !here() || table_.cancelled(table_.context, id) != 0;
   }
@@ -192,6 +191,7 @@ class Host {
   template <class Class>
   friend Class& detail::object_of(const Host& host);
   friend detail::Readings& detail::readings_of(const Host& host);
+  friend detail::Flows& detail::flows_of(const Host& host);
   [[nodiscard]] bool post_function(std::function<void()> work) const {
     if (!here() || post_ == nullptr) return false;
     auto posted = std::make_unique<detail::Posted>(
@@ -216,6 +216,9 @@ class Host {
 namespace detail {
 inline Readings& readings_of(const Host& host) {
   return host.readings_;
+}
+inline Flows& flows_of(const Host& host) {
+  return host.flows_;
 }
 }  // namespace detail
 

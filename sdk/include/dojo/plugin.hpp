@@ -388,7 +388,7 @@ class Plugin {
   }
 
   static void resume(void* self, dojo_request_id id) noexcept {
-    of(self).host_->flows().resume(id);
+    flows_of(*of(self).host_).resume(id);
   }
 
   /// Only a handler that had a Reply can get here, and the Reply has answered or will.
@@ -433,7 +433,7 @@ class Plugin {
 
   static void stop(void* self) noexcept {
     auto& plugin = of(self);
-    plugin.host_->flows().clear();
+    flows_of(*plugin.host_).clear();
     for (const auto& hook : plugin.stop_) {
       try {
         hook(*plugin.host_);

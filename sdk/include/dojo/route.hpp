@@ -566,7 +566,7 @@ std::int32_t run_stream(const F& handler, std::shared_ptr<const Host> host,
                         const dojo_request& request) {
   using Returned = typename Signature<F>::Result;
   using S = Shape<typename Signature<F>::Arguments>;
-  auto& flows = host->flows();
+  auto& flows = flows_of(*host);
   if constexpr (std::is_void_v<Returned>) {
     std::shared_ptr<Written> call;
     try {

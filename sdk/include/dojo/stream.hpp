@@ -194,7 +194,7 @@ class Generated final : public Flow, public std::enable_shared_from_this<Generat
   }
   void end() noexcept {
     stream_ = {};  // here, while all that it may refer to is there
-    context().host().flows().remove(context().raw().id);
+    flows_of(context().host()).remove(context().raw().id);
   }
 
   Deferred call_;
@@ -207,7 +207,7 @@ class Generated final : public Flow, public std::enable_shared_from_this<Generat
 class Written final : public Deferred, public Flow {
  public:
   using Deferred::Deferred;
-  ~Written() override { context().host().flows().remove(context().raw().id); }
+  ~Written() override { flows_of(context().host()).remove(context().raw().id); }
 
   void resume() noexcept override {
     {
