@@ -39,6 +39,7 @@ static void values(void) {
   VALUE(DOJO_INVALID);
   VALUE(DOJO_UNKNOWN);
   VALUE(DOJO_REFUSED);
+  VALUE(DOJO_FULL);
   VALUE(DOJO_LOG_DEBUG);
   VALUE(DOJO_LOG_INFO);
   VALUE(DOJO_LOG_WARNING);
@@ -49,6 +50,7 @@ static void values(void) {
   VALUE(DOJO_REQUEST_VALIDATOR_PERMIT);
   VALUE(DOJO_RESPONSE_WELL_FORMED);
   VALUE(DOJO_ROUTE_RAW);
+  VALUE(DOJO_ROUTE_STREAM);
   VALUE(DOJO_NOTE_TYPE);
   WORD(DOJO_EXT_STATE);
   WORD(DOJO_EXT_HEALTH);
@@ -117,6 +119,7 @@ static void host(void) {
   FIELD(dojo_host, count, void (*)(void*, dojo_span, double));
   FIELD(dojo_host, observe, void (*)(void*, dojo_span, double));
   FIELD(dojo_host, extension, const void* (*)(void*, const char*));
+  FIELD(dojo_host, write, int32_t (*)(void*, dojo_request_id, dojo_span));
   STRUCT_END(dojo_host);
 }
 
@@ -147,6 +150,7 @@ static void plugin(void) {
   FIELD(dojo_plugin, stop, void (*)(void*));
   FIELD(dojo_plugin, destroy, void (*)(void*));
   FIELD(dojo_plugin, extension, const void* (*)(void*, const char*));
+  FIELD(dojo_plugin, resume, void (*)(void*, dojo_request_id));
   STRUCT_END(dojo_plugin);
 
   STRUCT(dojo_plugin_entry_v1);
