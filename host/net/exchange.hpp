@@ -56,7 +56,7 @@ class Outlet {
   virtual ~Outlet() = default;
   /// Must not need memory. @param exchange whose response() is ready
   virtual void post(ExchangePtr exchange) noexcept = 0;
-  /// There is more of its stream to send. At most once until Stream::take().
+  /// There is more of its stream to send. Not again before Stream::heard().
   virtual void ring(ExchangePtr exchange) noexcept = 0;
 };
 
