@@ -13,12 +13,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from bittensor import http_auth, sp_core
-from taowire.chain.axon import parse_axon
-from taowire.chain.gateway import NeuronView
 from taowire.extensions.response_sig import verify_response
 from taowire.testing.keys import dev_key
 from taowire.validator.client import ValidatorClient
 
+from neurons import neuron
 from processes import HERE, Process
 
 TAOWIRE_MINER = HERE.parent / "bench" / "peers" / "taowire" / "miner.py"
@@ -54,24 +53,10 @@ def send(url, hotkey, wallet, *options):
 
 def query(port, hotkey, key, bodies):
     """What taowire makes of the host's answers."""
-    neuron = NeuronView(
-        uid=0,
-        hotkey=hotkey,
-        coldkey=hotkey,
-        validator_permit=False,
-        active=True,
-        total_stake_tao=0,
-        alpha_stake=0,
-        tao_stake=0,
-        axon=parse_axon(f"127.0.0.1:{port}", allow_private=True),
-        last_update=0,
-        incentive=0,
-        dividends=0,
-    )
 
     async def run():
         async with ValidatorClient(key.signer(), timeout_s=60) as client:
-            return [await client.query(neuron, "/Echo?a=%2F", body) for body in bodies]
+            return [await client.query(neuron(port, hotkey), "/Echo?a=%2F", body) for body in bodies]
 
     return asyncio.run(run())
 

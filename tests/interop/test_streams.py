@@ -14,11 +14,10 @@ from pathlib import Path
 
 import pytest
 from bittensor import http_auth, sp_core
-from taowire.chain.axon import parse_axon
-from taowire.chain.gateway import NeuronView
 from taowire.testing.keys import dev_key
 from taowire.validator.client import ValidatorClient
 
+from neurons import neuron
 from processes import HERE, Process, wait_until
 
 TAOWIRE_MINER = HERE.parent / "bench" / "peers" / "taowire" / "miner.py"
@@ -43,25 +42,11 @@ def dojo(*arguments, wallet):
 
 def query_stream(port, hotkey, key, body, **options):
     """What taowire makes of the host's stream."""
-    neuron = NeuronView(
-        uid=0,
-        hotkey=hotkey,
-        coldkey=hotkey,
-        validator_permit=False,
-        active=True,
-        total_stake_tao=0,
-        alpha_stake=0,
-        tao_stake=0,
-        axon=parse_axon(f"127.0.0.1:{port}", allow_private=True),
-        last_update=0,
-        incentive=0,
-        dividends=0,
-    )
 
     async def run():
         chunks = []
         async with ValidatorClient(key.signer(), timeout_s=60) as client:
-            async with client.stream(neuron, "/Generate", json.dumps(body).encode(), **options) as stream:
+            async with client.stream(neuron(port, hotkey), "/Generate", json.dumps(body).encode(), **options) as stream:
                 async for chunk in stream:
                     chunks.append(chunk.data)
                 return chunks, stream.result

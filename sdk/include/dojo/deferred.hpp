@@ -2,8 +2,10 @@
 #pragma once
 
 #include <array>
+#include <exception>
 #include <memory>
 #include <mutex>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -66,5 +68,56 @@ class Deferred {
 };
 
 inline constexpr std::string_view kLetGo = "the handler let go of its Reply unanswered";
+
+/// What a Reply and a Writer have in common: the one who ends the call. @tparam Call a Deferred
+template <class Call>
+class Ending {
+ public:
+  explicit Ending(std::shared_ptr<Call> call) : call_(std::move(call)) {}
+  Ending(Ending&&) noexcept = default;
+  Ending& operator=(Ending&& other) noexcept {
+    if (this != &other) {
+      drop();
+      call_ = std::move(other.call_);
+      ended_ = other.ended_;
+    }
+    return *this;
+  }
+  Ending(const Ending&) = delete;
+  Ending& operator=(const Ending&) = delete;
+  ~Ending() { drop(); }
+
+  /// The call. Valid as long as this, ended or not.
+  [[nodiscard]] Context& context() const { return call_->context(); }
+  /// Ends it with an error, as if the handler had thrown that.
+  void fail(const HttpError& error) {
+    end_once([&](const Context&) { throw error; });
+  }
+  void fail(std::exception_ptr error) {
+    end_once([&](const Context&) {
+      if (!error) throw std::invalid_argument("the handler failed its call with no exception");
+      std::rethrow_exception(std::move(error));
+    });
+  }
+
+ protected:
+  template <class Work>
+  void end_once(Work work) {
+    if (!call_ || std::exchange(ended_, true)) return;
+    const auto& call = call_->context();
+    guarded(call, [&] { work(call); });
+  }
+  /// Null: moved away, or ended.
+  [[nodiscard]] Call* open() const { return ended_ ? nullptr : call_.get(); }
+
+ private:
+  void drop() noexcept {
+    if (!call_ || ended_ || !call_->let_go()) return;
+    complete_error(call_->context(), DOJO_STATUS_FAILED, kLetGo);
+  }
+
+  std::shared_ptr<Call> call_;  // none: moved away
+  bool ended_ = false;
+};
 
 }  // namespace dojo::detail

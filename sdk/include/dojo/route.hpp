@@ -30,27 +30,12 @@ namespace dojo {
 /// without having answered answers that the handler failed, so that no caller waits for nothing;
 /// one that goes because the handler threw, answers what was thrown.
 template <class Answer>
-class Reply {
+class Reply : public detail::Ending<detail::Deferred> {
  public:
-  explicit Reply(std::shared_ptr<detail::Deferred> call) : call_(std::move(call)) {}
-  Reply(Reply&&) noexcept = default;
-  Reply& operator=(Reply&& other) noexcept {
-    if (this != &other) {
-      drop();
-      call_ = std::move(other.call_);
-      answered_ = other.answered_;
-    }
-    return *this;
-  }
-  Reply(const Reply&) = delete;
-  Reply& operator=(const Reply&) = delete;
-  ~Reply() { drop(); }
-
-  /// The call. Valid as long as this Reply, answered or not.
-  [[nodiscard]] Context& context() const { return call_->context(); }
+  using Ending::Ending;
 
   void send(const Answer& answer) {
-    answer_once([&](const Context& call) { detail::complete_answer(call, answer); });
+    end_once([&](const Context& call) { detail::complete_answer(call, answer); });
   }
   template <std::derived_from<Answer> Derived>
     requires(!std::same_as<Derived, Answer>)
@@ -59,30 +44,6 @@ class Reply {
                   "dojo::Reply::send: the answer would be sent as its base, without the fields of "
                   "its own: take a dojo::Reply of this very type");
   }
-  /// Answers with an error, as if the handler had thrown it.
-  void fail(const HttpError& error) {
-    answer_once([&](const Context&) { throw error; });
-  }
-  void fail(std::exception_ptr error) {
-    answer_once([&](const Context&) {
-      if (!error) throw std::invalid_argument("the handler failed its Reply with no exception");
-      std::rethrow_exception(std::move(error));
-    });
-  }
-
- private:
-  template <class Work>
-  void answer_once(Work work) {
-    if (!call_ || std::exchange(answered_, true)) return;
-    const auto& call = call_->context();
-    detail::guarded(call, [&] { work(call); });
-  }
-  void drop() noexcept {
-    if (!call_ || answered_ || !call_->let_go()) return;
-    detail::complete_error(call_->context(), DOJO_STATUS_FAILED, detail::kLetGo);
-  }
-  std::shared_ptr<detail::Deferred> call_;  // none: moved away
-  bool answered_ = false;
 };
 
 namespace detail {

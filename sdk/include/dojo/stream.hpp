@@ -243,67 +243,28 @@ class Written final : public Deferred, public Flow {
 /// having ended leaves the stream not whole; one that goes because the handler threw, answers what
 /// was thrown.
 template <class Chunk>
-class Writer {
+class Writer : public detail::Ending<detail::Written> {
  public:
-  explicit Writer(std::shared_ptr<detail::Written> call) : call_(std::move(call)) {}
-  Writer(Writer&&) noexcept = default;
-  Writer& operator=(Writer&& other) noexcept {
-    if (this != &other) {
-      drop();
-      call_ = std::move(other.call_);
-      ended_ = other.ended_;
-    }
-    return *this;
-  }
-  Writer(const Writer&) = delete;
-  Writer& operator=(const Writer&) = delete;
-  ~Writer() { drop(); }
-
-  /// The call. Valid as long as this Writer, ended or not.
-  [[nodiscard]] Context& context() const { return call_->context(); }
+  using Ending::Ending;
 
   /// Sends a chunk. Waits for as long as the caller reads slower: in a handler that holds up a
   /// worker, so write from a thread of the plugin's own.
   /// @return false once nobody reads any more, or it has ended
   /// @throws std::runtime_error if it cannot be written: see to_json(), fault_of_chunk()
   bool write(const Chunk& chunk) {
-    if (!call_ || ended_) return false;
+    auto* const call = open();
+    if (call == nullptr) return false;
     const auto json = detail::chunk_json(chunk);
-    const auto result = call_->write(json);
+    const auto result = call->write(json);
     if (result == DOJO_OK) return true;
-    ended_ = true;
-    detail::complete_refused(context(), result, json);
+    end_once([&](const Context& context) { detail::complete_refused(context, result, json); });
     if (result != DOJO_STALE) throw std::runtime_error("a chunk cannot be sent");
     return false;
   }
   /// That was all.
   void end() {
-    end_once([&](const Context& call) { detail::complete(call, 200, {}, {}, {}); });
+    end_once([](const Context& call) { detail::complete(call, 200, {}, {}, {}); });
   }
-  /// Ends it as if the handler had thrown that.
-  void fail(const HttpError& error) {
-    end_once([&](const Context&) { throw error; });
-  }
-  void fail(std::exception_ptr error) {
-    end_once([&](const Context&) {
-      if (!error) throw std::invalid_argument("the handler failed its Writer with no exception");
-      std::rethrow_exception(std::move(error));
-    });
-  }
-
- private:
-  template <class Work>
-  void end_once(Work work) {
-    if (!call_ || std::exchange(ended_, true)) return;
-    const auto& call = call_->context();
-    detail::guarded(call, [&] { work(call); });
-  }
-  void drop() noexcept {
-    if (!call_ || ended_ || !call_->let_go()) return;
-    detail::complete_error(call_->context(), DOJO_STATUS_FAILED, detail::kLetGo);
-  }
-  std::shared_ptr<detail::Written> call_;  // none: moved away
-  bool ended_ = false;
 };
 
 }  // namespace dojo

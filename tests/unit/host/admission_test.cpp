@@ -346,9 +346,9 @@ TEST_F(AdmissionTest, LimitsRequestsOfOneHotkeyAtOnce) {
   config.quota.concurrent = 2;
   start();
   auto first = net::Client::to(server->port());
-  first.send(wired(caller, "/Keeps"));
+  first.send(wired(caller, "/KeepsLong"));
   auto second = net::Client::to(server->port());
-  second.send(wired(caller, "/Keeps"));
+  second.send(wired(caller, "/KeepsLong"));
   ASSERT_TRUE(test::eventually([&] { return server->pipeline().dispatcher().in_flight() == 2; }));
   EXPECT_EQ(call(caller).code, "quota");
   EXPECT_EQ(call(stranger, "/Releases").code, "ok");
