@@ -76,7 +76,7 @@ struct Known {
 };
 DOJO_MODEL(Known, DOJO_DEFAULT(greeted))
 
-// The plugin: one object for all requests, which several threads make at once.
+// The plugin is one object, whose members several threads call at once.
 class Greeter {
  public:
   // What it throws keeps this file from serving, and stands in the log.
