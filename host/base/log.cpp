@@ -100,7 +100,7 @@ std::string utf8(std::string_view text) {
 }
 
 std::string json_line(spdlog::level::level_enum level, std::string_view message, LogFields fields) {
-  dojo::detail::JsonWriter out;
+  dojo::JsonWriter out;
   const auto safe = [](std::string_view whole) {
     const auto part = shortened(whole);
     return dojo::detail::is_utf8(part) ? std::string(part) : utf8(part);

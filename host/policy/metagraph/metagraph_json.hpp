@@ -47,15 +47,13 @@ Result<std::string> metagraph_json(const Metagraph& metagraph);
 
 }  // namespace dojo::policy
 
-namespace dojo::detail {
+namespace dojo {
 
 template <>
 struct Json<policy::AddressJson> {
   static bool read(JsonReader& in, policy::AddressJson& out, Fault& fault) {
     std::string_view text;
-    if (in.string(text) != JsonReader::Read::yes) {
-      return refused(in, "string", JsonKind::string, fault);
-    }
+    if (in.string(text) != JsonReader::Read::yes) return in.refuse(fault, "string");
     const auto address = wire::decode_ss58(text);
     out.is_address = address.has_value();
     if (address) out.key = address->key;
@@ -69,11 +67,11 @@ struct Json<policy::AddressJson> {
 template <class T>
 struct Json<policy::NeuronList<T>> {
   static bool read(JsonReader& in, policy::NeuronList<T>& out, Fault& fault) {
-    return read_array(in, out, fault, policy::kMostNeurons);
+    return Json<std::vector<T>>::read(in, out, fault, {}, policy::kMostNeurons);
   }
   static bool write(JsonWriter& out, const policy::NeuronList<T>& value, Fault& fault) {
     return Json<std::vector<T>>::write(out, value, fault);
   }
 };
 
-}  // namespace dojo::detail
+}  // namespace dojo

@@ -11,7 +11,8 @@
 //
 // What a field may be: bool; integers of 8 to 64 bits; float, double; std::string; an enum
 // described by DOJO_ENUM; another model (also itself, inside a vector or map); std::optional,
-// std::vector, std::map and std::unordered_map with string keys of any of these; dojo::RawJson.
+// std::vector, std::array, std::tuple, std::pair, std::map and std::unordered_map with string keys
+// of any of these; dojo::RawJson; and whatever dojo::Json<T> is specialised for (json/json.hpp).
 // What is none of these does not compile, and the error names the field; a plain char is none, nor
 // is what is derived from a model without a DOJO_MODEL of its own.
 //
@@ -65,9 +66,10 @@ Result<T> read_model(std::string_view json, std::size_t& bytes) {
 }  // namespace detail
 
 /// Reads a model from a text.
-/// @return the model, or an error (Code::invalid_body) such as `completions[3]: expected string,
-/// got number`; Code::too_large if what it holds takes more memory than json_budget() of its size.
-/// Any thread.
+/// @return the model, or an error (Code::invalid_body) that says all that is wrong, ten things at
+/// most and in the text's order: `completions[3]: expected string, got number; top_k: required
+/// field is missing`; Code::too_large if what it holds takes more memory than json_budget() of its
+/// size. Any thread.
 template <Model T>
 Result<T> from_json(std::string_view json) {
   if constexpr (std::default_initializable<T>) {
@@ -83,7 +85,7 @@ Result<T> from_json(std::string_view json) {
 /// Checks that a text is one valid JSON value, not nested beyond kMaxJsonDepth. @return an error
 /// (Code::invalid_body) that says why not. Any thread.
 inline Status check_json(std::string_view json) {
-  detail::JsonReader reader(json);
+  JsonReader reader(json);
   if (reader.skip() && reader.finish()) return {};
   return fail(reader.why(), Code::invalid_body);
 }
@@ -92,9 +94,9 @@ inline Status check_json(std::string_view json) {
 /// what cannot be written. Any thread.
 template <Model T>
 Result<std::string> to_json(const T& model) {
-  detail::JsonWriter writer;
-  detail::Fault fault;
-  if (!detail::Json<T>::write(writer, model, fault)) return fail(fault.text());
+  JsonWriter writer;
+  Fault fault;
+  if (!Json<T>::write(writer, model, fault)) return fail(fault.text());
   return std::move(writer).take();
 }
 
@@ -102,10 +104,10 @@ Result<std::string> to_json(const T& model) {
 /// name the second one is called `<name>_2` there. Any thread.
 template <Model T>
 std::string json_schema() {
-  detail::SchemaWriter schema;
+  SchemaWriter schema;
   schema.out().begin_object();
   schema.member("$schema", "https://json-schema.org/draft/2020-12/schema");
-  detail::Json<T>::describe(schema);
+  Json<T>::describe_model(schema);
   schema.definitions();
   schema.out().end_object();
   return std::move(schema).take();

@@ -17,19 +17,15 @@
 
 #include <dojo/model.hpp>
 
+#include "holder.hpp"
+
 namespace {
 
 using namespace dojo;
+using testing::EndsWith;
 using testing::HasSubstr;
 using testing::Not;
 using testing::StartsWith;
-
-#define HOLDER(Name, Type) \
-  struct Name {            \
-    using Value = Type;    \
-    Value v{};             \
-  };                       \
-  DOJO_MODEL(Name, v)
 
 HOLDER(Int8, std::int8_t)
 HOLDER(Int16, std::int16_t)
@@ -142,33 +138,6 @@ DOJO_MODEL(outer::inner::Qualified, v)
 }  // namespace outer::inner
 
 namespace {
-
-/// The error's text, empty if there is none.
-template <class T>
-std::string why_not(std::string_view json) {
-  const auto model = from_json<T>(json);
-  if (model) return {};
-  EXPECT_EQ(model.error().code, Code::invalid_body);
-  return model.error().message;
-}
-
-template <class T>
-std::string valued(const std::string& value) {
-  return R"({"v":)" + value + "}";
-}
-
-template <class T>
-std::optional<typename T::Value> read(const std::string& value) {
-  auto model = from_json<T>(valued<T>(value));
-  if (!model) return std::nullopt;
-  return model->v;
-}
-
-template <class T>
-std::string written(const typename T::Value& value) {
-  auto text = to_json(T{value});
-  return text ? *text : text.error().message;
-}
 
 // ---- numbers
 
@@ -596,6 +565,13 @@ TEST(Document, MayBeMegabytes) {
 
 // ---- what an error says
 
+std::string repeated(std::string_view begin, std::string_view member, std::size_t times,
+                     std::string_view end) {
+  std::string text(begin);
+  for (std::size_t i = 0; i < times; ++i) text += (i == 0 ? "" : ",") + std::string(member);
+  return text.append(end);
+}
+
 TEST(Error, NamesThePath) {
   const auto with = [](const std::string& field) {
     return R"({"text":"","completions":[],"by_name":{},"flags":{},"nested":{"a":1},"colour":"red","raw":0,)" +
@@ -612,7 +588,74 @@ TEST(Error, NamesThePath) {
   EXPECT_EQ(why_not<Everything>(with(R"("class":{})")), "class: expected string, got object");
   EXPECT_EQ(why_not<Everything>(with(R"("nested":[])")), "nested: expected object, got array");
   EXPECT_EQ(why_not<Everything>(with(R"("score":"x")")), "score: expected number, got string");
-  EXPECT_EQ(why_not<Everything>("{}"), "text: required field is missing");
+}
+
+TEST(Error, TellsAllThatIsWrongInTheTextsOrder) {
+  EXPECT_EQ(why_not<Everything>(
+                R"({"completions":["a",1,"c",null],"nested":{"map":{"k":"x","l":1},"b":[]},)"
+                R"("class":{"text":"x"},"raw":0,"by_name":{"n":[{"a":1},{"b":2}]},"top_k":1.5})"),
+            "completions[1]: expected string, got number; "
+            "completions[3]: expected string, got null; "
+            "nested.map[\"k\"]: expected integer from -2147483648 to 2147483647, got string; "
+            "nested.b: expected integer from -2147483648 to 2147483647, got array; "
+            "nested.a: required field is missing; "
+            "class: expected string, got object; "
+            "by_name[\"n\"][1].a: required field is missing; "
+            "top_k: expected integer from -2147483648 to 2147483647, got another number; "
+            "text: required field is missing; "
+            "flags: required field is missing; and more");
+}
+
+TEST(Error, TellsNoMoreThanTen) {
+  const auto wrong = [](int count) {
+    return R"({"v":[)" + repeated("", "1", static_cast<std::size_t>(count), "]}");
+  };
+  const auto ten = why_not<Texts>(wrong(10));
+  EXPECT_THAT(ten, EndsWith("v[9]: expected string, got number"));
+  EXPECT_EQ(why_not<Texts>(wrong(11)), ten + "; and more");
+  EXPECT_EQ(why_not<Texts>(wrong(100'000)), ten + "; and more");
+  EXPECT_THAT(why_not<Largest>("{}"), EndsWith("f9: required field is missing; and more"));
+}
+
+TEST(Error, ThatIsMendedIsNotTold) {
+  EXPECT_EQ(why_not<Inner>(R"({"b":1.5,"a":"x","map":{"k":"x","l":{},"k":1},"b":1})"),
+            "a: expected integer from -2147483648 to 2147483647, got string; "
+            "map[\"l\"]: expected integer from -2147483648 to 2147483647, got object");
+  EXPECT_EQ(why_not<Inner>(R"({"a":1,"map":{"k":"x","":"x","k":2},"b":"x","map":{"":1}})"),
+            "b: expected integer from -2147483648 to 2147483647, got string");
+}
+
+TEST(Error, OfTheTextEndsTheReading) {
+  EXPECT_EQ(why_not<Inner>(R"({"a":"x","b":nul,"map":[]})"),
+            "a: expected integer from -2147483648 to 2147483647, got string; "
+            "b: expected integer from -2147483648 to 2147483647, got null; "
+            "not valid JSON: a word is none of true, false and null, at byte 13");
+  EXPECT_EQ(why_not<Inner>(R"({"a":"x","b":[1,]})"),
+            "a: expected integer from -2147483648 to 2147483647, got string; "
+            "b: expected integer from -2147483648 to 2147483647, got array; "
+            "not valid JSON: there is no value, at byte 16");
+}
+
+TEST(Error, IsShortHoweverDeepTheTextIsNested) {
+  std::string deep = "1";
+  for (int i = 0; i < 60; ++i) {
+    deep = R"({"drawers":{")" + std::string(90, 'k') + R"(":{"folders":[)" + deep + "]}}}";
+  }
+  const auto error = why_not<Drawer>(repeated(R"({"folders":[)", deep, 20, "]}"));
+  EXPECT_THAT(error, StartsWith("folders[0].drawers[\"kkkk"));
+  EXPECT_THAT(error, HasSubstr(" ... "));
+  EXPECT_THAT(error, HasSubstr(".folders[0]: expected object, got number; folders[1].drawers"));
+  EXPECT_THAT(error, EndsWith("; and more"));
+  EXPECT_LT(error.size(), 5'000u);
+}
+
+TEST(Error, CutsKeysBetweenTwoCharacters) {
+  for (std::size_t shift = 0; shift < 4; ++shift) {
+    std::string key(shift, 'k');
+    for (int i = 0; i < 100; ++i) key += "\xf0\x9f\x98\x80";
+    EXPECT_TRUE(detail::is_utf8(why_not<Inner>(R"({"a":1,"map":{")" + key + R"(":"x"}})")))
+        << shift;
+  }
 }
 
 TEST(Error, EchoesNoValues) {
@@ -743,13 +786,6 @@ struct Crowd {
 DOJO_MODEL(Crowd, DOJO_DEFAULT(texts), DOJO_DEFAULT(numbers), DOJO_DEFAULT(by_name),
            DOJO_DEFAULT(nested))
 
-std::string repeated(std::string_view begin, std::string_view member, std::size_t times,
-                     std::string_view end) {
-  std::string text(begin);
-  for (std::size_t i = 0; i < times; ++i) text += (i == 0 ? "" : ",") + std::string(member);
-  return text.append(end);
-}
-
 TEST(Memory, OfWhatIsReadIsBoundedByTheTextsSize) {
   constexpr std::size_t kTimes = 400'000;
   std::string keys = R"({"by_name":{)";
@@ -813,13 +849,6 @@ TEST(Model, MayHave64Fields) {
 TEST(Model, IsCalledByItsUnqualifiedName) {
   EXPECT_EQ(model_name<Everything>(), "Everything");
   EXPECT_EQ(model_name<outer::inner::Qualified>(), "Qualified");
-}
-
-rapidjson::Document schema_of(const std::string& text) {
-  rapidjson::Document schema;
-  schema.Parse(text.data(), text.size());
-  EXPECT_FALSE(schema.HasParseError());
-  return schema;
 }
 
 TEST(Schema, DescribesEveryKindOfField) {

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <bitset>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -15,6 +16,7 @@
 #include <utility>
 
 #include <dojo/cxx20.hpp>
+#include <dojo/json/fault.hpp>
 #include <dojo/json/number.hpp>
 #include <dojo/json/text.hpp>
 
@@ -35,8 +37,6 @@ constexpr std::size_t json_budget(std::size_t text_bytes) {
                                                : text_bytes);
 }
 
-namespace detail {
-
 enum class JsonKind : std::uint8_t { null, boolean, number, string, array, object };
 
 constexpr std::string_view to_string(JsonKind kind) {
@@ -44,6 +44,28 @@ constexpr std::string_view to_string(JsonKind kind) {
                                                       "string", "array",   "object"};
   return kWords[static_cast<std::size_t>(kind)];
 }
+
+/// Which kinds of JSON a type may be: what tells a std::variant's alternatives apart.
+class JsonKinds {
+ public:
+  template <std::same_as<JsonKind>... Kinds>
+  constexpr explicit JsonKinds(Kinds... kinds)
+      : bits_(static_cast<std::uint8_t>((0U | ... | (1U << static_cast<unsigned>(kinds))))) {}
+  static constexpr JsonKinds all() {
+    return JsonKinds(JsonKind::null, JsonKind::boolean, JsonKind::number, JsonKind::string,
+                     JsonKind::array, JsonKind::object);
+  }
+  [[nodiscard]] constexpr bool has(JsonKind kind) const {
+    return ((bits_ >> static_cast<unsigned>(kind)) & 1U) != 0;
+  }
+  constexpr JsonKinds operator|(JsonKinds other) const {
+    other.bits_ |= bits_;
+    return other;
+  }
+
+ private:
+  std::uint8_t bits_;
+};
 
 /// Stands at a value; reading it goes on behind it. Once the text is found to be no JSON, every
 /// call says so.
@@ -65,7 +87,8 @@ class JsonReader {
       : begin_(text.data()),
         at_(begin_),
         end_(begin_ + text.size()),
-        budget_(json_budget(text.size())) {
+        budget_(json_budget(text.size())),
+        repeats_(kFreeRepeats + kRepeats * text.size()) {
     skip_space();
   }
   JsonReader(const JsonReader&) = delete;
@@ -76,8 +99,18 @@ class JsonReader {
   /// For a person. Says nothing of what the text holds.
   [[nodiscard]] std::string why() const {
     if (over_budget_) return "has more members than a body of that size may";
+    if (too_often_) return "its alternatives take too long to be told apart";
     if (too_deep_) return "nested deeper than " + std::to_string(kMaxJsonDepth) + " levels";
     return "not valid JSON: " + std::string(fault_) + ", at byte " + std::to_string(at_ - begin_);
+  }
+  /// Says in `fault` that the value here, which was not read, is not what is wanted. What it is, is
+  /// told by its kind alone: what a caller sent is not sent back, nor written to a log.
+  /// @param wanted as in `expected string` @return false
+  bool refuse(Fault& fault, std::string_view wanted) {
+    const auto here = kind();
+    return fault.add(here ? "expected " + std::string(wanted) + ", got " +
+                                std::string(to_string(*here))
+                          : why());
   }
   /// By its first byte. @return nothing if no value begins so
   std::optional<JsonKind> kind();
@@ -126,6 +159,19 @@ class JsonReader {
     out = {from, static_cast<std::size_t>(at_ - from)};
     return true;
   }
+  /// A place to come back to, in the same text.
+  struct Mark {
+    const char* at;
+    int depth;
+    bool pending;
+    bool fresh;
+    std::size_t budget;
+  };
+  [[nodiscard]] Mark mark() const { return {at_, depth_, pending_, fresh_, budget_}; }
+  /// Goes back to where a value was, to read it as something else. What is read more than once is
+  /// counted, so that alternatives inside of alternatives take no more than a few times the text.
+  /// @return false if it is too much, or the text is no JSON
+  bool go_back(const Mark& mark);
   /// Whether there is nothing behind the value.
   bool finish() {
     if (broken()) return false;
@@ -173,13 +219,18 @@ class JsonReader {
     return Next::end;
   }
 
+  static constexpr std::size_t kRepeats = 8;  // times the text
+  static constexpr std::size_t kFreeRepeats = std::size_t{256} << 10;
+
   const char* begin_;
   const char* at_;
   const char* end_;
   const char* fault_ = nullptr;
   bool too_deep_ = false;
   bool over_budget_ = false;
-  std::size_t budget_;  // see json_budget()
+  bool too_often_ = false;
+  std::size_t budget_;   // see json_budget()
+  std::size_t repeats_;  // bytes that may be read once more
   int depth_ = 0;
   bool pending_ = true;  // a value is here that nobody has read
   bool fresh_ = false;   // a container was entered, and nothing of it was read
@@ -286,8 +337,8 @@ JsonReader::Read JsonReader::integer(Wide& out) {
   const auto* const from = at_;
   std::string_view text;
   if (!number_text(text)) return Read::broken;
-  const auto decimal = parse_decimal(text);
-  const auto magnitude = integral_magnitude(decimal);
+  const auto decimal = detail::parse_decimal(text);
+  const auto magnitude = detail::integral_magnitude(decimal);
   constexpr auto kMost = static_cast<std::uint64_t>(std::numeric_limits<Wide>::max());
   // The least one's magnitude is one more than the largest one's.
   const std::uint64_t limit = !decimal.negative ? kMost : std::is_signed_v<Wide> ? kMost + 1 : 0;
@@ -305,7 +356,7 @@ inline JsonReader::Read JsonReader::number(double& out) {
   const auto* const from = at_;
   std::string_view text;
   if (!number_text(text)) return Read::broken;
-  const auto value = nearest_double(text);
+  const auto value = detail::nearest_double(text);
   if (!value) {
     at_ = from;
     return Read::no;
@@ -327,7 +378,7 @@ inline JsonReader::Read JsonReader::string(std::string_view& out) {
 inline bool JsonReader::string_text(std::string_view& out) {
   const auto* const from = ++at_;
   for (;;) {
-    at_ = skip_plain(at_, end_);
+    at_ = detail::skip_plain(at_, end_);
     if (at_ == end_) return bad("a string does not end");
     if (*at_ == '"') {
       out = {from, static_cast<std::size_t>(at_ - from)};
@@ -340,7 +391,7 @@ inline bool JsonReader::string_text(std::string_view& out) {
       return true;
     }
     if (static_cast<unsigned char>(*at_) < 0x20) return bad("a string holds a control character");
-    const auto length = utf8_length(at_, end_);
+    const auto length = detail::utf8_length(at_, end_);
     if (length == 0) return bad("a string is not valid UTF-8");
     at_ += length;
   }
@@ -364,11 +415,11 @@ inline bool JsonReader::unescape(const char* from) {
     } else if (static_cast<unsigned char>(*at_) < 0x20) {
       return bad("a string holds a control character");
     } else {
-      const auto length = utf8_length(at_, end_);
+      const auto length = detail::utf8_length(at_, end_);
       if (length == 0) return bad("a string is not valid UTF-8");
       at_ += length;
     }
-    at_ = skip_plain(at_, end_);
+    at_ = detail::skip_plain(at_, end_);
   }
 }
 
@@ -498,6 +549,22 @@ inline bool JsonReader::pass_scalar() {
   }
 }
 
+inline bool JsonReader::go_back(const Mark& mark) {
+  if (broken()) return false;
+  const auto again = static_cast<std::size_t>(at_ - mark.at);
+  if (again > repeats_) {
+    too_often_ = true;
+    return bad("it is read too often");
+  }
+  repeats_ -= again;
+  at_ = mark.at;
+  depth_ = mark.depth;
+  pending_ = mark.pending;
+  fresh_ = mark.fresh;
+  budget_ = mark.budget;
+  return true;
+}
+
 inline bool JsonReader::leave(int depth) {
   std::string_view key;
   for (;;) {
@@ -514,5 +581,4 @@ inline bool JsonReader::leave(int depth) {
   }
 }
 
-}  // namespace detail
 }  // namespace dojo

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <concepts>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -10,42 +11,87 @@
 
 #include <dojo/json/writer.hpp>
 
-namespace dojo::detail {
+namespace dojo {
+
+template <class T>
+struct Json;
+
+namespace detail {
 
 /// One for each type, at an address of its own. Not const, since linkers fold what is the same.
 template <class T>
 inline char identity_of = 0;
 
-/// Models that it meets are collected to become `$defs`.
+}  // namespace detail
+
+/// Writes the members of a schema's object. Models that it meets are collected to become `$defs`.
 class SchemaWriter {
  public:
-  JsonWriter& out() { return out_; }
   void member(std::string_view key, std::string_view text) {
     out_.key(key);
     out_.string(text);
   }
-  void type(std::string_view name) {
+  template <std::integral T>
+  void member(std::string_view key, T number) {
+    out_.key(key);
+    out_.integer(number);
+  }
+  void member(std::string_view key, double number) {
+    out_.key(key);
+    out_.number(number);
+  }
+  /// The member `key`, a list. @param write void(): its values
+  template <class Write>
+  void list(std::string_view key, Write write) {
+    out_.key(key);
+    out_.begin_array();
+    write();
+    out_.end_array();
+  }
+  /// The member `key`, an object. @param write void(): its members
+  template <class Write>
+  void object(std::string_view key, Write write) {
+    out_.key(key);
+    object(write);
+  }
+  /// An object in a list.
+  template <class Write>
+  void object(Write write) {
     out_.begin_object();
-    member("type", name);
+    write();
     out_.end_object();
   }
-  /// @param identity of the model; those of one name are told apart by it
+  /// The member `key`: the schema of a T.
+  template <class T>
+  void schema(std::string_view key) {
+    object(key, [&] { Json<T>::describe(*this); });
+  }
+  /// The schema of a T in a list.
+  template <class T>
+  void schema() {
+    object([&] { Json<T>::describe(*this); });
+  }
+  /// A schema that has a type alone.
+  void type(std::string_view name) {
+    object([&] { member("type", name); });
+  }
+  /// What it is all written to.
+  JsonWriter& out() { return out_; }
+
+  /// The member `$ref`, to a model. @param identity of the model; those of one name are told apart
+  /// by it @param describe writes the members of the model's own schema
   void reference(const void* identity, std::string_view model, void (*describe)(SchemaWriter&)) {
-    out_.begin_object();
     member("$ref", "#/$defs/" + defined(identity, model, describe));
-    out_.end_object();
   }
   /// The definitions met so far and, in turn, in them.
   void definitions() {
     if (definitions_.empty()) return;
-    out_.key("$defs");
-    out_.begin_object();
-    for (std::size_t i = 0; i < definitions_.size(); ++i) {
-      const auto describe = definitions_[i].describe;  // which may define more
-      out_.key(definitions_[i].name);
-      describe(*this);
-    }
-    out_.end_object();
+    object("$defs", [&] {
+      for (std::size_t i = 0; i < definitions_.size(); ++i) {
+        const auto describe = definitions_[i].describe;  // which may define more
+        object(std::string(definitions_[i].name), [&] { describe(*this); });
+      }
+    });
   }
   [[nodiscard]] std::string take() && { return std::move(out_).take(); }
 
@@ -77,4 +123,4 @@ class SchemaWriter {
   std::vector<Definition> definitions_;
 };
 
-}  // namespace dojo::detail
+}  // namespace dojo

@@ -12,7 +12,7 @@
 #include <dojo/cxx20.hpp>
 #include <dojo/json/text.hpp>
 
-namespace dojo::detail {
+namespace dojo {
 
 /// Values in the order in which they are to stand. Commas come by themselves.
 class JsonWriter {
@@ -71,11 +71,11 @@ inline bool JsonWriter::string(std::string_view text) {
   const auto* at = text.data();
   const auto* const end = at + text.size();
   for (const auto* from = at;; from = at) {
-    at = skip_plain(at, end);
+    at = detail::skip_plain(at, end);
     while (at != end && static_cast<unsigned char>(*at) >= 0x80) {
-      const auto length = utf8_length(at, end);
+      const auto length = detail::utf8_length(at, end);
       if (length == 0) return false;
-      at = skip_plain(at + length, end);
+      at = detail::skip_plain(at + length, end);
     }
     out_.append(from, static_cast<std::size_t>(at - from));
     if (at == end) break;
@@ -136,4 +136,4 @@ inline void JsonWriter::number(double value) {
   }
 }
 
-}  // namespace dojo::detail
+}  // namespace dojo
