@@ -14,7 +14,8 @@
 // std::vector, std::array, std::tuple, std::pair, std::map and std::unordered_map with string keys
 // of any of these; dojo::RawJson; and whatever dojo::Json<T> is specialised for (json/json.hpp).
 // What is none of these does not compile, and the error names the field; a plain char is none, nor
-// is what is derived from a model without a DOJO_MODEL of its own.
+// is what is derived from a model without a DOJO_MODEL of its own. What more a field may ask, bounds
+// and lengths for instance, DOJO_FIELD says (json/constraints.hpp).
 //
 // Reading: unknown fields are ignored (but must be valid JSON). A field that is missing is an
 // error, unless it is a std::optional (then it is empty) or DOJO_DEFAULT (then it keeps what the

@@ -8,6 +8,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <dojo/json/constraints.hpp>
 #include <dojo/json/containers.hpp>
 #include <dojo/json/json.hpp>
 #include <dojo/json/values.hpp>
@@ -26,14 +27,46 @@ struct FieldOf {
       "dojo::Json<T>; nothing is const. dojo/model.hpp has the list");
 };
 
+/// The same of what is asked of a field.
+template <class Model, FieldName Field, class Type, class Constraint, bool kFits>
+struct ConstraintOf {
+  static_assert(
+      kFits,
+      "DOJO_FIELD: this cannot be asked of a field of this type. min, max and the like take "
+      "numbers "
+      "that the field can hold, integers for integers; min_length and max_length are for "
+      "std::string, std::vector and maps, pattern for std::string, one_of for numbers and "
+      "std::string, each for what has elements that it fits");
+};
+
 template <class T, std::size_t I>
 inline constexpr auto kFieldAt = std::get<I>(kFieldsOf<T>);
 template <class T, std::size_t I>
 inline constexpr FieldName<kFieldAt<T, I>.name.size()> kNameAt(kFieldAt<T, I>.name);
 
 template <class T, std::size_t I>
+inline constexpr bool kFitsAt = std::apply(
+    [](const auto&... constraints) {
+      return (fits<typename decltype(kFieldAt<T, I>)::Type>(constraints) && ...);
+    },
+    kFieldAt<T, I>.constraints);
+
+template <class T, std::size_t I, std::size_t... K>
+constexpr bool check_constraints(std::index_sequence<K...>) {
+  using Type = typename decltype(kFieldAt<T, I>)::Type;
+  return (
+      (sizeof(
+           ConstraintOf<T, kNameAt<T, I>, Type,
+                        std::tuple_element_t<K, std::decay_t<decltype(kFieldAt<T, I>.constraints)>>,
+                        fits<Type>(std::get<K>(kFieldAt<T, I>.constraints))>) != 0) &&
+      ...);
+}
+template <class T, std::size_t I>
 constexpr bool check_field() {
   using Field = std::decay_t<decltype(kFieldAt<T, I>)>;
+  if constexpr (Field::kCount != 0 && kMayBeField<typename Field::Type>) {
+    return check_constraints<T, I>(std::make_index_sequence<Field::kCount>());
+  }
   return sizeof(FieldOf<T, kNameAt<T, I>, typename Field::Type>) != 0;
 }
 template <class T, class Indices>
@@ -91,7 +124,11 @@ struct Json<T> {
     schema.member("type", "object");
     out.key("properties");
     out.begin_object();
-    std::apply([&](const auto&... fields) { (describe_field(schema, fields), ...); }, kFields);
+    std::apply(
+        [&](const auto&... fields) {
+          (schema.object(fields.name, [&] { describe_field(schema, fields); }), ...);
+        },
+        kFields);
     out.end_object();
     schema.list("required", [&] {
       std::apply(
@@ -105,7 +142,7 @@ struct Json<T> {
  private:
   template <class F>
   static void describe_field(SchemaWriter& schema, const F& field) {
-    schema.schema<typename F::Type>(field.name);
+    detail::describe_constrained<typename F::Type>(schema, field.constraints);
   }
 
   template <std::size_t... I>
@@ -127,12 +164,13 @@ struct Json<T> {
   static bool read_member(JsonReader& in, T& out, Seen& seen, Fault& fault) {
     constexpr auto kField = std::get<I>(kFields);
     using Type = typename decltype(kField)::Type;
-    if constexpr (detail::kMayBeField<Type>) {
+    if constexpr (detail::kMayBeField<Type> && detail::kFitsAt<T, I>) {
       // Nothing of an earlier value with the same key may shine through a nested model's defaults.
       if (seen[I]) out.*(kField.member) = std::move(T{}.*(kField.member));
+      seen.set(I);
+      return detail::read_constrained(in, out.*(kField.member), fault, kField.constraints);
     }
-    seen.set(I);
-    return Json<Type>::read(in, out.*(kField.member), fault);
+    return false;
   }
 
   /// Whether all is there that has to be, as far as there is room to say what is not.
