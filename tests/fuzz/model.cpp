@@ -2,6 +2,8 @@
 // but for the exceptions listed below; what a model is read from is written, and read again, as the
 // same text.
 #include <algorithm>
+#include <array>
+#include <chrono>
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
@@ -10,7 +12,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <unordered_map>
+#include <utility>
+#include <variant>
 #include <vector>
 
 #include <rapidjson/memorystream.h>
@@ -33,6 +38,24 @@ struct Leaf {
 };
 DOJO_MODEL(Leaf, DOJO_DEFAULT(small), DOJO_DEFAULT(large), DOJO_DEFAULT(flag))
 
+struct Tree;
+
+/// Told apart by what is asked of `kind`, so that each could be read twice.
+struct Left {
+  std::string kind;
+  std::vector<Tree> of;
+};
+struct Right {
+  std::string kind;
+  std::vector<Tree> of;
+};
+using Any = std::variant<std::monostate, bool, std::int32_t, double, std::string, std::vector<Leaf>,
+                         Left, Right>;
+
+bool is_lower(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return c >= 'a' && c <= 'z'; });
+}
+
 struct Tree {
   std::optional<std::string> s;
   std::optional<double> d;
@@ -45,9 +68,25 @@ struct Tree {
   std::vector<bool> b;
   Leaf leaf;
   RawJson raw;
+  Any any;
+  std::array<int, 2> a{};
+  std::tuple<bool, std::optional<double>> tuple;
+  std::optional<std::pair<std::string, Leaf>> pair;
+  Bytes bytes;
+  std::chrono::nanoseconds ns{};
+  std::optional<std::chrono::hours> hours;
+  std::chrono::sys_time<std::chrono::microseconds> time;
+  std::optional<std::string> text;
+  std::vector<double> bounded;
 };
+DOJO_MODEL(Left, DOJO_FIELD(kind, one_of("left")), DOJO_DEFAULT(of))
+DOJO_MODEL(Right, DOJO_FIELD(kind, one_of("right")), DOJO_DEFAULT(of))
 DOJO_MODEL(Tree, s, d, f, i, c, DOJO_DEFAULT(t), DOJO_DEFAULT(m), DOJO_DEFAULT(u), DOJO_DEFAULT(b),
-           DOJO_DEFAULT(leaf), DOJO_NAMED_DEFAULT(raw, "r"))
+           DOJO_DEFAULT(leaf), DOJO_NAMED_DEFAULT(raw, "r"), DOJO_DEFAULT(any), DOJO_DEFAULT(a),
+           DOJO_DEFAULT(tuple), pair, DOJO_DEFAULT(bytes), DOJO_DEFAULT(ns), hours,
+           DOJO_DEFAULT(time),
+           DOJO_FIELD(text, min_length(1), max_length(3), pattern("^[a-z]*$", is_lower)),
+           DOJO_FIELD(bounded, kDefault, max_length(4), each(min(-1), exclusive_max(1.5))))
 
 void require(bool condition) {
   if (!condition) std::abort();
@@ -117,6 +156,7 @@ void round_trip(std::string_view text) {
   const auto tree = from_json<Tree>(text);
   if (!tree) {
     require(tree.error().code == Code::invalid_body && !tree.error().message.empty());
+    require(tree.error().message.size() < 8'000);
     return;
   }
   require(static_cast<bool>(check_json(text)));
@@ -124,6 +164,9 @@ void round_trip(std::string_view text) {
   require(written.has_value());
   require(static_cast<bool>(check_json(*written)));
   const auto again = from_json<Tree>(*written);
+  // What is written is longer, so what is read again of it may be, too.
+  if (!again && again.error().message.find("too long to be told apart") != std::string::npos)
+    return;
   require(again.has_value());
   // The order of an unordered_map is its own, so it is compared apart.
   require(again->u == tree->u);

@@ -83,7 +83,9 @@ class DojoHost(Process):
         if plugins is None:
             plugins = folder / "plugins"
             plugins.mkdir()
-            for built in ("DOJO_PLUGINS/echo.so", "DOJO_PLUGINS/generate.so", "DOJO_PLUGINS/score.so", "DOJO_TEST_PLUGINS/slow.so"):
+            for built in [f"DOJO_PLUGINS/{name}.so" for name in ("echo", "generate", "score")] + [
+                f"DOJO_TEST_PLUGINS/{name}.so" for name in ("slow", "kinds")
+            ]:
                 variable, name = built.split("/")
                 (plugins / name).symlink_to(Path(os.environ[variable]) / name)
         self.config = folder / "host.toml"

@@ -1,11 +1,13 @@
 """An unmodified Python validator and dojo-host: the published package's Client is what sends."""
 
 import asyncio
+import base64
 import random
+from datetime import datetime, timedelta, timezone
 
 import pytest
 from messaging import Client
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from tenacity import RetryError
 
 import models
@@ -76,6 +78,86 @@ def test_reads_a_model_with_optional_fields_and_metadata(dojo_host, validator):
     [response] = send(validator, (dojo_host.url, model))
     assert no_trouble(response).body.score == pytest.approx(1)
     assert response.metadata["best"] == 1
+
+
+KINDS = {
+    "shape": {"kind": "circle", "radius": 1.5},
+    "value": 1,
+    "point": [0.0, -1.5, 1e300],
+    "row": [1, "é", None],
+    "pairs": [["a", 1.0], ["b", 0.25]],
+    "blob": base64.b64encode(bytes(range(256))),
+    "wait": timedelta(days=400, seconds=1, microseconds=5),
+    "at": datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=timezone.utc),
+    "name": "abc",
+    "mode": "best",
+    "scores": [0.0, 0.5],
+}
+OTHERS = {
+    "shape": [{"kind": "square", "side": 2.0}, {"kind": "square", "side": 1.0, "corners": 5}],
+    "value": [None, True, 0, 1.0, -2.5, 3_000_000_000, "", "text", [], [1, 2]],
+    "row": [[-1, "", True]],
+    "pairs": [[]],
+    "blob": [b"", b"Zg==", b"Zm8=", base64.b64encode(b"x" * 1000)],
+    "wait": [timedelta(0), timedelta(seconds=-1.5), timedelta(days=-3), timedelta(days=100_000, hours=7, minutes=9)],
+    "at": [
+        datetime(1969, 12, 31, 23, 59, 59, 1, tzinfo=timezone.utc),
+        datetime(2024, 2, 29, tzinfo=timezone(timedelta(hours=5, minutes=30))),
+        datetime(1, 1, 1, tzinfo=timezone.utc),
+        datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=timezone.utc),
+    ],
+    "top_k": [1, 100],
+    "name": ["ab", "a" * 8],
+    "mode": ["fast"],
+    "scores": [[], [0.0, 0.0, 0.999]],
+}
+WRONG = {
+    "shape": [{"kind": "circle", "side": 1}, {"radius": "x"}, []],
+    "value": [{}, ["x"]],
+    "point": [[1, 2], [1, 2, 3, 4], [1, 2, "x"]],
+    "row": [[1, "x"], [1, 2, None], {}],
+    "pairs": [[["a"]], [["a", 1, 2]]],
+    "blob": ["Zg", "Z", 5],
+    "wait": ["P", "PT", "x", True],
+    "at": ["x", "2026-02-30T00:00:00Z", "2026-01-02T24:00:00Z", None],
+    "top_k": [0, 101, 1.5],
+    "name": ["a", "a" * 9, "aB", "€€"],
+    "mode": ["slow", 1],
+    "scores": [[1], [-0.1], [0, 0, 0, 0]],
+}
+
+
+def kinds():
+    """KINDS, and with every other value of each field."""
+    yield KINDS
+    for field, values in OTHERS.items():
+        for value in values:
+            yield {**KINDS, field: value}
+
+
+def test_reads_and_writes_each_kind_of_field_as_pydantic(dojo_host, validator):
+    sent = [models.Kinds(**values) for values in kinds()]
+    responses = send(validator, *((dojo_host.url, model) for model in sent), together=True)
+    for model, response in zip(sent, responses):
+        got = no_trouble(response).body
+        assert got == model
+        assert type(got.value) is type(model.value)
+
+
+def test_refuses_each_kind_of_field_as_pydantic(dojo_host, validator):
+    class Loose(BaseModel):
+        model_config = {"extra": "allow"}
+
+    Loose.__name__ = "Kinds"
+    good = models.Kinds(**KINDS).model_dump(mode="json")
+    wrong = [{**good, field: value} for field, values in WRONG.items() for value in values]
+    for values in wrong:
+        with pytest.raises(ValidationError):
+            models.Kinds(**values)
+    responses = send(
+        validator, *((dojo_host.url, Loose(**values)) for values in wrong), together=True, **ONE_ATTEMPT
+    )
+    assert [refusal(response) for response in responses] == [400] * len(wrong)
 
 
 def test_64_at_once_are_all_answered(start_host, validator):

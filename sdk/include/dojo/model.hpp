@@ -10,12 +10,13 @@
 //   DOJO_MODEL(ScoreRequest, prompt, completions, score, DOJO_DEFAULT(top_k))
 //
 // What a field may be: bool; integers of 8 to 64 bits; float, double; std::string; an enum
-// described by DOJO_ENUM; another model (also itself, inside a vector or map); std::optional,
-// std::vector, std::array, std::tuple, std::pair, std::map and std::unordered_map with string keys
-// of any of these; dojo::RawJson; and whatever dojo::Json<T> is specialised for (json/json.hpp).
-// What is none of these does not compile, and the error names the field; a plain char is none, nor
-// is what is derived from a model without a DOJO_MODEL of its own. What more a field may ask, bounds
-// and lengths for instance, DOJO_FIELD says (json/constraints.hpp).
+// described by DOJO_ENUM; dojo::Bytes; std::chrono::duration and sys_time; another model (also
+// itself, inside a vector or map); std::optional, std::variant, std::vector, std::array,
+// std::tuple, std::pair, std::map and std::unordered_map with string keys of any of these;
+// dojo::RawJson; and whatever dojo::Json<T> is specialised for (json/json.hpp). What is none of
+// these does not compile, and the error names the field; a plain char is none, nor is what is
+// derived from a model without a DOJO_MODEL of its own. What more a field may ask, bounds and
+// lengths for instance, DOJO_FIELD says (json/constraints.hpp).
 //
 // Reading: unknown fields are ignored (but must be valid JSON). A field that is missing is an
 // error, unless it is a std::optional (then it is empty) or DOJO_DEFAULT (then it keeps what the

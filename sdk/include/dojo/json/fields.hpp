@@ -8,10 +8,13 @@
 #include <type_traits>
 #include <utility>
 
+#include <dojo/json/bytes.hpp>
+#include <dojo/json/chrono.hpp>
 #include <dojo/json/constraints.hpp>
 #include <dojo/json/containers.hpp>
 #include <dojo/json/json.hpp>
 #include <dojo/json/values.hpp>
+#include <dojo/json/variant.hpp>
 
 namespace dojo {
 
