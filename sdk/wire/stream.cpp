@@ -83,7 +83,7 @@ std::string format_stream_end(const StreamEnd& end) {
 }
 
 Result<StreamEnd> parse_stream_end(std::string_view json) {
-  using Reader = detail::JsonReader;
+  using Reader = JsonReader;
   Reader reader(json);
   if (reader.enter_object() != Reader::Read::yes) return no_end();
   std::optional<std::string> digest;

@@ -326,9 +326,9 @@ class Context {
  private:
   template <class T>
   static std::string json(const T& value) {
-    detail::JsonWriter writer;
-    detail::Fault fault;
-    if (!detail::Json<T>::write(writer, value, fault)) {
+    JsonWriter writer;
+    Fault fault;
+    if (!Json<T>::write(writer, value, fault)) {
       throw std::invalid_argument("metadata: " + fault.text());
     }
     return std::move(writer).take();
