@@ -55,7 +55,7 @@ struct YieldedOf {
 template <class Chunk>
 class Stream {
  public:
-  class promise_type {
+  class promise_type {  // NOLINT(readability-identifier-naming): the standard's name for it
    public:
     Stream get_return_object() { return Stream(Handle::from_promise(*this)); }
     std::suspend_always initial_suspend() noexcept { return {}; }

@@ -99,7 +99,8 @@ TEST(Config, WithoutAFileServesLoopbackOnPort8091) {
 
 TEST(Config, OfAnEmptyTextIsTheDefault) {
   EXPECT_EQ(all_of(*parse("")), all_of(default_config()));
-  EXPECT_EQ(all_of(*parse("[http]\n[auth]\n[access]\n[dispatch]\n[stream]\n[compression]\n[log]\n[plugins]")),
+  EXPECT_EQ(all_of(*parse(
+                "[http]\n[auth]\n[access]\n[dispatch]\n[stream]\n[compression]\n[log]\n[plugins]")),
             all_of(default_config()));
 }
 

@@ -100,9 +100,9 @@ enum class AnswerSignature : std::uint8_t {
 /// What came of a streamed answer.
 struct StreamedAnswer {
   std::uint64_t chunks = 0;
-  std::string digest;                    ///< of those, as its end has to say it
+  std::string digest;                      ///< of those, as its end has to say it
   std::optional<std::string> signature{};  ///< that its end came with
-  std::string fault{};                   ///< why it is not whole; empty: it is
+  std::string fault{};                     ///< why it is not whole; empty: it is
 };
 
 /// The HTTP side of the last attempt.

@@ -264,7 +264,8 @@ inline std::optional<Elapsed> parse_time(std::string_view text) {
                                          std::chrono::day(static_cast<unsigned>(*day)));
   if (!date.ok() || !text.empty()) return std::nullopt;
   const auto days = std::chrono::sys_days(date).time_since_epoch().count();
-  const auto seconds = std::int64_t{days} * 86'400 + (*hour * 60 + *minute - offset) * 60 + *second;
+  const auto seconds =
+      std::int64_t{days} * 86'400 + std::int64_t{*hour * 60 + *minute - offset} * 60 + *second;
   if (seconds < kFirstSecond || seconds > kLastSecond) return std::nullopt;
   if (seconds >= 0) return Elapsed{static_cast<std::uint64_t>(seconds), *nanos, false};
   // Before 1970 a fraction leads towards it.

@@ -200,12 +200,4 @@ struct Json<T> {
   }
 };
 
-namespace detail {
-// What these are called where they were known before authors could use them.
-using dojo::Fault;
-using dojo::Json;
-using dojo::JsonReader;
-using dojo::JsonWriter;
-}  // namespace detail
-
 }  // namespace dojo
