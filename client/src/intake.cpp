@@ -65,7 +65,7 @@ void Intake::fail(SendError::Kind kind, std::string_view why) {
 
 std::optional<SendError> Intake::fault() const {
   const std::lock_guard lock(mutex_);
-  if (fault_ || paused_) return fault_;
+  if (fault_) return fault_;
   const auto now = Clock::now();
   const auto late = [](std::string_view what, std::chrono::milliseconds limit) {
     return SendError{SendError::Kind::timeout, fmt::format("{} within {} ms", what, limit.count())};
@@ -74,7 +74,8 @@ std::optional<SendError> Intake::fault() const {
     if (now - began_ > first_by_) return late("no answer", first_by_);
     return std::nullopt;
   }
-  if (now - last_ > limits_.idle) return late("nothing more of the stream came", limits_.idle);
+  if (!paused_ && now - last_ > limits_.idle)
+    return late("nothing more of the stream came", limits_.idle);
   if (now - began_ > limits_.max_time) return late("the stream has not ended", limits_.max_time);
   return std::nullopt;
 }

@@ -4,6 +4,7 @@
 #include <memory>
 #include <stop_token>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <fmt/format.h>
@@ -156,6 +157,15 @@ TEST(StreamedAnswers, AreNotReceivedBeforeTheyAreWanted) {
   while (stream.next()) ++count;
   EXPECT_EQ(count, 2'000);
   EXPECT_TRUE(stream.result().ok()) << stream.result().reason();
+
+  auto options = quick();
+  options.stream.max_time = 50ms;
+  auto late = client.open_stream<Echo>(peer.url(), Echo{}, options);
+  ASSERT_TRUE(late.next());
+  std::this_thread::sleep_for(100ms);
+  for (count = 1; late.next();) ++count;
+  EXPECT_LT(count, 2'000) << "who takes too long over it is too late for the rest";
+  EXPECT_EQ(kind_of(late.result().exception), Kind::timeout);
 }
 
 TEST(StreamedAnswers, HaveLimits) {
