@@ -15,6 +15,10 @@
 // Where the chunks come from threads of the plugin's own, a handler takes a Writer instead.
 #pragma once
 
+// clang-format off: first, since an older standard has complaints of its own about <coroutine>
+#include <dojo/cxx20.hpp>
+// clang-format on
+
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
