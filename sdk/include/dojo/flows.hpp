@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include <dojo/cxx20.hpp>
 #include <dojo/plugin.h>
 
 namespace dojo::detail {

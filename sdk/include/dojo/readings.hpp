@@ -10,6 +10,7 @@
 #include <mutex>
 #include <utility>
 
+#include <dojo/cxx20.hpp>
 #include <dojo/plugin.h>
 
 namespace dojo::detail {
