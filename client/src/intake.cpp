@@ -80,11 +80,11 @@ std::optional<SendError> Intake::fault() const {
   return std::nullopt;
 }
 
-std::optional<StreamedAnswer> Intake::outcome(std::string& body) {
+std::optional<StreamOutcome> Intake::outcome(std::string& body) {
   const std::lock_guard lock(mutex_);
   if (!begun_) return std::nullopt;
   if (kept_) body = std::move(all_);
-  StreamedAnswer answer{.chunks = digest_.count(), .digest = digest_.hex()};
+  StreamOutcome answer{.chunks = digest_.count(), .digest = digest_.hex()};
   if (!end_) {
     answer.fault = "the stream broke off before its end";
   } else if (end_->count != answer.chunks || end_->digest != answer.digest) {

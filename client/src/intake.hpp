@@ -48,7 +48,7 @@ class Intake {
 
   /// How it ended; nothing if it has not begun. @param body where its chunks are put if they are
   /// kept
-  [[nodiscard]] std::optional<StreamedAnswer> outcome(std::string& body);
+  [[nodiscard]] std::optional<StreamOutcome> outcome(std::string& body);
   void finish(Response&& response);
 
   // Who reads.

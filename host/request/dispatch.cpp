@@ -63,6 +63,11 @@ std::optional<std::string> fault_of(const dojo_response& response, const Route& 
   return std::nullopt;
 }
 
+/// Whether it says that the chunks before it were all.
+bool is_whole(const dojo_response& response) {
+  return response.status == 200 && response.error.size == 0;
+}
+
 /// What ABI 1.1 tells of a request.
 void describe(const Exchange& exchange, dojo_request& request) {
   const auto& head = exchange.head;
@@ -412,12 +417,13 @@ std::int32_t Dispatcher::complete(const plugins::Generation& generation, dojo_re
     return &open.route.generation() == &generation && open.move(Stage::running, Stage::over);
   });
   if (exchange) {
-    const bool streams = exchange->streams();
-    auto responder = take_responder(*exchange);
     exchange->route.crew->executor().release(exchange->route.gate);
     try {
-      result = streams ? complete_stream(generation, *exchange, response)
-                       : complete_now(generation, *exchange, std::move(responder), response);
+      if (exchange->streamed && is_whole(response)) exchange->streamed->begin();
+      auto responder = take_responder(*exchange);
+      result = responder || !exchange->streamed
+                   ? complete_now(generation, *exchange, std::move(responder), response)
+                   : complete_stream(generation, *exchange, response);
     } catch (const std::exception& error) {  // out of memory; the responder's end has answered 500
       result = DOJO_FAILED;
       unless_it_throws([&] {
@@ -466,12 +472,6 @@ std::int32_t Dispatcher::complete_now(const plugins::Generation& generation, Exc
     answer(exchange, std::move(responder), status < 400 ? Code::ok : Code::handler, [&] {
       return make_raw_answer(exchange.terms, status, view(response.body), view(response.fields));
     });
-  } else if (exchange.streamed && response.status == 200) {
-    exchange.streamed->begin(std::move(responder));
-    exchange.streamed->end(true);
-    ++whole_streams_;
-    exchange.route.crew->count(exchange.caller().key, false);
-    refusals_.count(Code::ok);
   } else if (response.status != 200) {
     answer(exchange, std::move(responder), static_cast<int>(response.status), Code::handler, {},
            error, metadata);
@@ -534,7 +534,7 @@ bool Dispatcher::end_stream(Exchange& exchange, bool whole) noexcept {
 
 std::int32_t Dispatcher::complete_stream(const plugins::Generation& generation, Exchange& exchange,
                                          const dojo_response& response) {
-  const bool whole = response.status == 200 && response.error.size == 0;
+  const bool whole = is_whole(response);
   if (!end_stream(exchange, whole)) return DOJO_STALE;
   exchange.route.crew->count(exchange.caller().key, !whole);
   refusals_.count(whole ? Code::ok : Code::internal);

@@ -14,12 +14,9 @@ StreamedAnswer::Wrote StreamedAnswer::write(std::string_view chunk) {
   const std::lock_guard lock(mutex_);
   if (ended_) return Wrote::gone;
   if (chunk.size() > most_ - bytes_) return Wrote::too_long;
-  if (!begun_) {
-    auto responder = exchange_.take_responder();
-    if (!responder) return Wrote::gone;
-    send_head(std::move(responder));
-  }
-  switch (exchange_.stream()->write(wire::format_event(wire::kChunkEvent, chunk))) {
+  auto* const stream = open();
+  if (stream == nullptr) return Wrote::gone;
+  switch (stream->write(wire::format_event(wire::kChunkEvent, chunk))) {
     case net::Stream::Wrote::full:
       return Wrote::full;
     case net::Stream::Wrote::gone:
@@ -33,32 +30,38 @@ StreamedAnswer::Wrote StreamedAnswer::write(std::string_view chunk) {
 }
 
 void StreamedAnswer::want_room() {
-  if (begun_) exchange_.stream()->want_room();
-}
-
-void StreamedAnswer::begin(net::Responder responder) {
   const std::lock_guard lock(mutex_);
-  send_head(std::move(responder));
+  if (auto* const stream = exchange_.stream()) stream->want_room();
 }
 
-/// @throws std::bad_alloc; then the responder answers 500
-void StreamedAnswer::send_head(net::Responder responder) {
+void StreamedAnswer::begin() {
+  const std::lock_guard lock(mutex_);
+  open();
+}
+
+/// @throws std::bad_alloc; then the responder has answered 500
+net::Stream* StreamedAnswer::open() {
+  if (begun_) return exchange_.stream();
+  auto responder = exchange_.take_responder();
+  if (!responder) return nullptr;
+  begun_ = true;
   auto head = make_stream_head(exchange_.terms);
   head.headers.add("x-dojo-generation", std::to_string(exchange_.route.generation().number()));
   if (exchange_.signer != nullptr) exchange_.signer->introduce(head);
-  exchange_.begin_stream();
-  begun_ = true;
+  auto& stream = exchange_.begin_stream();
   responder.send(std::move(head));
+  return &stream;
 }
 
 bool StreamedAnswer::end(bool whole) noexcept {
   const std::lock_guard lock(mutex_);
   if (!begun_ || std::exchange(ended_, true)) return false;
-  auto& stream = *exchange_.stream();
+  auto* const stream = exchange_.stream();
+  if (stream == nullptr) return true;  // there was no memory for it
   try {
-    whole ? stream.end(true, end_event()) : stream.end(false);
+    whole ? stream->end(true, end_event()) : stream->end(false);
   } catch (const std::exception&) {  // for want of memory
-    stream.end(false);
+    stream->end(false);
   }
   return true;
 }

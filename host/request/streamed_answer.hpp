@@ -34,20 +34,21 @@ class StreamedAnswer {
   Wrote write(std::string_view chunk);
   /// As net::Stream's; nothing if it has not begun.
   void want_room();
-  /// Begins without a chunk. @param responder of who is about to end it @throws std::bad_alloc
-  void begin(net::Responder responder);
+  /// Begins without a chunk, unless it has begun or been answered otherwise. @throws std::bad_alloc
+  void begin();
   /// The end. @param whole false: the caller is to see that something is missing @return false if
   /// it had not begun, or had ended
   bool end(bool whole) noexcept;
 
-  /// True from the first chunk on.
+  /// True from the first chunk on: nobody else answers.
   [[nodiscard]] bool has_begun() const { return begun_; }
   /// Chunks, and their bytes; once it has ended.
   [[nodiscard]] std::uint64_t chunks() const { return digest_.count(); }
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
 
  private:
-  void send_head(net::Responder responder);
+  /// @return null if it has been answered otherwise
+  net::Stream* open();
   [[nodiscard]] std::string end_event() const;
 
   Exchange& exchange_;

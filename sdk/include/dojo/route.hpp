@@ -527,25 +527,20 @@ std::int32_t run_stream(const F& handler, std::shared_ptr<const Host> host,
                         const dojo_request& request) {
   using Returned = typename Signature<F>::Result;
   using S = Shape<typename Signature<F>::Arguments>;
+  constexpr bool kWritten = std::is_void_v<Returned>;
+  using Call =
+      std::conditional_t<kWritten, Written, Generated<typename ChunkOf<Returned, S>::Chunk>>;
   auto& flows = flows_of(*host);
-  if constexpr (std::is_void_v<Returned>) {
-    std::shared_ptr<Written> call;
-    try {
-      call = std::make_shared<Written>(std::move(host), request);
-      flows.add(request.id, call, nullptr);
-    } catch (...) {  // no memory; the request stays the host's
-      return DOJO_FAILED;
-    }
+  std::shared_ptr<Call> call;
+  try {
+    call = std::make_shared<Call>(std::move(host), request);
+    flows.add(request.id, call, kWritten ? nullptr : call);
+  } catch (...) {  // no memory; the request stays the host's
+    return DOJO_FAILED;
+  }
+  if constexpr (kWritten) {
     run_later<S>(handler, call);
   } else {
-    using Call = Generated<typename ChunkOf<Returned, S>::Chunk>;
-    std::shared_ptr<Call> call;
-    try {
-      call = std::make_shared<Call>(std::move(host), request);
-      flows.add(request.id, call, call);
-    } catch (...) {
-      return DOJO_FAILED;
-    }
     call->start([&](Context& context) -> std::optional<Returned> {
       auto asked = read_request<typename S::Request>(context);
       if (!asked) return std::nullopt;

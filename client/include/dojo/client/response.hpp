@@ -98,7 +98,7 @@ enum class AnswerSignature : std::uint8_t {
 };
 
 /// What came of a streamed answer.
-struct StreamedAnswer {
+struct StreamOutcome {
   std::uint64_t chunks = 0;
   std::string digest;                      ///< of those, as its end has to say it
   std::optional<std::string> signature{};  ///< that its end came with
@@ -118,7 +118,7 @@ struct ClientResponse {
   wire::Dialect dialect = wire::Dialect::dojo1;  ///< that the request was signed in
   bool on_session = false;                       ///< went on a session, and was not signed
   AnswerSignature signature = AnswerSignature::none;
-  std::optional<StreamedAnswer> stream;  ///< there if it is one
+  std::optional<StreamOutcome> stream;  ///< there if it is one
   /// The request that was answered, with its signature; kept if SendOptions::proof has asked.
   std::optional<SignedRequest> request;
 
